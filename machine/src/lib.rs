@@ -1,1 +1,85 @@
-#![no_std]
+//! The x86-64 machine: boot, traps, paging, context switch, user copies, interrupts, DMA.
+//!
+//! This is the only crate of the kernel with unsafe code. It depends on `abi` alone and knows nothing of processes or
+//! files; the kernel above it is reached through one trait, [`Kernel`], for which the entry stubs are generic. Everything
+//! it exports is safe to use from code under `#![forbid(unsafe_code)]`: no safe call, in any order, can break memory safety.
+#![cfg_attr(target_os = "none", no_std)]
+#![deny(missing_docs)]
+
+extern crate alloc;
+
+pub mod boot;
+pub mod collections;
+pub mod console;
+pub mod cpu;
+pub mod device;
+pub mod entry;
+pub mod interrupt;
+pub mod memory;
+pub mod paging;
+pub mod power;
+pub mod random;
+pub mod rcu;
+pub mod sync;
+pub mod thread;
+pub mod time;
+pub mod user;
+pub mod virtqueue;
+
+use alloc::sync::Arc;
+use core::fmt::Write;
+
+use boot::BootInfo;
+use entry::{Exception, UserFrame};
+use thread::Task;
+
+/// What the machine asks of the kernel above it. One type implements it; the image crate names that type.
+///
+/// Unless said otherwise, every function is called with interrupts enabled, on the kernel stack of the current task,
+/// and may sleep.
+pub trait Kernel: 'static {
+    /// The kernel's task type.
+    type Task: Task;
+
+    /// Starts the kernel on the boot CPU: memory, traps, timer and the other CPUs' descriptions are ready, no task is
+    /// current yet (the kernel adopts its idle task by [`thread::adopt_idle`]). Interrupts are off.
+    fn start(boot: &'static BootInfo) -> !;
+
+    /// Runs on each further CPU once [`cpu::start_others`] has started it; like `start`, adopts an idle task first.
+    fn start_secondary(cpu: cpu::CpuId) -> !;
+
+    /// Serves one system call: number in `frame.original_rax()`, entered by `entry`; stores the result in the frame.
+    fn system_call(task: &Self::Task, frame: &mut UserFrame);
+
+    /// An exception raised by user code (page fault, #GP, #UD, #DE, #DB, #BP, #MF, #XM, #AC, ...).
+    fn user_exception(task: &Self::Task, frame: &mut UserFrame, exception: Exception);
+
+    /// Work flags of the current thread are set on the way back to user mode (from calls, exceptions and interrupts
+    /// alike). Called with interrupts on; called again until no flag is left.
+    fn return_to_user(task: &Self::Task, frame: &mut UserFrame);
+
+    /// A user copy made by the current task faulted at `address`. True if the page is there now and the copy may go on.
+    fn resolve_copy_fault(task: &Self::Task, address: u64, access: paging::Access) -> bool;
+
+    /// The deadline set by [`time::set_timer`] has passed. Interrupt context: must not sleep.
+    fn timer_interrupt();
+
+    /// Another CPU sent [`cpu::kick`], or preemption was enabled again with a reschedule pending. May switch tasks;
+    /// called with preemption enabled and no lock held.
+    fn preempt();
+
+    /// Control has arrived in a new context after [`thread::switch_to`]; `previous` is the task switched from, whose
+    /// context is saved. Called with interrupts off; must not sleep.
+    fn switched_from(previous: Arc<Self::Task>);
+
+    /// Memory is short: free some if possible. True if it is worth trying again. Called without locks held by the
+    /// allocator, possibly with the caller's spin locks held: must not sleep or take locks that allocate.
+    fn reclaim(frames_wanted: usize) -> bool;
+
+    /// Adds the kernel's view (every task with state and kernel stack) to a panic or NMI report.
+    fn report(out: &mut dyn Write);
+}
+
+/// No frame or heap block is left, even after reclaim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
