@@ -1,0 +1,64 @@
+//! What Linux says: transcripts of every program, kept until the program changes.
+
+use crate::batch::{Job, Places, run_booted};
+use crate::guest::Program;
+use crate::machine::Configuration;
+use crate::record::Transcript;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// Gives the transcripts of these programs on Linux, running those that are not known yet.
+pub fn transcripts(
+    places: &Places,
+    linux: &Configuration,
+    programs: &[Program],
+    refresh: bool,
+) -> Result<BTreeMap<String, Transcript>> {
+    let mut known = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for program in programs {
+        match load(places, program) {
+            Some(transcript) if !refresh => {
+                known.insert(program.name.clone(), transcript);
+            }
+            _ => jobs.push(Job { program: program.clone(), cases: program.cases.clone() }),
+        }
+    }
+    if !jobs.is_empty() {
+        eprintln!("lstar-test: asking Linux about {} programs", jobs.len());
+        let fresh = run_booted(places, linux, &jobs)?;
+        for job in &jobs {
+            let Some(transcript) = fresh.get(&job.program.name) else { continue };
+            save(places, &job.program, transcript)?;
+            known.insert(job.program.name.clone(), transcript.clone());
+        }
+    }
+    Ok(known)
+}
+
+fn path(places: &Places, program: &Program) -> PathBuf {
+    places.workspace.join("target/oracle").join(format!("{}-{:016x}", program.name.replace('/', "-"), program.hash))
+}
+
+fn load(places: &Places, program: &Program) -> Option<Transcript> {
+    let text = fs::read_to_string(path(places, program)).ok()?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let end = lines.pop()?;
+    Some(Transcript { lines, end: Some(end) })
+}
+
+fn save(places: &Places, program: &Program, transcript: &Transcript) -> Result<()> {
+    let path = path(places, program);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut text = transcript.lines.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text += transcript.end.as_deref().unwrap_or("no end");
+    fs::write(path, text + "\n")?;
+    Ok(())
+}
