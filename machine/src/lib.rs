@@ -20,6 +20,7 @@ pub mod paging;
 pub mod power;
 pub mod random;
 pub mod rcu;
+pub(crate) mod seam;
 pub mod sync;
 pub mod thread;
 pub mod time;
