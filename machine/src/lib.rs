@@ -15,6 +15,7 @@ pub mod cpu;
 pub mod device;
 pub mod entry;
 pub mod interrupt;
+mod local;
 pub mod memory;
 pub mod paging;
 pub mod power;
