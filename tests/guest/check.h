@@ -31,6 +31,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -246,6 +247,26 @@ __attribute__((unused)) static void sleep_ms(unsigned milliseconds)
 	struct timespec t = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
 	while (nanosleep(&t, &t) == -1 && errno == EINTR) {
 	}
+}
+
+/* A handler that does nothing, so that a signal interrupts and no more. */
+__attribute__((unused)) static void do_nothing(int number)
+{
+	(void)number;
+}
+
+/* Sets a handler that does nothing, with these SA_ flags. */
+#define CATCH(number, flags)                                                                                           \
+	do {                                                                                                           \
+		struct sigaction action_ = {.sa_handler = do_nothing, .sa_flags = (flags)};                            \
+		OK(sigaction((number), &action_, 0));                                                                  \
+	} while (0)
+
+/* Sends SIGALRM to this process after so many milliseconds. */
+__attribute__((unused)) static void alarm_ms(unsigned milliseconds)
+{
+	struct itimerval timer = {.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
+	setitimer(ITIMER_REAL, &timer, 0);
 }
 
 /* Reads a whole small file (as those of /proc are) into `buffer` and ends it with NUL; -1 with errno when it cannot. */
