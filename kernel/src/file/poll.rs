@@ -1,0 +1,58 @@
+//! Readiness: poll(2) events and registration.
+use crate::wait::WaitQueue;
+use core::ops::{BitAnd, BitOr, BitOrAssign};
+
+/// A set of poll(2) events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PollEvents(pub u32);
+#[allow(missing_docs)]
+impl PollEvents {
+    pub const NONE: PollEvents = PollEvents(0);
+    pub const IN: PollEvents = PollEvents(1);
+    pub const PRI: PollEvents = PollEvents(2);
+    pub const OUT: PollEvents = PollEvents(4);
+    pub const ERR: PollEvents = PollEvents(8);
+    pub const HUP: PollEvents = PollEvents(0x10);
+    pub const NVAL: PollEvents = PollEvents(0x20);
+    pub const RDNORM: PollEvents = PollEvents(0x40);
+    pub const RDBAND: PollEvents = PollEvents(0x80);
+    pub const WRNORM: PollEvents = PollEvents(0x100);
+    pub const WRBAND: PollEvents = PollEvents(0x200);
+    pub const MSG: PollEvents = PollEvents(0x400);
+    pub const RDHUP: PollEvents = PollEvents(0x2000);
+    pub fn intersects(self, other: PollEvents) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+impl BitOr for PollEvents {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        PollEvents(self.0 | other.0)
+    }
+}
+impl BitAnd for PollEvents {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        PollEvents(self.0 & other.0)
+    }
+}
+impl BitOrAssign for PollEvents {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0
+    }
+}
+
+/// Collects the wait queues of the files being polled.
+pub struct PollTable<'a> {
+    register: &'a mut dyn FnMut(&WaitQueue),
+}
+impl<'a> PollTable<'a> {
+    /// A table that hands each queue to `register` (which adds an entry and remembers it).
+    pub fn new(register: &'a mut dyn FnMut(&WaitQueue)) -> Self {
+        PollTable { register }
+    }
+    /// Called by a file's `poll` for each queue whose wake-ups matter.
+    pub fn wait_on(&mut self, queue: &WaitQueue) {
+        (self.register)(queue)
+    }
+}

@@ -1,0 +1,1 @@
+//! Pipes, futexes, System V and POSIX IPC.

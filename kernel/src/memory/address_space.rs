@@ -1,0 +1,3 @@
+//! An address space: VMAs over page tables.
+/// The memory of a process.
+pub struct AddressSpace {}

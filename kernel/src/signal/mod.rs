@@ -1,0 +1,3 @@
+//! Signals.
+/// A task's own signal state.
+pub struct TaskSignals {}

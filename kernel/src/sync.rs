@@ -1,0 +1,49 @@
+//! The kernel's locks with their ranks. A task may take a lock only while every lock it holds ranks lower.
+//!
+//! This is the one list of lock ranks; `docs/architecture.md` explains the order.
+use crate::wait::WaitQueue;
+pub use machine::rcu::{RcuCell, RcuGuard};
+pub use machine::sync::{IrqLock, Once, Rank, SequenceCount, SpinLock};
+
+/// A sleeping mutual-exclusion lock.
+pub type Mutex<T> = machine::sync::Mutex<T, WaitQueue>;
+/// A sleeping readers-writer lock.
+pub type RwLock<T> = machine::sync::RwLock<T, WaitQueue>;
+
+/// The ranks, outermost first. Sleeping locks come before spin locks.
+pub mod rank {
+    use super::Rank;
+    macro_rules! ranks { ($($name:ident = $value:literal, $what:literal;)*) => { $(#[doc = $what] pub const $name: Rank = Rank($value, $what);)* } }
+    ranks! {
+        // Sleeping locks.
+        EXEC = 50, "a process's credentials being changed by execve (cred guard)";
+        TTY_CONFIGURATION = 80, "a terminal's settings and open count";
+        MOUNT_TREE = 100, "the mount tree of a namespace";
+        RENAME = 110, "a file system's rename lock";
+        INODE = 120, "an inode's content and directory lock; parent before child, then by address";
+        FILE_POSITION = 115, "an open file description's position";
+        ADDRESS_SPACE = 140, "the VMAs of an address space";
+        PAGE_CACHE_FILL = 150, "a page being read in";
+        PIPE = 160, "a pipe's buffers";
+        TTY_DATA = 165, "a terminal's line discipline";
+        EPOLL = 170, "an epoll instance's interest list";
+        REVERSE_MAP = 180, "the address spaces that map a file";
+        // Spin locks.
+        NAMESPACE = 300, "a namespace's tables";
+        PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
+        FILE_TABLE = 320, "a descriptor table";
+        FILE_SYSTEM_CONTEXT = 330, "root, working directory and umask";
+        DENTRY = 340, "a dentry's name and children";
+        INODE_CACHE = 350, "a superblock's inode table";
+        MAPPING = 360, "a page cache's tree of pages";
+        SIGNAL = 380, "a process's signal handlers and queues";
+        FUTEX = 400, "a futex hash bucket";
+        DEVICE = 420, "a device's registers and queues";
+        WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";
+        EPOLL_READY = 450, "an epoll instance's ready list";
+        TIMER = 460, "a CPU's timers";
+        TASK_STATE = 470, "a task's scheduling state";
+        RUN_QUEUE = 480, "a CPU's run queue; two in order of CPU number";
+        LEAF = 900, "locks under which no other lock is taken";
+    }
+}

@@ -1,0 +1,62 @@
+//! Device management: ioctl, mounts, readiness.
+use crate::syscall::rows;
+
+rows! {
+//  x86-64  x32  i386
+    [   7    7  168] poll() => missing;
+    [  16  514   54] ioctl() => missing;
+    [  23   23   82] select() => missing;
+    [ 153  153  111] vhangup() => missing;
+    [ 155  155  217] pivot_root() => missing;
+    [ 165  165   21] mount() => missing;
+    [ 166  166   52] umount2() => missing;
+    [ 172  172  110] iopl() => missing;
+    [ 173  173  101] ioperm() => missing;
+    [ 179  179  131] quotactl() => missing;
+    [ 180    -  169] nfsservctl() => missing;
+    [ 183  183  137] afs_syscall() => missing;
+    [ 184  184    -] tuxcall() => missing;
+    [ 206  543  245] io_setup() => missing;
+    [ 207  207  246] io_destroy() => missing;
+    [ 208  208  247] io_getevents() => missing;
+    [ 209  544  248] io_submit() => missing;
+    [ 210  210  249] io_cancel() => missing;
+    [ 213  213  254] epoll_create() => missing;
+    [ 214    -    -] epoll_ctl_old() => missing;
+    [ 215    -    -] epoll_wait_old() => missing;
+    [ 232  232  256] epoll_wait() => missing;
+    [ 233  233  255] epoll_ctl() => missing;
+    [ 236    -  273] vserver() => missing;
+    [ 253  253  291] inotify_init() => missing;
+    [ 254  254  292] inotify_add_watch() => missing;
+    [ 255  255  293] inotify_rm_watch() => missing;
+    [ 270  270  308] pselect6() => missing;
+    [ 271  271  309] ppoll() => missing;
+    [ 281  281  319] epoll_pwait() => missing;
+    [ 291  291  329] epoll_create1() => missing;
+    [ 294  294  332] inotify_init1() => missing;
+    [ 300  300  338] fanotify_init() => missing;
+    [ 301  301  339] fanotify_mark() => missing;
+    [ 333  333  385] io_pgetevents() => missing;
+    [ 425  425  425] io_uring_setup() => missing;
+    [ 426  426  426] io_uring_enter() => missing;
+    [ 427  427  427] io_uring_register() => missing;
+    [ 428  428  428] open_tree() => missing;
+    [ 429  429  429] move_mount() => missing;
+    [ 430  430  430] fsopen() => missing;
+    [ 431  431  431] fsconfig() => missing;
+    [ 432  432  432] fsmount() => missing;
+    [ 433  433  433] fspick() => missing;
+    [ 441  441  441] epoll_pwait2() => missing;
+    [ 442  442  442] mount_setattr() => missing;
+    [ 443  443  443] quotactl_fd() => missing;
+    [   -    -   22] umount() => missing;
+    [   -    -   31] stty() => missing;
+    [   -    -   32] gtty() => missing;
+    [   -    -   53] lock() => missing;
+    [   -    -   56] mpx() => missing;
+    [   -    -  142] _newselect() => missing;
+    [   -    -  413] pselect6_time64() => missing;
+    [   -    -  414] ppoll_time64() => missing;
+    [   -    -  416] io_pgetevents_time64() => missing;
+}

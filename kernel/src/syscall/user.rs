@@ -1,0 +1,237 @@
+//! Typed user memory. A pointer from user space is an allegation; reading or writing it is where EFAULT arises, and a
+//! second read of the same word is visible as a second call.
+use super::argument::{Argument, ArgumentReader, UserAddress};
+use crate::error::{EFAULT, EINVAL, ENAMETOOLONG, Result};
+use crate::process::Task;
+use abi::Abi;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::marker::PhantomData;
+use machine::user;
+
+/// A structure whose bytes in user memory depend on the ABI.
+///
+/// `SIZE` and the two conversions are given per ABI; plain structures that look the same everywhere implement it through
+/// [`plain_layout!`].
+pub trait UserLayout: Sized {
+    /// Bytes it takes in user memory.
+    fn size(abi: Abi) -> usize;
+    /// Decodes it from exactly `size` bytes.
+    fn decode(abi: Abi, bytes: &[u8]) -> Self;
+    /// Encodes it to exactly `size` bytes.
+    fn encode(&self, abi: Abi, bytes: &mut [u8]);
+}
+
+/// Largest [`UserLayout`] that is copied through the stack.
+const LARGEST_LAYOUT: usize = 512;
+
+/// A typed user pointer.
+pub struct UserPtr<T> {
+    address: UserAddress,
+    kind: PhantomData<T>,
+}
+impl<T> Clone for UserPtr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for UserPtr<T> {}
+
+impl<T> UserPtr<T> {
+    /// A pointer to this address.
+    pub fn new(address: u64) -> Self {
+        UserPtr { address: UserAddress(address), kind: PhantomData }
+    }
+    /// The address.
+    pub fn address(self) -> u64 {
+        self.address.0
+    }
+    /// Whether it is the null pointer.
+    pub fn is_null(self) -> bool {
+        self.address.is_null()
+    }
+}
+
+impl<T: UserLayout> UserPtr<T> {
+    /// Reads the value.
+    pub fn read(self, task: &Task) -> Result<T> {
+        let abi = task.abi();
+        let mut bytes = [0; LARGEST_LAYOUT];
+        let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
+        if user::copy_from_user(bytes, self.address.0) != 0 {
+            return Err(EFAULT);
+        }
+        Ok(T::decode(abi, bytes))
+    }
+
+    /// Reads the value unless the pointer is null.
+    pub fn read_optional(self, task: &Task) -> Result<Option<T>> {
+        if self.is_null() { Ok(None) } else { self.read(task).map(Some) }
+    }
+
+    /// Writes the value.
+    pub fn write(self, task: &Task, value: &T) -> Result<()> {
+        let abi = task.abi();
+        let mut bytes = [0; LARGEST_LAYOUT];
+        let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
+        value.encode(abi, bytes);
+        if user::copy_to_user(self.address.0, bytes) != 0 { Err(EFAULT) } else { Ok(()) }
+    }
+
+    /// Writes the value unless the pointer is null.
+    pub fn write_optional(self, task: &Task, value: &T) -> Result<()> {
+        if self.is_null() { Ok(()) } else { self.write(task, value) }
+    }
+
+    /// The pointer to the element `index` further on.
+    pub fn element(self, task: &Task, index: usize) -> Self {
+        UserPtr::new(self.address.0.wrapping_add((index as u64).wrapping_mul(T::size(task.abi()) as u64)))
+    }
+}
+
+impl<T> Argument for UserPtr<T> {
+    #[inline(always)]
+    fn take(reader: &mut ArgumentReader) -> Self {
+        UserPtr { address: UserAddress::take(reader), kind: PhantomData }
+    }
+    fn show(&self, task: &Task, out: &mut dyn Write) -> fmt::Result {
+        self.address.show(task, out)
+    }
+}
+
+macro_rules! integer_layouts { ($($T:ty)*) => { $(impl UserLayout for $T {
+    fn size(_: Abi) -> usize { size_of::<$T>() }
+    fn decode(_: Abi, bytes: &[u8]) -> Self { let mut raw = [0; size_of::<$T>()]; raw.copy_from_slice(bytes); <$T>::from_ne_bytes(raw) }
+    fn encode(&self, _: Abi, bytes: &mut [u8]) { bytes.copy_from_slice(&self.to_ne_bytes()) }
+})* } }
+integer_layouts!(u8 u16 u32 u64 i32 i64);
+
+/// A C `long` or pointer: 8 bytes, 4 on i386 and (pointers) x32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct UserWord(pub u64);
+impl UserLayout for UserWord {
+    fn size(abi: Abi) -> usize {
+        if matches!(abi, Abi::X86_64) { 8 } else { 4 }
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        match abi {
+            Abi::X86_64 => UserWord(u64::decode(abi, bytes)),
+            _ => UserWord(u32::decode(abi, bytes).into()),
+        }
+    }
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
+        match abi {
+            Abi::X86_64 => self.0.encode(abi, bytes),
+            _ => (self.0 as u32).encode(abi, bytes),
+        }
+    }
+}
+
+/// Implements [`UserLayout`] for a `#[repr(C)]` structure of zerocopy's traits that has the same bytes for every ABI.
+macro_rules! plain_layout { ($($T:ty),* $(,)?) => { $(impl $crate::syscall::user::UserLayout for $T {
+    fn size(_: abi::Abi) -> usize { size_of::<$T>() }
+    fn decode(_: abi::Abi, bytes: &[u8]) -> Self { <$T as zerocopy::FromBytes>::read_from_bytes(bytes).expect("the caller passes exactly the size") }
+    fn encode(&self, _: abi::Abi, bytes: &mut [u8]) { bytes.copy_from_slice(zerocopy::IntoBytes::as_bytes(self)) }
+})* } }
+pub(crate) use plain_layout;
+
+/// A user buffer: address, with the length in the next argument or in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserBytes(pub u64);
+impl Argument for UserBytes {
+    #[inline(always)]
+    fn take(reader: &mut ArgumentReader) -> Self {
+        UserBytes(reader.register())
+    }
+    fn show(&self, task: &Task, out: &mut dyn Write) -> fmt::Result {
+        UserAddress(self.0).show(task, out)
+    }
+}
+
+/// A user buffer with its length; consumed from the front as it is read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserSlice {
+    /// Start.
+    pub address: u64,
+    /// Bytes left.
+    pub length: usize,
+}
+
+impl UserSlice {
+    /// A buffer; nothing is checked yet.
+    pub fn new(address: u64, length: usize) -> Self {
+        UserSlice { address, length }
+    }
+    /// Copies all of `from` to the front and advances. EFAULT if nothing or not all could be copied.
+    pub fn write(&mut self, from: &[u8]) -> Result<()> {
+        if from.len() > self.length || user::copy_to_user(self.address, from) != 0 {
+            return Err(EFAULT);
+        }
+        self.advance(from.len());
+        Ok(())
+    }
+    /// Fills `into` from the front and advances.
+    pub fn read(&mut self, into: &mut [u8]) -> Result<()> {
+        if into.len() > self.length || user::copy_from_user(into, self.address) != 0 {
+            return Err(EFAULT);
+        }
+        self.advance(into.len());
+        Ok(())
+    }
+    /// Skips bytes.
+    pub fn advance(&mut self, count: usize) {
+        let count = count.min(self.length);
+        self.address = self.address.wrapping_add(count as u64);
+        self.length -= count;
+    }
+    /// Reads everything into kernel memory (bounded by the caller), ENOMEM or EFAULT.
+    pub fn read_all(self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.length)?;
+        bytes.resize(self.length, 0);
+        if user::copy_from_user(&mut bytes, self.address) != 0 { Err(EFAULT) } else { Ok(bytes) }
+    }
+}
+
+/// A path name in user memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserPath(pub u64);
+/// Longest path with its NUL.
+pub const PATH_MAX: usize = 4096;
+
+impl UserPath {
+    /// Reads a string of at most `limit` bytes with its NUL; `too_long` says what an unterminated one gets.
+    pub fn read_string(self, limit: usize, too_long: crate::error::Error) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut step = 128.min(limit);
+        loop {
+            let start = bytes.len();
+            bytes.try_reserve(step)?;
+            bytes.resize(start + step, 0);
+            let room = bytes.get_mut(start..).ok_or(EFAULT)?;
+            let found = user::strncpy_from_user(room, self.0.wrapping_add(start as u64))?;
+            if found < step {
+                bytes.truncate(start + found);
+                return Ok(bytes);
+            }
+            if bytes.len() >= limit {
+                return Err(too_long);
+            }
+            step = (limit - bytes.len()).min(1024);
+        }
+    }
+    /// Reads the path: ENAMETOOLONG without a NUL in the first 4096 bytes. May be empty: whether that is ENOENT is the
+    /// caller's to say (AT_EMPTY_PATH).
+    pub fn read(self) -> Result<Vec<u8>> {
+        self.read_string(PATH_MAX, ENAMETOOLONG)
+    }
+}
+impl Argument for UserPath {
+    #[inline(always)]
+    fn take(reader: &mut ArgumentReader) -> Self {
+        UserPath(reader.register())
+    }
+    fn show(&self, task: &Task, out: &mut dyn Write) -> fmt::Result {
+        UserAddress(self.0).show(task, out)
+    }
+}

@@ -1,0 +1,5 @@
+//! One-shot timers, ordered per CPU.
+/// The timer interrupt.
+pub fn interrupt() {
+    todo!()
+}
