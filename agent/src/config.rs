@@ -143,7 +143,13 @@ mod tests {
     #[test]
     fn a_configuration_survives_encoding() {
         let config = Config {
-            arguments: vec!["sh".into(), "".into(), "-c".into(), "a=b\nc".into(), OsString::from_vec(vec![0xff, b'=', 1])],
+            arguments: vec![
+                "sh".into(),
+                "".into(),
+                "-c".into(),
+                "a=b\nc".into(),
+                OsString::from_vec(vec![0xff, b'=', 1]),
+            ],
             environment: vec!["A=1=2".into()],
             working_directory: Some("/tmp".into()),
             user: Some("nobody:0".into()),

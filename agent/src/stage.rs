@@ -77,8 +77,9 @@ fn become_command() -> Result<(OsString, std::io::Error)> {
 
 fn enter_directory(config: &Config, user: &User) -> Result<()> {
     match &config.working_directory {
-        Some(directory) => std::env::set_current_dir(directory)
-            .map_err(while_doing(format_args!("--workdir {}", directory.display()))),
+        Some(directory) => {
+            std::env::set_current_dir(directory).map_err(while_doing(format_args!("--workdir {}", directory.display())))
+        }
         None if config.arguments.is_empty() && std::env::set_current_dir(&user.home).is_ok() => Ok(()),
         None => std::env::set_current_dir("/").map_err(while_doing("/")),
     }

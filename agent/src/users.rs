@@ -42,9 +42,7 @@ impl User {
                 name: entry.name.to_string(),
                 home: entry.home.to_string(),
             },
-            (None, Some(0)) => {
-                Self { uid: 0, gid: 0, groups: vec![0], name: "root".into(), home: "/root".into() }
-            }
+            (None, Some(0)) => Self { uid: 0, gid: 0, groups: vec![0], name: "root".into(), home: "/root".into() },
             (None, Some(uid)) => Self { uid, gid: 0, groups: vec![], name: uid.to_string(), home: "/".into() },
             (None, None) => return Err(format!("--user: the guest's /etc/passwd has no user {user}")),
         };

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `lstar`.
+#![forbid(unsafe_code)]
+
+fn main() {
+    lstar::shim::enter_if_asked();
+    std::process::exit(lstar::command_line::main());
+}
