@@ -93,21 +93,22 @@ impl Pump {
         if self.pending() || self.end.is_some_and(|end| self.taken >= end) {
             return 0;
         }
-        let Some(source) = &self.source else { return 0 };
         self.start = 0;
         self.buffer.resize(BUFFER, 0);
-        let read = rustix::io::read(source, self.buffer.as_mut_slice());
-        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(0) => self.source = None,
-            Ok(count) => {
-                self.taken = self.taken.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-                return count;
+        let mut filled = 0;
+        // A port gives a page at a time: take several for one write, poll and wake-up.
+        while let (Some(source), Some(space @ [_, ..])) = (&self.source, self.buffer.get_mut(filled..)) {
+            match rustix::io::read(source, space) {
+                Ok(0) => self.source = None,
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => self.source = None,
             }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.source = None,
         }
-        0
+        self.buffer.truncate(filled);
+        self.taken = self.taken.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
+        filled
     }
 
     fn flush(&mut self) {
