@@ -103,3 +103,31 @@ impl UserSpace {
 /// Serves a TLB flush that another CPU asks of this one, if any; for loops that wait with interrupts disabled.
 #[inline(always)]
 pub(crate) fn answer_flush() {}
+
+/// Where physical memory is mapped in the kernel.
+#[cfg(target_os = "none")]
+const DIRECT_MAP: u64 = 0xffff_8880_0000_0000;
+#[cfg(not(target_os = "none"))]
+static DIRECT_MAP: core::sync::atomic::AtomicPtr<u8> = core::sync::atomic::AtomicPtr::new(core::ptr::null_mut());
+
+/// The kernel's address of physical memory.
+#[inline(always)]
+pub(crate) fn direct_map(physical: u64) -> *mut u8 {
+    #[cfg(target_os = "none")]
+    return core::ptr::with_exposed_provenance_mut((DIRECT_MAP + physical) as usize);
+    #[cfg(not(target_os = "none"))]
+    DIRECT_MAP.load(core::sync::atomic::Ordering::Relaxed).wrapping_add(physical as usize)
+}
+/// The physical address behind an address in the direct map.
+#[inline(always)]
+pub(crate) fn direct_map_physical(address: *const u8) -> u64 {
+    #[cfg(target_os = "none")]
+    return address as u64 - DIRECT_MAP;
+    #[cfg(not(target_os = "none"))]
+    return (address.addr() - DIRECT_MAP.load(core::sync::atomic::Ordering::Relaxed).addr()) as u64;
+}
+/// Sets where tests simulate physical memory.
+#[cfg(test)]
+pub(crate) fn set_direct_map(base: *mut u8) {
+    DIRECT_MAP.store(base, core::sync::atomic::Ordering::Relaxed);
+}
