@@ -1,1 +1,2 @@
 //! Pipes, futexes, System V and POSIX IPC.
+pub mod futex;
