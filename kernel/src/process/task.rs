@@ -24,6 +24,8 @@ pub struct Task {
     credentials: RcuCell<Credentials>,
     /// Mask, private queue, alternate stack, saved mask.
     pub signals: TaskSignals,
+    /// The interrupted call to resume.
+    pub restart: super::restart::RestartSlot,
 }
 
 impl machine::thread::Task for Task {

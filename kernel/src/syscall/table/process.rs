@@ -60,7 +60,8 @@ rows! {
     [ 205    -  243] set_thread_area() => missing;
     [ 211    -  244] get_thread_area() => missing;
     [ 218  218  258] set_tid_address() => missing;
-    [ 219  219    0] restart_syscall() => missing;
+    /// Resume an interrupted call with what is left of its time.
+    [ 219  219    0] restart_syscall() => call crate::process::restart::restart_syscall, Full;
     [ 231  231  252] exit_group() => missing;
     [ 234  234  270] tgkill() => missing;
     [ 247  529  284] waitid() => missing;
