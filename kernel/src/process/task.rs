@@ -64,6 +64,14 @@ impl Task {
     pub fn id(&self) -> u32 {
         todo!()
     }
+    /// The thread id in the task's own pid namespace, as user space knows it.
+    pub fn id_in_own_namespace(&self) -> u32 {
+        todo!()
+    }
+    /// Whether a thread with this id exists in the task's pid namespace.
+    pub fn exists(&self, _id: u32) -> bool {
+        todo!()
+    }
     /// The thread group (process).
     pub fn group(&self) -> &Arc<ThreadGroup> {
         &self.group

@@ -15,4 +15,4 @@ pub use argument::{Argument, Fd, FileOffset, Flags, Pid, UserAddress};
 pub use dispatch::dispatch;
 pub(crate) use row::rows;
 pub use row::{Answer, Row, State};
-pub use user::{UserBytes, UserPath, UserPtr, UserSlice};
+pub use user::{UserBytes, UserLayout, UserPath, UserPtr, UserSlice, UserWord};

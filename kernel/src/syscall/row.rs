@@ -196,10 +196,10 @@ pub fn show_with_frame<Args: Arguments>(
 /// Declares rows: `[x86-64 x32 i386] name(arguments) => call handler, State;`, `=> frame handler, State;` for handlers that see
 /// the registers, `=> missing;` for calls that are not there yet.
 macro_rules! rows {
-    ($( $(#[doc = $summary:literal])* [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) => $kind:ident $($($handler:ident)::+, $state:ident $(($lacks:literal))?)?; )*) => {
+    ($( $(#[doc = $summary:literal])* [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) => $kind:ident $($handler:path, $state:ident $(($lacks:literal))?)?; )*) => {
         /// The rows declared here.
         pub const ROWS: &[$crate::syscall::Row] = &[$(
-            $crate::syscall::row::row!({ concat!($($summary),*) } [$x86_64 $x32 $i386] $name($($argument),*) $kind $({ $($handler)::+ } { $state $(($lacks))? })?)
+            $crate::syscall::row::row!({ concat!($($summary),*) } [$x86_64 $x32 $i386] $name($($argument),*) $kind $({ $handler } { $state $(($lacks))? })?)
         ),*];
     };
 }
@@ -224,32 +224,32 @@ macro_rules! row {
             handler: "", file: file!(), entries: None, show: None,
         }
     };
-    ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) frame { $($handler:ident)::+ } { $($state:tt)+ }) => {
+    ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) frame { $handler:path } { $($state:tt)+ }) => {
         $crate::syscall::Row {
             name: stringify!($name), summary: $summary, state: $crate::syscall::State::$($state)+,
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
-            handler: stringify!($($handler)::+), file: file!(),
+            handler: stringify!($handler), file: file!(),
             entries: Some([
-                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X86_64, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
-                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X32, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
-                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::I386, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X86_64, _>(task, frame, $handler, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X32, _>(task, frame, $handler, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::I386, _>(task, frame, $handler, [$(stringify!($argument)),*]),
             ]),
-            show: Some(|task, abi, registers, out| $crate::syscall::row::show_with_frame($($handler)::+, task, abi, registers, out)),
+            show: Some(|task, abi, registers, out| $crate::syscall::row::show_with_frame($handler, task, abi, registers, out)),
         }
     };
-    ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) call { $($handler:ident)::+ } { $($state:tt)+ }) => {
+    ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) call { $handler:path } { $($state:tt)+ }) => {
         $crate::syscall::Row {
             name: stringify!($name), summary: $summary, state: $crate::syscall::State::$($state)+,
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
-            handler: stringify!($($handler)::+), file: file!(),
+            handler: stringify!($handler), file: file!(),
             entries: Some([
-                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X86_64, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
-                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X32, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
-                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::I386, _>(task, frame, $($handler)::+, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X86_64, _>(task, frame, $handler, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X32, _>(task, frame, $handler, [$(stringify!($argument)),*]),
+                |task, frame| $crate::syscall::row::run::<$crate::syscall::row::I386, _>(task, frame, $handler, [$(stringify!($argument)),*]),
             ]),
-            show: Some(|task, abi, registers, out| $crate::syscall::row::show($($handler)::+, task, abi, registers, out)),
+            show: Some(|task, abi, registers, out| $crate::syscall::row::show($handler, task, abi, registers, out)),
         }
     };
 }

@@ -1,2 +1,13 @@
 //! Clocks and timers.
+//!
+//! `timer` is the mechanism (one-shot timers per CPU), `clock` says what time it is on each clock, `value` holds the
+//! structures user space passes; the calls sit in `calls`, `sleep`, `interval` and `posix_timer`.
+pub mod calls;
+pub mod clock;
+pub mod cpu_clock;
+pub mod sleep;
 pub mod timer;
+pub mod value;
+
+pub use clock::Clock;
+pub use value::{NANOSECONDS, TimeLayout, Timespec, Timespec32, Timeval, Timeval32};

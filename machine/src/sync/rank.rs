@@ -29,7 +29,14 @@ mod checked {
 
     /// Checks that `rank` may be taken now. The caller is pinned.
     pub(crate) fn check(rank: Rank) {
-        let worse = with(|held| held.ranks[..held.depth].iter().copied().find(|other| other.0 >= rank.0));
+        check_against(rank, rank.0);
+    }
+    /// As `check`, allowing a lock of the same rank to be held.
+    pub(crate) fn check_nested(rank: Rank) {
+        check_against(rank, rank.0.saturating_add(1));
+    }
+    fn check_against(rank: Rank, limit: u16) {
+        let worse = with(|held| held.ranks[..held.depth].iter().copied().find(|other| other.0 >= limit));
         if let Some(other) = worse {
             panic!("lock order: {} ({}) taken under {} ({})", rank.1, rank.0, other.1, other.0);
         }

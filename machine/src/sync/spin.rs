@@ -111,6 +111,17 @@ impl<T: ?Sized> SpinLock<T> {
         rank::push(self.rank);
         SpinGuard { lock: self, _pinned: pinned }
     }
+    /// Takes a second lock of the same rank; the caller keeps such locks in an order of its own (address, CPU number).
+    #[inline(always)]
+    pub fn lock_nested(&self) -> SpinGuard<'_, T> {
+        let pinned = Pinned::new();
+        #[cfg(debug_assertions)]
+        rank::check_nested(self.rank);
+        self.word.lock();
+        #[cfg(debug_assertions)]
+        rank::push(self.rank);
+        SpinGuard { lock: self, _pinned: pinned }
+    }
     /// Takes the lock if it is free; the lock order does not matter, since it does not wait.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
@@ -153,6 +164,18 @@ impl<T: ?Sized> IrqLock<T> {
         let flags = local::save_interrupts();
         #[cfg(debug_assertions)]
         rank::check(self.rank);
+        self.word.lock();
+        #[cfg(debug_assertions)]
+        rank::push(self.rank);
+        IrqGuard { lock: self, flags, _pinned: pinned }
+    }
+    /// Takes a second lock of the same rank; the caller keeps such locks in an order of its own (address, CPU number).
+    #[inline(always)]
+    pub fn lock_nested(&self) -> IrqGuard<'_, T> {
+        let pinned = Pinned::new();
+        let flags = local::save_interrupts();
+        #[cfg(debug_assertions)]
+        rank::check_nested(self.rank);
         self.word.lock();
         #[cfg(debug_assertions)]
         rank::push(self.rank);

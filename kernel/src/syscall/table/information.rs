@@ -3,32 +3,56 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [  35   35  162] nanosleep() => missing;
+    /// Sleep for a time.
+    [  35   35    -] nanosleep(duration, rem) => call crate::time::sleep::nanosleep::<crate::time::Timespec>, Full;
+    /// Sleep for a time.
+    [   -    -  162] nanosleep(duration, rem) => call crate::time::sleep::nanosleep::<crate::time::Timespec32>, Full;
     [  36   36  105] getitimer() => missing;
     [  38   38  104] setitimer() => missing;
     [  63   63  122] uname() => missing;
-    [  96   96   78] gettimeofday() => missing;
+    /// Read the wall clock in microseconds.
+    [  96   96    -] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval>, Full;
+    /// Read the wall clock in microseconds.
+    [   -    -   78] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval32>, Full;
     [  99   99  116] sysinfo() => missing;
     [ 103  103  103] syslog() => missing;
     [ 136  136   62] ustat() => missing;
     [ 139  139  135] sysfs() => missing;
     [ 156    -  149] _sysctl() => missing;
     [ 159  159  124] adjtimex() => missing;
-    [ 164  164   79] settimeofday() => missing;
+    /// Set the wall clock and the time zone.
+    [ 164  164    -] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval>, Full;
+    /// Set the wall clock and the time zone.
+    [   -    -   79] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval32>, Full;
     [ 169  169   88] reboot() => missing;
     [ 170  170   74] sethostname() => missing;
     [ 171  171  121] setdomainname() => missing;
-    [ 201  201   13] time() => missing;
+    /// Read the wall clock in seconds.
+    [ 201  201    -] time(tloc) => call crate::time::calls::time::<i64>, Full;
+    /// Read the wall clock in seconds.
+    [   -    -   13] time(tloc) => call crate::time::calls::time::<i32>, Full;
     [ 212  212  253] lookup_dcookie() => missing;
     [ 222  526  259] timer_create() => missing;
     [ 223  223  260] timer_settime() => missing;
     [ 224  224  261] timer_gettime() => missing;
     [ 225  225  262] timer_getoverrun() => missing;
     [ 226  226  263] timer_delete() => missing;
-    [ 227  227  264] clock_settime() => missing;
-    [ 228  228  265] clock_gettime() => missing;
-    [ 229  229  266] clock_getres() => missing;
-    [ 230  230  267] clock_nanosleep() => missing;
+    /// Set a clock.
+    [ 227  227    -] clock_settime(clockid, tp) => call crate::time::calls::clock_settime::<crate::time::Timespec>, Full;
+    /// Set a clock.
+    [   -    -  264] clock_settime(clockid, tp) => call crate::time::calls::clock_settime::<crate::time::Timespec32>, Full;
+    /// Read a clock.
+    [ 228  228    -] clock_gettime(clockid, tp) => call crate::time::calls::clock_gettime::<crate::time::Timespec>, Full;
+    /// Read a clock.
+    [   -    -  265] clock_gettime(clockid, tp) => call crate::time::calls::clock_gettime::<crate::time::Timespec32>, Full;
+    /// Read the resolution of a clock.
+    [ 229  229    -] clock_getres(clockid, res) => call crate::time::calls::clock_getres::<crate::time::Timespec>, Full;
+    /// Read the resolution of a clock.
+    [   -    -  266] clock_getres(clockid, res) => call crate::time::calls::clock_getres::<crate::time::Timespec32>, Full;
+    /// Sleep on a clock, to a time or for a time.
+    [ 230  230    -] clock_nanosleep(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec>, Full;
+    /// Sleep on a clock, to a time or for a time.
+    [   -    -  267] clock_nanosleep(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec32>, Full;
     [ 246  528  283] kexec_load() => missing;
     [ 283  283  322] timerfd_create() => missing;
     [ 286  286  325] timerfd_settime() => missing;
@@ -37,16 +61,21 @@ rows! {
     [ 305  305  343] clock_adjtime() => missing;
     [ 318  318  355] getrandom() => missing;
     [ 320  320    -] kexec_file_load() => missing;
-    [   -    -   25] stime() => missing;
+    /// Set the wall clock in seconds.
+    [   -    -   25] stime(t) => call crate::time::calls::stime, Full;
     [   -    -   35] ftime() => missing;
     [   -    -   59] oldolduname() => missing;
     [   -    -  109] olduname() => missing;
     [   -    -  134] bdflush() => missing;
-    [   -    -  403] clock_gettime64() => missing;
-    [   -    -  404] clock_settime64() => missing;
+    /// Read a clock.
+    [   -    -  403] clock_gettime64(clockid, tp) => call crate::time::calls::clock_gettime::<crate::time::Timespec>, Full;
+    /// Set a clock.
+    [   -    -  404] clock_settime64(clockid, tp) => call crate::time::calls::clock_settime::<crate::time::Timespec>, Full;
     [   -    -  405] clock_adjtime64() => missing;
-    [   -    -  406] clock_getres_time64() => missing;
-    [   -    -  407] clock_nanosleep_time64() => missing;
+    /// Read the resolution of a clock.
+    [   -    -  406] clock_getres_time64(clockid, res) => call crate::time::calls::clock_getres::<crate::time::Timespec>, Full;
+    /// Sleep on a clock, to a time or for a time.
+    [   -    -  407] clock_nanosleep_time64(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec>, Full;
     [   -    -  408] timer_gettime64() => missing;
     [   -    -  409] timer_settime64() => missing;
     [   -    -  410] timerfd_gettime64() => missing;

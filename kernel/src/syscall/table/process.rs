@@ -54,7 +54,8 @@ rows! {
     [ 178    -  167] query_module() => missing;
     [ 186  186  224] gettid() => missing;
     [ 200  200  238] tkill() => missing;
-    [ 202  202  240] futex() => missing;
+    /// Wait on and wake by a word of user memory.
+    [ 202  202  240] futex(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex, Partial("the i386 form with 32-bit time");
     [ 203  203  241] sched_setaffinity() => missing;
     [ 204  204  242] sched_getaffinity() => missing;
     [ 205    -  243] set_thread_area() => missing;
@@ -89,7 +90,8 @@ rows! {
     [ 438  438  438] pidfd_getfd() => missing;
     [ 440  440  440] process_madvise() => missing;
     [ 448  448  448] process_mrelease() => missing;
-    [ 449  449  449] futex_waitv() => missing;
+    /// Wait on several words of user memory.
+    [ 449  449  449] futex_waitv(waiters, nr_futexes, flags, timeout, clockid) => call crate::ipc::futex::futex_waitv, Full;
     [   -    -    7] waitpid() => missing;
     [   -    -   17] break() => missing;
     [   -    -   34] nice() => missing;
