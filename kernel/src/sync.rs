@@ -27,7 +27,6 @@ pub mod rank {
         PIPE = 160, "a pipe's buffers";
         TTY_DATA = 165, "a terminal's line discipline";
         EPOLL = 170, "an epoll instance's interest list";
-        REVERSE_MAP = 180, "the address spaces that map a file";
         // Spin locks.
         NAMESPACE = 300, "a namespace's tables";
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
@@ -35,7 +34,9 @@ pub mod rank {
         FILE_SYSTEM_CONTEXT = 330, "root, working directory and umask";
         DENTRY = 340, "a dentry's name and children";
         INODE_CACHE = 350, "a superblock's inode table";
+        PAGE_CACHES = 358, "the list of page caches that can shrink";
         MAPPING = 360, "a page cache's tree of pages";
+        REVERSE_MAP = 370, "the address spaces that map a file";
         SIGNAL = 380, "a process's signal handlers and queues";
         FUTEX = 400, "a futex hash bucket";
         DEVICE = 420, "a device's registers and queues";

@@ -1,0 +1,129 @@
+//! The reverse map: which address spaces map a file, and through which open file.
+use super::Mapping;
+use crate::error::Result;
+use crate::file::File;
+use alloc::sync::{Arc, Weak};
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use machine::collections::{Linked, Links};
+use machine::memory::Frame;
+
+/// An address space, as a mapping sees it.
+pub trait Mapper: Send + Sync {
+    /// Unmaps pages of a file (by page index), private copies too if `even_private`.
+    fn unmap_file(&self, mapping: &Mapping, pages: Range<u64>, even_private: bool);
+    /// Clears the dirty bits of shared pages of a file, reporting each by page index.
+    fn clean_file(&self, mapping: &Mapping, pages: Range<u64>, dirty: &mut dyn FnMut(u64));
+}
+
+/// That an address space maps a file; shared by all its areas of that file.
+pub struct Attachment {
+    links: Links,
+    mapper: Weak<dyn Mapper>,
+    mapping: Arc<Mapping>,
+    file: Option<Arc<File>>,
+    /// Areas that use it.
+    uses: AtomicUsize,
+}
+impl Linked for Attachment {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// An area's hold on an [`Attachment`]; the last one takes it off the mapping's list.
+pub struct AttachedFile(Arc<Attachment>);
+
+impl AttachedFile {
+    /// Notes that `mapper` maps `mapping` (opened as `file`, none for shared anonymous memory).
+    pub fn new(mapper: Weak<dyn Mapper>, mapping: Arc<Mapping>, file: Option<Arc<File>>) -> Result<Self> {
+        let attachment = Attachment { links: Links::new(), mapper, mapping, file, uses: AtomicUsize::new(1) };
+        let attachment = machine::memory::try_arc(attachment)?;
+        // A fresh node is on no list.
+        let _ = attachment.mapping.attachments.lock().push_back(attachment.clone());
+        Ok(AttachedFile(attachment))
+    }
+    /// The same file mapped by another address space (fork).
+    pub fn for_mapper(&self, mapper: Weak<dyn Mapper>) -> Result<Self> {
+        Self::new(mapper, self.0.mapping.clone(), self.0.file.clone())
+    }
+    /// The page cache.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.0.mapping
+    }
+    /// The open file; none for shared anonymous memory.
+    pub fn file(&self) -> Option<&Arc<File>> {
+        self.0.file.as_ref()
+    }
+    /// Whether both are holds on the same attachment.
+    pub fn is_same_attachment(&self, other: &AttachedFile) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+    /// Whether both map the same open file (so that neighbouring areas are one).
+    pub fn is_same_file(&self, other: &AttachedFile) -> bool {
+        if self.is_same_attachment(other) {
+            return true;
+        }
+        match (&self.0.file, &other.0.file) {
+            (Some(own), Some(others)) => Arc::ptr_eq(own, others),
+            (None, None) => Arc::ptr_eq(&self.0.mapping, &other.0.mapping),
+            _ => false,
+        }
+    }
+}
+impl Clone for AttachedFile {
+    fn clone(&self) -> Self {
+        self.0.uses.fetch_add(1, Ordering::Relaxed);
+        AttachedFile(self.0.clone())
+    }
+}
+impl Drop for AttachedFile {
+    fn drop(&mut self) {
+        if self.0.uses.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let removed = self.0.mapping.attachments.lock().remove(&self.0);
+            drop(removed);
+        }
+    }
+}
+
+impl Mapping {
+    /// Whether any address space maps this file.
+    pub fn is_mapped(&self) -> bool {
+        !self.attachments.lock().is_empty()
+    }
+    /// Calls `act` for each address space that maps this file now, without a lock held; one may come several times.
+    pub(super) fn for_each_mapper(&self, mut act: impl FnMut(&dyn Mapper)) {
+        // The list is walked in turns of a fixed size: the nodes seen are moved to the end, and the walk ends after as many
+        // as there were at its beginning. Those that come meanwhile map the pages as they are now.
+        let mut left = self.attachments.lock().len();
+        let mut batch: [Option<Weak<dyn Mapper>>; 16] = [const { None }; 16];
+        while left > 0 {
+            let mut attachments = self.attachments.lock();
+            let mut taken = 0;
+            for place in batch.iter_mut().take(left) {
+                let Some(attachment) = attachments.front().cloned() else { break };
+                *place = Some(attachment.mapper.clone());
+                attachments.move_to_back(&attachment);
+                taken += 1;
+            }
+            drop(attachments);
+            for mapper in batch.iter_mut().filter_map(Option::take) {
+                if let Some(mapper) = mapper.upgrade() {
+                    act(&*mapper);
+                }
+            }
+            if taken == 0 {
+                return;
+            }
+            left -= taken;
+        }
+    }
+    /// Collects the dirty bits of all shared mappings of a range of pages.
+    pub(super) fn collect_dirty(&self, pages: Range<u64>) {
+        self.for_each_mapper(|mapper| mapper.clean_file(self, pages.clone(), &mut |index| self.set_dirty(index)));
+    }
+    /// Whether this frame is still the page at `index`.
+    pub fn holds(&self, index: u64, frame: &Frame) -> bool {
+        self.store.pages.lock().peek(index).is_some_and(|slot| slot.page.number() == frame.number())
+    }
+}
