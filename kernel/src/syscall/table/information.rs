@@ -24,7 +24,8 @@ rows! {
     [ 164  164    -] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval>, Full;
     /// Set the wall clock and the time zone.
     [   -    -   79] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval32>, Full;
-    [ 169  169   88] reboot() => missing;
+    /// Restart, halt or power off the machine.
+    [ 169  169   88] reboot(magic, magic2, op, arg) => call crate::power::reboot, Full;
     [ 170  170   74] sethostname() => missing;
     [ 171  171  121] setdomainname() => missing;
     /// Read the wall clock in seconds.
