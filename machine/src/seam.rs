@@ -14,13 +14,17 @@
 //! - `paging::is_stack_guard(address: u64) -> bool`: whether a fault there means that a kernel stack overflowed.
 //! - `paging::KernelStack { fn new() -> Result<Self, OutOfMemory>; fn bottom(&self) -> u64; fn top(&self) -> u64 }`: 16 KiB
 //!   over a guard page, freed on drop.
-//! - `UserSpace::activate(&self)`: loads CR3 and marks this CPU as a user of the space; `UserSpace::deactivate(&self)`: takes
-//!   the mark back (another space or the kernel's tables are loaded by now). Both with interrupts off. The CPU keeps an
-//!   `Arc<UserSpace>` of what is loaded, also while kernel threads run (lazy TLB).
+//! - `UserSpace::activate(&self)`: loads CR3 and marks this CPU as a user of the space; to be called at every switch to a user
+//!   thread, also when its space is loaded already (then it is a few instructions: it ends lazy mode and makes up for flushes
+//!   missed there). `paging::enter_lazy()`: a kernel thread runs now on whatever user tables are loaded; flushes are noted
+//!   instead of interrupting this CPU. `UserSpace::deactivate(&self)`: takes the mark back (another space or the kernel's
+//!   tables, `paging::load_kernel_tables()`, are loaded by now). All with interrupts off. The CPU keeps an `Arc<UserSpace>` of
+//!   what is loaded, also while kernel threads run.
 //! - `paging::flush_interrupt()`: the TLB shootdown IPI has arrived (interrupt context).
 //! - `user::fixup(instruction_pointer: u64) -> Option<user::Fixup>` with `Fixup { landing: u64, may_sleep: bool }`: for faults at
 //!   copy instructions. A page fault from `may_sleep` code goes to `Kernel::resolve_copy_fault` first; otherwise, and when that
 //!   says no, the trap returns to `landing` with all other registers as they were.
+//! - `memory::register_reclaim(fn(usize) -> bool)`: `Kernel::reclaim`, to be registered before `Kernel::start`.
 //! - `rcu::note_quiescent()`: this CPU has switched tasks, is idle, or was interrupted in user mode.
 //!
 //! The processor half provides (all `pub(crate)` unless public already):
