@@ -42,6 +42,8 @@ impl ArgumentReader {
     note = "implement `Argument` for it in `syscall/argument.rs`"
 )]
 pub trait Argument: Copy {
+    /// Its C type, for documentation.
+    const TYPE: &'static str = "unsigned long";
     /// Decodes it.
     fn take(reader: &mut ArgumentReader) -> Self;
     /// Prints it as strace would.
@@ -80,14 +82,16 @@ impl FileOffset {
     }
 }
 
-macro_rules! integer_arguments { ($($T:ty, $format:literal;)*) => { $(impl Argument for $T {
+macro_rules! integer_arguments { ($($T:ty, $c:literal, $format:literal;)*) => { $(impl Argument for $T {
+    const TYPE: &'static str = $c;
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self { reader.register() as $T }
     fn show(&self, _: &Task, out: &mut dyn Write) -> fmt::Result { write!(out, $format, self) }
 })* } }
-integer_arguments! { i32, "{}"; u32, "{}"; usize, "{}"; u64, "{:#x}"; }
+integer_arguments! { i32, "int", "{}"; u32, "unsigned int", "{}"; usize, "size_t", "{}"; u64, "unsigned long", "{:#x}"; }
 
 impl Argument for i64 {
+    const TYPE: &'static str = "long";
     /// A C `long`: sign-extended from 32 bits where the ABI's long has 32.
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
@@ -100,6 +104,7 @@ impl Argument for i64 {
 }
 
 impl Argument for Fd {
+    const TYPE: &'static str = "int";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         Fd(reader.register() as i32)
@@ -110,6 +115,7 @@ impl Argument for Fd {
 }
 
 impl Argument for Pid {
+    const TYPE: &'static str = "pid_t";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         Pid(reader.register() as i32)
@@ -120,6 +126,7 @@ impl Argument for Pid {
 }
 
 impl Argument for UserAddress {
+    const TYPE: &'static str = "void *";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         UserAddress(reader.register())
@@ -130,6 +137,7 @@ impl Argument for UserAddress {
 }
 
 impl Argument for FileOffset {
+    const TYPE: &'static str = "loff_t";
     /// i386 splits a 64-bit offset over two registers, low half first.
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
@@ -173,6 +181,7 @@ impl<F: FlagNames> Flags<F> {
 }
 
 impl<F: FlagNames> Argument for Flags<F> {
+    const TYPE: &'static str = "unsigned int";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         Flags(reader.register() as u32, PhantomData)

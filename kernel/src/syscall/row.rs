@@ -31,6 +31,8 @@ pub struct Row {
     pub state: State,
     /// Argument names in order.
     pub arguments: &'static [&'static str],
+    /// C types of the arguments, empty when missing.
+    pub types: &'static [&'static str],
     /// Numbers for x86-64, x32 (without bit 30) and i386.
     pub numbers: [Option<u16>; 3],
     /// Path of the handler in the source, empty when missing.
@@ -85,6 +87,8 @@ impl Answer for super::UserAddress {
 pub trait Arguments: Sized {
     /// One name per argument, so that a row naming too few or too many does not compile.
     type Names;
+    /// C types of the arguments.
+    const TYPES: &'static [&'static str];
     /// Decodes all.
     fn take(reader: &mut ArgumentReader) -> Self;
     /// Prints all, separated by commas.
@@ -121,6 +125,7 @@ macro_rules! support_arity {
     ($count:literal $($T:ident $value:ident)*) => {
         impl<$($T: Argument),*> Arguments for ($($T,)*) {
             type Names = [&'static str; $count];
+            const TYPES: &'static [&'static str] = &[$($T::TYPE),*];
             #[allow(unused_variables, clippy::unused_unit)]
             #[inline(always)]
             fn take(reader: &mut ArgumentReader) -> Self { ($($T::take(reader),)*) }
@@ -172,6 +177,14 @@ pub fn run_with_frame<M: AbiMarker, Args: Arguments>(
     let args = Args::take(&mut ArgumentReader::new(M::ABI, frame.arguments(M::ABI)));
     handler.call(task, frame, args)
 }
+/// The C types of a handler's arguments.
+pub const fn types<Args: Arguments, H: Handler<Args> + Copy>(_handler: &H) -> &'static [&'static str] {
+    Args::TYPES
+}
+/// As [`types`], for handlers that see the frame.
+pub const fn types_with_frame<Args: Arguments, H: FrameHandler<Args> + Copy>(_handler: &H) -> &'static [&'static str] {
+    Args::TYPES
+}
 /// Prints the arguments a handler would get.
 pub fn show<Args: Arguments>(
     _handler: impl Handler<Args>,
@@ -221,7 +234,7 @@ macro_rules! row {
             name: stringify!($name), summary: $summary, state: $crate::syscall::State::Missing,
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
-            handler: "", file: file!(), entries: None, show: None,
+            handler: "", file: file!(), types: &[], entries: None, show: None,
         }
     };
     ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) frame { $handler:path } { $($state:tt)+ }) => {
@@ -230,6 +243,7 @@ macro_rules! row {
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
             handler: stringify!($handler), file: file!(),
+            types: $crate::syscall::row::types_with_frame(&$handler),
             entries: Some([
                 |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X86_64, _>(task, frame, $handler, [$(stringify!($argument)),*]),
                 |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::X32, _>(task, frame, $handler, [$(stringify!($argument)),*]),
@@ -244,6 +258,7 @@ macro_rules! row {
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
             handler: stringify!($handler), file: file!(),
+            types: $crate::syscall::row::types(&$handler),
             entries: Some([
                 |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X86_64, _>(task, frame, $handler, [$(stringify!($argument)),*]),
                 |task, frame| $crate::syscall::row::run::<$crate::syscall::row::X32, _>(task, frame, $handler, [$(stringify!($argument)),*]),

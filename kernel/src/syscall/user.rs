@@ -90,6 +90,7 @@ impl<T: UserLayout> UserPtr<T> {
 }
 
 impl<T> Argument for UserPtr<T> {
+    const TYPE: &'static str = "void *";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         UserPtr { address: UserAddress::take(reader), kind: PhantomData }
@@ -139,6 +140,7 @@ pub(crate) use plain_layout;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserBytes(pub u64);
 impl Argument for UserBytes {
+    const TYPE: &'static str = "void *";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         UserBytes(reader.register())
@@ -227,6 +229,7 @@ impl UserPath {
     }
 }
 impl Argument for UserPath {
+    const TYPE: &'static str = "const char *";
     #[inline(always)]
     fn take(reader: &mut ArgumentReader) -> Self {
         UserPath(reader.register())
