@@ -45,6 +45,10 @@ pub mod rank {
         TIMER = 460, "a CPU's timers";
         TASK_STATE = 470, "a task's scheduling state";
         RUN_QUEUE = 480, "a CPU's run queue; two in order of CPU number";
+        RANDOM_CPU = 880, "a CPU's random number generator";
+        RANDOM_BASE = 890, "the key from which all CPUs draw theirs";
+        LOG_PLACES = 894, "where syslog(2) goes on reading";
+        LOG = 895, "the kernel log";
         LEAF = 900, "locks under which no other lock is taken";
     }
 }
