@@ -19,6 +19,10 @@ pub trait FileOperations: Any + Send + Sync {
     fn poll(&self, _file: &File, _table: Option<&mut PollTable>) -> PollEvents {
         PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM
     }
+    /// Whether `poll` means something: epoll refuses files that are always ready (EPERM). Streams are, files with offsets are not.
+    fn is_pollable(&self) -> bool {
+        !self.is_seekable()
+    }
     /// Device control; ENOTTY for a command this file does not know.
     fn ioctl(&self, _file: &File, _task: &Task, _command: u32, _argument: u64) -> Result<usize> {
         Err(ENOTTY)

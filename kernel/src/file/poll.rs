@@ -1,5 +1,7 @@
 //! Readiness: poll(2) events and registration.
-use crate::wait::WaitQueue;
+use crate::wait::{Target, WaitQueue, Waiter};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::{BitAnd, BitOr, BitOrAssign};
 
 /// A set of poll(2) events.
@@ -43,16 +45,57 @@ impl BitOrAssign for PollEvents {
 }
 
 /// Collects the wait queues of the files being polled.
+///
+/// Queues are handed over by reference count, so that an entry can be taken off again whatever became of the file.
 pub struct PollTable<'a> {
-    register: &'a mut dyn FnMut(&WaitQueue),
+    register: &'a mut dyn FnMut(&Arc<WaitQueue>),
 }
 impl<'a> PollTable<'a> {
     /// A table that hands each queue to `register` (which adds an entry and remembers it).
-    pub fn new(register: &'a mut dyn FnMut(&WaitQueue)) -> Self {
+    pub fn new(register: &'a mut dyn FnMut(&Arc<WaitQueue>)) -> Self {
         PollTable { register }
     }
-    /// Called by a file's `poll` for each queue whose wake-ups matter.
-    pub fn wait_on(&mut self, queue: &WaitQueue) {
+    /// Called by a file's `poll` for each queue whose wake-ups matter, before it looks at its state.
+    pub fn wait_on(&mut self, queue: &Arc<WaitQueue>) {
         (self.register)(queue)
+    }
+}
+
+/// The entries of one waiter on the queues of everything it polls; taken off when dropped.
+#[derive(Default)]
+pub struct PollEntries {
+    entries: Vec<(Arc<WaitQueue>, Arc<Waiter>)>,
+    failed: bool,
+}
+impl PollEntries {
+    /// No entries.
+    pub const fn new() -> Self {
+        PollEntries { entries: Vec::new(), failed: false }
+    }
+    /// Adds an entry for the current task on a queue. Without memory the failure is noted.
+    pub fn add(&mut self, queue: &Arc<WaitQueue>, target: Target, exclusive: bool) {
+        let waiter = machine::memory::try_arc(Waiter::new(target, exclusive));
+        match (waiter, self.entries.try_reserve(1)) {
+            (Ok(waiter), Ok(())) => {
+                queue.add(waiter.clone());
+                self.entries.push((queue.clone(), waiter));
+            }
+            _ => self.failed = true,
+        }
+    }
+    /// Whether an entry could not be made for want of memory.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+    /// Whether there is none: nothing would ever wake this waiter.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+impl Drop for PollEntries {
+    fn drop(&mut self) {
+        for (queue, waiter) in &self.entries {
+            queue.remove(waiter);
+        }
     }
 }

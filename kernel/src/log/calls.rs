@@ -28,10 +28,8 @@ struct Places {
     read_offset: usize,
     cleared: Cursor,
 }
-static PLACES: SpinLock<Places> = SpinLock::new(
-    rank::LOG_PLACES,
-    Places { read: Cursor::FIRST, read_offset: 0, cleared: Cursor::FIRST },
-);
+static PLACES: SpinLock<Places> =
+    SpinLock::new(rank::LOG_PLACES, Places { read: Cursor::FIRST, read_offset: 0, cleared: Cursor::FIRST });
 /// The level to return to after CONSOLE_OFF; `u32::MAX` if it is on.
 static SAVED_LEVEL: AtomicU32 = AtomicU32::new(u32::MAX);
 

@@ -28,8 +28,24 @@ pub fn block(key: &[u8; KEY], counter: u32, nonce: [u32; 3]) -> [u8; BLOCK] {
     // "expand 32-byte k".
     let initial =
         [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574, k0, k1, k2, k3, k4, k5, k6, k7, counter, n0, n1, n2];
-    let [mut s0, mut s1, mut s2, mut s3, mut s4, mut s5, mut s6, mut s7, mut s8, mut s9, mut s10, mut s11, mut s12, mut s13, mut s14, mut s15] =
-        initial;
+    let [
+        mut s0,
+        mut s1,
+        mut s2,
+        mut s3,
+        mut s4,
+        mut s5,
+        mut s6,
+        mut s7,
+        mut s8,
+        mut s9,
+        mut s10,
+        mut s11,
+        mut s12,
+        mut s13,
+        mut s14,
+        mut s15,
+    ] = initial;
     for _ in 0..10 {
         [s0, s4, s8, s12] = quarter([s0, s4, s8, s12]);
         [s1, s5, s9, s13] = quarter([s1, s5, s9, s13]);

@@ -15,7 +15,8 @@ rows! {
     /// Read the wall clock in microseconds.
     [   -    -   78] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval32>, Full;
     [  99   99  116] sysinfo() => missing;
-    [ 103  103  103] syslog() => missing;
+    /// Read and control the kernel log.
+    [ 103  103  103] syslog(action, bufp, len) => call crate::log::calls::syslog, Full;
     [ 136  136   62] ustat() => missing;
     [ 139  139  135] sysfs() => missing;
     [ 156    -  149] _sysctl() => missing;
@@ -60,7 +61,8 @@ rows! {
     [ 287  287  326] timerfd_gettime() => missing;
     [ 298  298  336] perf_event_open() => missing;
     [ 305  305  343] clock_adjtime() => missing;
-    [ 318  318  355] getrandom() => missing;
+    /// Fill a buffer with random bytes.
+    [ 318  318  355] getrandom(buf, buflen, flags) => call crate::random::calls::getrandom, Full;
     [ 320  320    -] kexec_file_load() => missing;
     /// Set the wall clock in seconds.
     [   -    -   25] stime(t) => call crate::time::calls::stime, Full;

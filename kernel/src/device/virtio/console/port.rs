@@ -59,7 +59,7 @@ pub struct Port {
     reader: Mutex<()>,
     /// Serializes writers; the bytes on their way from user memory to a DMA buffer.
     writer: Mutex<Vec<u8>>,
-    wait: WaitQueue,
+    wait: Arc<WaitQueue>,
 }
 
 impl Port {
@@ -81,7 +81,7 @@ impl Port {
             ),
             reader: Mutex::new(rank::PIPE, ()),
             writer: Mutex::new(rank::PIPE, Vec::new()),
-            wait: WaitQueue::new(),
+            wait: Arc::new(WaitQueue::new()),
         }
     }
 
