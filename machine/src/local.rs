@@ -47,10 +47,14 @@ mod machine {
         crate::cpu::in_interrupt()
     }
 
-    /// How many CPUs run.
-    #[inline(always)]
-    pub(crate) fn online() -> usize {
-        crate::cpu::online_cpus()
+    /// Whether a CPU takes part.
+    pub(crate) fn is_online(cpu: usize) -> bool {
+        cpu < crate::cpu::online_cpus()
+    }
+
+    /// Makes another CPU call [`crate::paging::flush_interrupt`].
+    pub(crate) fn interrupt_for_flush(_cpu: usize) {
+        todo!()
     }
 }
 
@@ -111,10 +115,10 @@ mod machine {
     pub(crate) fn in_interrupt() -> bool {
         false
     }
-    #[allow(dead_code)]
-    pub(crate) fn online() -> usize {
-        MAX_CPUS
+    pub(crate) fn is_online(_cpu: usize) -> bool {
+        false
     }
+    pub(crate) fn interrupt_for_flush(_cpu: usize) {}
 }
 
 pub(crate) use machine::*;

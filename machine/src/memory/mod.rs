@@ -16,11 +16,12 @@ pub(crate) mod testing;
 
 use crate::OutOfMemory;
 pub use fault::fail_after;
+pub(crate) use fault::injected;
 pub use frame::{Frame, flags};
 pub use heap::{trim, try_arc, try_box};
 pub(crate) use percpu::register_reclaim;
 pub use percpu::statistics;
-pub(crate) use start::{adopt, initialize, release};
+pub(crate) use start::{adopt, initialize, release, top};
 
 /// Bytes in a page.
 pub const PAGE_SIZE: usize = 4096;

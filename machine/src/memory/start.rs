@@ -5,6 +5,13 @@ use super::info::{FrameInfo, Infos, Kind, infos, set_infos};
 use super::{PAGE_SIZE, percpu};
 use crate::paging::direct_map;
 use crate::seam::PhysicalRange;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+static TOP: AtomicU64 = AtomicU64::new(0);
+/// One past the highest address of usable memory.
+pub(crate) fn top() -> u64 {
+    TOP.load(Relaxed)
+}
 
 /// Frame numbers must fit the links of the records, with room to spare for `number + block`.
 const MOST_FRAMES: u64 = 1 << 31;
@@ -73,6 +80,7 @@ pub(crate) fn initialize(map: &[PhysicalRange], reserved: &[PhysicalRange]) {
     }
     usable.sort_and_merge();
     let Some(&(_, top)) = usable.as_slice().last() else { panic!("no usable memory in the boot loader's map") };
+    TOP.store(u64::from(top) * PAGE_SIZE as u64, Relaxed);
     // Frame 0 means "no frame" in places.
     usable.subtract(0, 1);
     let mut kept = Ranges::new();
@@ -144,9 +152,9 @@ pub(crate) unsafe fn adopt(first: u32, pages: usize, mut give: impl FnMut(Frame)
     for number in first..first + pages as u32 {
         let info = infos().of(number);
         info.set_kind(Kind::Untyped, 0);
-        info.word.store(0, core::sync::atomic::Ordering::Relaxed);
-        info.index.store(0, core::sync::atomic::Ordering::Relaxed);
-        info.count.store(1, core::sync::atomic::Ordering::Relaxed);
+        info.word.store(0, Relaxed);
+        info.index.store(0, Relaxed);
+        info.count.store(1, Relaxed);
         // SAFETY: untyped with one reference now.
         give(unsafe { Frame::from_raw(number) });
     }

@@ -122,6 +122,14 @@ impl<T: ?Sized> SpinLock<T> {
         rank::push(self.rank);
         SpinGuard { lock: self, _pinned: pinned }
     }
+    /// Takes the lock under another of the same rank; the caller sees to an order between the two.
+    pub(crate) fn lock_beside(&self) -> SpinGuard<'_, T> {
+        let pinned = Pinned::new();
+        self.word.lock();
+        #[cfg(debug_assertions)]
+        rank::push(self.rank);
+        SpinGuard { lock: self, _pinned: pinned }
+    }
     /// Takes the lock if it is free; the lock order does not matter, since it does not wait.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
