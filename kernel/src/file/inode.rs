@@ -1,5 +1,527 @@
-//! Inodes.
-/// What a file system does with an inode.
-pub trait InodeOperations: Send + Sync {}
-/// A file, whatever its names.
-pub struct Inode {}
+//! Inodes: what a file is, whatever its names.
+use super::attributes::*;
+use super::path::Path;
+use super::{FileOperations, Superblock};
+use crate::error::*;
+use crate::memory::Mapping;
+use crate::process::Credentials;
+use crate::sync::{Once, RwLock, SequenceCount, SpinLock, rank};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::any::Any;
+use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+/// Where a symbolic link leads.
+pub enum LinkTarget {
+    /// A path to go on with.
+    Text(Vec<u8>),
+    /// Straight to a place, whatever its name ("magic" links such as /proc/PID/fd/N, exe, root, cwd).
+    Jump(Path),
+}
+
+/// One entry as `iterate` finds it.
+pub struct DirectoryEntry<'a> {
+    /// Inode number.
+    pub inode: u64,
+    /// Type, `None` if unknown.
+    pub kind: FileType,
+    /// Name.
+    pub name: &'a [u8],
+    /// The cursor of the entry after this one (d_off).
+    pub next: u64,
+}
+
+/// What a file system does with its inodes. The defaults are those of a file system without the thing in question.
+///
+/// Directory methods are called with the directory locked (`lookup` and `iterate` shared, the others exclusively), with
+/// permissions, name length, existence and read-only mounts checked, names never "." or ".." or empty. They keep link counts
+/// and times of the inodes involved up to date. All may sleep unless said otherwise.
+#[allow(unused_variables)]
+pub trait InodeOperations: Any + Send + Sync {
+    /// Finds an entry; ENOENT if there is none (then a negative dentry is kept as the superblock's options say).
+    fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
+        Err(ENOTDIR)
+    }
+    /// Whether a cached entry may be used without asking (no sleep); called on the child when the superblock's `revalidates` is
+    /// set. False sends the walk to `revalidate` of the directory.
+    fn is_fresh(&self, inode: &Inode) -> bool {
+        true
+    }
+    /// Whether a cached entry still holds (may ask a server). False drops it and looks it up again.
+    fn revalidate(&self, directory: &Arc<Inode>, name: &[u8], child: &Arc<Inode>) -> Result<bool> {
+        Ok(true)
+    }
+    /// Makes a regular file, directory, device node, FIFO or socket, as `new.mode` says.
+    fn create(&self, directory: &Arc<Inode>, name: &[u8], new: &NewInode) -> Result<Arc<Inode>> {
+        Err(EPERM)
+    }
+    /// Makes a symbolic link.
+    fn create_link(&self, directory: &Arc<Inode>, name: &[u8], target: &[u8], new: &NewInode) -> Result<Arc<Inode>> {
+        Err(EPERM)
+    }
+    /// Makes a regular file without a name (O_TMPFILE), with a link count of 0.
+    fn create_unnamed(&self, directory: &Arc<Inode>, new: &NewInode) -> Result<Arc<Inode>> {
+        Err(EOPNOTSUPP)
+    }
+    /// Gives an inode another name.
+    fn link(&self, directory: &Arc<Inode>, name: &[u8], inode: &Arc<Inode>) -> Result<()> {
+        Err(EPERM)
+    }
+    /// Removes a name of something that is not a directory.
+    fn unlink(&self, directory: &Arc<Inode>, name: &[u8], inode: &Arc<Inode>) -> Result<()> {
+        Err(EPERM)
+    }
+    /// Removes an empty directory; ENOTEMPTY.
+    fn remove_directory(&self, directory: &Arc<Inode>, name: &[u8], inode: &Arc<Inode>) -> Result<()> {
+        Err(EPERM)
+    }
+    /// Renames. An existing target of a fitting type is in `request.replaced` (ENOTEMPTY if it is a directory with entries).
+    fn rename(&self, request: &RenameRequest) -> Result<()> {
+        Err(EPERM)
+    }
+    /// Hands the entries from cursor `from` on (2 is the first: 0 and 1 are "." and "..", which the VFS adds) to `emit` until
+    /// it says false. Cursors only need to be stable while an entry exists.
+    fn iterate(&self, directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
+        Err(ENOTDIR)
+    }
+    /// Where a symbolic link leads when followed.
+    fn follow_link(&self, inode: &Arc<Inode>) -> Result<LinkTarget> {
+        Err(EINVAL)
+    }
+    /// The text of a link kept in memory (no sleep), for walks without locks. `None` sends the walk to `follow_link`.
+    fn link_in_memory(&self) -> Option<&[u8]> {
+        None
+    }
+    /// What readlink(2) shows; only links whose text differs from where they lead (magic links) need their own.
+    fn read_link(&self, inode: &Arc<Inode>) -> Result<Vec<u8>> {
+        match self.follow_link(inode)? {
+            LinkTarget::Text(text) => Ok(text),
+            LinkTarget::Jump(_) => Err(EINVAL),
+        }
+    }
+    /// The operations of a newly opened regular file or directory (other types are opened by the VFS, directories' entries
+    /// come from `iterate`). The default serves regular files from the page cache.
+    fn open(&self, inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperations>> {
+        super::regular::open(inode)
+    }
+    /// Brings the inode's attributes up to date before they are shown.
+    fn refresh(&self, inode: &Arc<Inode>) -> Result<()> {
+        Ok(())
+    }
+    /// Changes attributes. The default changes the inode and truncates its page cache.
+    fn set_attributes(&self, inode: &Arc<Inode>, changes: &AttributeChanges) -> Result<()> {
+        inode.apply(changes)
+    }
+    /// Whether `access` is allowed (no sleep). The default looks at mode, owner, group and capabilities.
+    fn permission(&self, inode: &Inode, credentials: &Credentials, access: Access) -> Result<()> {
+        inode.check_mode(credentials, access)
+    }
+    /// fallocate(2) on a regular file.
+    fn allocate(&self, inode: &Arc<Inode>, mode: u32, offset: u64, length: u64) -> Result<()> {
+        Err(EOPNOTSUPP)
+    }
+    /// Allocated blocks of 512 bytes.
+    fn blocks(&self, inode: &Inode) -> u64 {
+        inode.size().div_ceil(512)
+    }
+    /// Writes data and attributes to the backing store (fsync).
+    fn sync(&self, inode: &Inode, data_only: bool) -> Result<()> {
+        match inode.mapping() {
+            Some(mapping) => mapping.sync(),
+            None => Ok(()),
+        }
+    }
+    /// An extended attribute's value; ENODATA.
+    fn extended_attribute(&self, inode: &Inode, name: &[u8]) -> Result<Vec<u8>> {
+        Err(EOPNOTSUPP)
+    }
+    /// Sets one. `create`: EEXIST if there; `replace`: ENODATA if not.
+    fn set_extended_attribute(&self, inode: &Inode, name: &[u8], value: &[u8], create: bool, replace: bool) -> Result<()> {
+        Err(EOPNOTSUPP)
+    }
+    /// Removes one; ENODATA.
+    fn remove_extended_attribute(&self, inode: &Inode, name: &[u8]) -> Result<()> {
+        Err(EOPNOTSUPP)
+    }
+    /// All names, each with a NUL.
+    fn extended_attribute_names(&self, inode: &Inode) -> Result<Vec<u8>> {
+        Err(EOPNOTSUPP)
+    }
+    /// For downcasts.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What a rename does.
+pub struct RenameRequest<'a> {
+    /// Directory that loses the entry.
+    pub from: &'a Arc<Inode>,
+    /// Name there.
+    pub from_name: &'a [u8],
+    /// What is renamed.
+    pub inode: &'a Arc<Inode>,
+    /// Directory that gets it (may be the same).
+    pub to: &'a Arc<Inode>,
+    /// Name there.
+    pub to_name: &'a [u8],
+    /// What had the new name: replaced, or exchanged.
+    pub replaced: Option<&'a Arc<Inode>>,
+    /// RENAME_EXCHANGE.
+    pub exchange: bool,
+    /// RENAME_WHITEOUT.
+    pub whiteout: bool,
+}
+
+/// The times of an inode, written under a lock, read without.
+struct Times {
+    lock: SpinLock<()>,
+    sequence: SequenceCount,
+    seconds: [AtomicI64; 4],
+    nanoseconds: [AtomicU32; 4],
+}
+const ACCESS: usize = 0;
+const MODIFICATION: usize = 1;
+const CHANGE: usize = 2;
+const BIRTH: usize = 3;
+
+impl Times {
+    fn new(now: Timestamp) -> Self {
+        Times {
+            lock: SpinLock::new(rank::LEAF, ()),
+            sequence: SequenceCount::new(),
+            seconds: [const { AtomicI64::new(0) }; 4].map(|_| AtomicI64::new(now.seconds)),
+            nanoseconds: [const { AtomicU32::new(0) }; 4].map(|_| AtomicU32::new(now.nanoseconds)),
+        }
+    }
+    fn load(&self, which: usize) -> Timestamp {
+        let seconds = self.seconds.get(which).map_or(0, |value| value.load(Ordering::Relaxed));
+        let nanoseconds = self.nanoseconds.get(which).map_or(0, |value| value.load(Ordering::Relaxed));
+        Timestamp { seconds, nanoseconds }
+    }
+    fn store(&self, which: usize, time: Timestamp) {
+        if let (Some(seconds), Some(nanoseconds)) = (self.seconds.get(which), self.nanoseconds.get(which)) {
+            seconds.store(time.seconds, Ordering::Relaxed);
+            nanoseconds.store(time.nanoseconds, Ordering::Relaxed);
+        }
+    }
+    fn read(&self, which: usize) -> Timestamp {
+        self.sequence.read(|| self.load(which))
+    }
+    fn write(&self, change: impl FnOnce(&Self)) {
+        let _guard = self.lock.lock();
+        self.sequence.write(|| change(self));
+    }
+}
+
+/// Attributes an inode starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct InodeAttributes {
+    /// Inode number within the file system.
+    pub number: u64,
+    /// Type and permissions.
+    pub mode: u32,
+    /// Owner.
+    pub user: u32,
+    /// Group.
+    pub group: u32,
+    /// Names.
+    pub links: u32,
+    /// Length in bytes.
+    pub size: u64,
+    /// For device nodes.
+    pub device: DeviceNumber,
+    /// All four times.
+    pub time: Timestamp,
+}
+impl InodeAttributes {
+    /// A new inode made now with the given number.
+    pub fn new(number: u64, new: &NewInode) -> Self {
+        let links = if FileType::of_mode(new.mode) == FileType::Directory { 2 } else { 1 };
+        InodeAttributes {
+            number,
+            mode: new.mode,
+            user: new.user,
+            group: new.group,
+            links,
+            size: 0,
+            device: new.device,
+            time: Timestamp::now(),
+        }
+    }
+}
+
+/// A directory that has been removed: nothing can be created in it any more (S_DEAD).
+const DEAD: u32 = 1;
+/// chattr's immutable and append-only, or swap files: not used yet.
+const NO_ACCESS_TIME: u32 = 2;
+
+/// A file, directory, link, node, FIFO or socket.
+pub struct Inode {
+    number: u64,
+    kind: FileType,
+    device: DeviceNumber,
+    mode: AtomicU32,
+    user: AtomicU32,
+    group: AtomicU32,
+    links: AtomicU32,
+    size: AtomicU64,
+    flags: AtomicU32,
+    /// Open for writing (positive) or being executed (negative): ETXTBSY.
+    writers: AtomicI32,
+    times: Times,
+    superblock: Arc<Superblock>,
+    mapping: Option<Arc<Mapping>>,
+    /// A directory's entries, a file's length. Parent before child, then by address.
+    pub lock: RwLock<()>,
+    /// Advisory locks, made when first used.
+    pub(super) locks: Once<Box<super::lock::InodeLocks>>,
+    /// The pipe behind a FIFO that is open.
+    pub(crate) pipe: SpinLock<Option<Arc<crate::ipc::pipe::Pipe>>>,
+    operations: Box<dyn InodeOperations>,
+}
+
+impl Inode {
+    /// An inode of a file system. Regular files that are read through the page cache bring their `mapping`.
+    pub fn new(
+        superblock: Arc<Superblock>,
+        attributes: &InodeAttributes,
+        operations: Box<dyn InodeOperations>,
+        mapping: Option<Arc<Mapping>>,
+    ) -> Result<Arc<Inode>> {
+        Ok(machine::memory::try_arc(Inode {
+            number: attributes.number,
+            kind: FileType::of_mode(attributes.mode),
+            device: attributes.device,
+            mode: AtomicU32::new(attributes.mode),
+            user: AtomicU32::new(attributes.user),
+            group: AtomicU32::new(attributes.group),
+            links: AtomicU32::new(attributes.links),
+            size: AtomicU64::new(attributes.size),
+            flags: AtomicU32::new(0),
+            writers: AtomicI32::new(0),
+            times: Times::new(attributes.time),
+            superblock,
+            mapping,
+            lock: RwLock::new(rank::INODE, ()),
+            locks: Once::new(),
+            pipe: SpinLock::new(rank::LEAF, None),
+            operations,
+        })?)
+    }
+    /// Inode number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+    /// Type.
+    #[inline(always)]
+    pub fn kind(&self) -> FileType {
+        self.kind
+    }
+    /// Whether it is a directory.
+    #[inline(always)]
+    pub fn is_directory(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+    /// Type and permission bits.
+    #[inline(always)]
+    pub fn mode(&self) -> u32 {
+        self.mode.load(Ordering::Relaxed)
+    }
+    /// Owner.
+    #[inline(always)]
+    pub fn user(&self) -> u32 {
+        self.user.load(Ordering::Relaxed)
+    }
+    /// Group.
+    #[inline(always)]
+    pub fn group(&self) -> u32 {
+        self.group.load(Ordering::Relaxed)
+    }
+    /// Sets the owner (file systems whose owners change by themselves, as procfs).
+    pub fn set_owner(&self, user: u32, group: u32) {
+        self.user.store(user, Ordering::Relaxed);
+        self.group.store(group, Ordering::Relaxed);
+    }
+    /// Sets permission bits, keeping the type.
+    pub fn set_mode(&self, mode: u32) {
+        self.mode.store(self.kind as u32 | mode & MODE_BITS, Ordering::Relaxed);
+    }
+    /// Names.
+    pub fn links(&self) -> u32 {
+        self.links.load(Ordering::Relaxed)
+    }
+    /// Sets the link count; the directories concerned are locked.
+    pub fn set_links(&self, links: u32) {
+        self.links.store(links, Ordering::Relaxed);
+    }
+    /// Adds to the link count.
+    pub fn adjust_links(&self, difference: i32) {
+        self.links.store(self.links().wrapping_add_signed(difference), Ordering::Relaxed);
+    }
+    /// Length in bytes.
+    #[inline(always)]
+    pub fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+    /// Sets the length (no truncation of pages); the inode is locked.
+    pub fn set_size(&self, size: u64) {
+        self.size.store(size, Ordering::Release);
+    }
+    /// The device a node stands for.
+    pub fn device(&self) -> DeviceNumber {
+        self.device
+    }
+    /// The file system.
+    #[inline(always)]
+    pub fn superblock(&self) -> &Arc<Superblock> {
+        &self.superblock
+    }
+    /// The page cache, for regular files that use one.
+    #[inline(always)]
+    pub fn mapping(&self) -> Option<&Arc<Mapping>> {
+        self.mapping.as_ref()
+    }
+    /// The operations.
+    #[inline(always)]
+    pub fn operations(&self) -> &dyn InodeOperations {
+        &*self.operations
+    }
+    /// The operations as a concrete type.
+    pub fn downcast<T: 'static>(&self) -> Option<&T> {
+        self.operations.as_any().downcast_ref()
+    }
+    /// Access time.
+    pub fn access_time(&self) -> Timestamp {
+        self.times.read(ACCESS)
+    }
+    /// Modification time.
+    pub fn modification_time(&self) -> Timestamp {
+        self.times.read(MODIFICATION)
+    }
+    /// Change time.
+    pub fn change_time(&self) -> Timestamp {
+        self.times.read(CHANGE)
+    }
+    /// Content changed now.
+    pub fn touch_modified(&self) {
+        let now = Timestamp::now();
+        self.times.write(|times| {
+            times.store(MODIFICATION, now);
+            times.store(CHANGE, now);
+        });
+    }
+    /// Attributes changed now.
+    pub fn touch_changed(&self) {
+        let now = Timestamp::now();
+        self.times.write(|times| times.store(CHANGE, now));
+    }
+    /// Read now, as relatime keeps it: at most once a day unless modified since.
+    #[inline]
+    pub fn touch_accessed(&self) {
+        if self.flags.load(Ordering::Relaxed) & NO_ACCESS_TIME != 0 {
+            return;
+        }
+        let (accessed, modified, changed) =
+            self.times.sequence.read(|| (self.times.load(ACCESS), self.times.load(MODIFICATION), self.times.load(CHANGE)));
+        let now = Timestamp::now();
+        if accessed <= modified || accessed <= changed || now.seconds.wrapping_sub(accessed.seconds) >= 86_400 {
+            self.times.write(|times| times.store(ACCESS, now));
+        }
+    }
+    /// Never updates the access time (procfs, devices that should stay quiet).
+    pub fn ignore_access_time(&self) {
+        self.flags.fetch_or(NO_ACCESS_TIME, Ordering::Relaxed);
+    }
+    /// Sets the times a file system read from its store.
+    pub fn set_times(&self, access: Timestamp, modification: Timestamp, change: Timestamp) {
+        self.times.write(|times| {
+            times.store(ACCESS, access);
+            times.store(MODIFICATION, modification);
+            times.store(CHANGE, change);
+        });
+    }
+    /// Whether the directory was removed.
+    pub fn is_dead(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & DEAD != 0
+    }
+    /// Marks a removed directory.
+    pub fn set_dead(&self) {
+        self.flags.fetch_or(DEAD, Ordering::Relaxed);
+    }
+    /// The discretionary check of mode, owner, group and capabilities.
+    #[inline]
+    pub fn check_mode(&self, credentials: &Credentials, access: Access) -> Result<()> {
+        check_permission(credentials, self.mode(), self.user(), self.group(), access)
+    }
+    /// Whether the credentials own the inode or may act as owner.
+    pub fn owner_or_capable(&self, credentials: &Credentials) -> bool {
+        credentials.file_system_user == self.user() || credentials.capable(crate::process::Capability::Fowner)
+    }
+    /// Applies a change to the attributes kept here, truncating the page cache. The inode is locked.
+    pub fn apply(&self, changes: &AttributeChanges) -> Result<()> {
+        if let Some(size) = changes.size {
+            let old = self.size();
+            self.set_size(size);
+            if size < old && let Some(mapping) = &self.mapping {
+                mapping.truncate(size);
+            }
+        }
+        if let Some(mode) = changes.mode {
+            self.set_mode(mode);
+        }
+        if let Some(user) = changes.user {
+            self.user.store(user, Ordering::Relaxed);
+        }
+        if let Some(group) = changes.group {
+            self.group.store(group, Ordering::Relaxed);
+        }
+        self.times.write(|times| {
+            for (which, time) in
+                [(ACCESS, changes.access_time), (MODIFICATION, changes.modification_time), (CHANGE, changes.change_time)]
+            {
+                if let Some(time) = time {
+                    times.store(which, time);
+                }
+            }
+        });
+        Ok(())
+    }
+    /// Counts a writer; ETXTBSY while the file is executed.
+    pub fn get_write_access(&self) -> Result<()> {
+        let update = self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count >= 0).then(|| count + 1));
+        update.map(|_| ()).map_err(|_| ETXTBSY)
+    }
+    /// Takes a writer back.
+    pub fn put_write_access(&self) {
+        self.writers.fetch_sub(1, Ordering::AcqRel);
+    }
+    /// Forbids writers while the file is executed; ETXTBSY if there are some.
+    pub fn deny_write_access(&self) -> Result<()> {
+        let update = self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count <= 0).then(|| count - 1));
+        update.map(|_| ()).map_err(|_| ETXTBSY)
+    }
+    /// Takes a prohibition back.
+    pub fn allow_write_access(&self) {
+        self.writers.fetch_add(1, Ordering::AcqRel);
+    }
+    /// All attributes now, as the inode has them in memory.
+    pub fn status(&self) -> Status {
+        let (access_time, modification_time, change_time, birth_time) = self.times.sequence.read(|| {
+            (self.times.load(ACCESS), self.times.load(MODIFICATION), self.times.load(CHANGE), self.times.load(BIRTH))
+        });
+        Status {
+            device: self.superblock.device(),
+            inode: self.number,
+            mode: self.mode(),
+            links: self.links(),
+            user: self.user(),
+            group: self.group(),
+            special_device: self.device,
+            size: self.size(),
+            block_size: self.superblock.block_size(),
+            blocks: self.operations.blocks(self),
+            access_time,
+            modification_time,
+            change_time,
+            birth_time: self.superblock.keeps_birth_time().then_some(birth_time),
+        }
+    }
+}

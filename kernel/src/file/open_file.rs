@@ -1,60 +1,227 @@
 //! Open file descriptions.
-use super::{Inode, IoBuffer, PollEvents, PollTable};
-use crate::{error::*, process::Task};
+use super::attributes::FileType;
+use super::inode::Inode;
+use super::path::Path;
+use super::{IoBuffer, PollEvents, PollTable, anonymous};
+use crate::sync::{Mutex, SpinLock, rank};
+use crate::{
+    error::*,
+    process::{Credentials, Task},
+};
 use alloc::{boxed::Box, sync::Arc};
 use core::any::Any;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// O_* flags of open(2), x86's values.
+#[allow(missing_docs)]
+pub mod open_flag {
+    pub const ACCESS_MODE: u32 = 3;
+    pub const READ_ONLY: u32 = 0;
+    pub const WRITE_ONLY: u32 = 1;
+    pub const READ_WRITE: u32 = 2;
+    pub const CREATE: u32 = 0o100;
+    pub const EXCLUSIVE: u32 = 0o200;
+    pub const NO_CONTROLLING_TERMINAL: u32 = 0o400;
+    pub const TRUNCATE: u32 = 0o1000;
+    pub const APPEND: u32 = 0o2000;
+    pub const NON_BLOCKING: u32 = 0o4000;
+    pub const DATA_SYNC: u32 = 0o10000;
+    pub const ASYNC: u32 = 0o20000;
+    pub const DIRECT: u32 = 0o40000;
+    pub const LARGE_FILE: u32 = 0o100000;
+    pub const DIRECTORY: u32 = 0o200000;
+    pub const NO_FOLLOW: u32 = 0o400000;
+    pub const NO_ACCESS_TIME: u32 = 0o1000000;
+    pub const CLOSE_ON_EXEC: u32 = 0o2000000;
+    pub const SYNC: u32 = 0o4010000;
+    pub const PATH: u32 = 0o10000000;
+    pub const TEMPORARY: u32 = 0o20200000;
+}
+use open_flag as flag;
+
+/// Whence of lseek(2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum SeekFrom {
+    Start(i64),
+    Current(i64),
+    End(i64),
+    Data(i64),
+    Hole(i64),
+}
 
 /// What a kind of file does. Every method gets the open file, for its flags and position.
+#[allow(unused_variables)]
 pub trait FileOperations: Any + Send + Sync {
     /// Reads at `offset` (ignored by streams). Returns bytes moved into the buffer; EAGAIN if it would block and the file is
     /// non-blocking.
-    fn read(&self, _file: &File, _into: &mut IoBuffer, _offset: u64) -> Result<usize> {
+    fn read(&self, file: &File, into: &mut IoBuffer, offset: u64) -> Result<usize> {
         Err(EINVAL)
     }
-    /// Writes at `offset` (ignored by streams; appending files choose it themselves). Returns bytes taken from the buffer.
-    fn write(&self, _file: &File, _from: &mut IoBuffer, _offset: u64) -> Result<usize> {
+    /// Writes at `offset` (ignored by streams; the VFS passes the end of appending files when they keep `is_positioned`).
+    /// Returns bytes taken from the buffer.
+    fn write(&self, file: &File, from: &mut IoBuffer, offset: u64) -> Result<usize> {
         Err(EINVAL)
     }
     /// Ready events now; registers with the wait queues when a table is given.
-    fn poll(&self, _file: &File, _table: Option<&mut PollTable>) -> PollEvents {
+    fn poll(&self, file: &File, table: Option<&mut PollTable>) -> PollEvents {
         PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM
     }
     /// Whether `poll` means something: epoll refuses files that are always ready (EPERM). Streams are, files with offsets are not.
     fn is_pollable(&self) -> bool {
         !self.is_seekable()
     }
-    /// Device control; ENOTTY for a command this file does not know.
-    fn ioctl(&self, _file: &File, _task: &Task, _command: u32, _argument: u64) -> Result<usize> {
+    /// Device control; ENOTTY for a command this file does not know. FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, and FIONREAD of
+    /// regular files are served before it is asked.
+    fn ioctl(&self, file: &File, task: &Task, command: u32, argument: u64) -> Result<usize> {
         Err(ENOTTY)
     }
     /// The page cache that mmap(2) maps, ENODEV if the file cannot be mapped.
-    fn mapping(&self, _file: &File) -> Result<Arc<crate::memory::Mapping>> {
+    fn mapping(&self, file: &File) -> Result<Arc<crate::memory::Mapping>> {
         Err(ENODEV)
     }
-    /// Whether lseek, pread and pwrite work on it (else ESPIPE).
+    /// Whether lseek, pread and pwrite work on it (else ESPIPE). Asked once, at open.
     fn is_seekable(&self) -> bool {
         true
     }
+    /// Whether its reads and writes move one position that threads share, one at a time (regular files, directories). Devices
+    /// without a position that matters say no, which is faster. Asked once, at open.
+    fn is_positioned(&self) -> bool {
+        false
+    }
+    /// Moves the position; the new one. The default knows no end (SEEK_END is relative to the inode's size).
+    fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
+        file.seek_in(to, file.inode().size())
+    }
+    /// O_* status flags are about to change by F_SETFL; EINVAL refuses.
+    fn check_flags(&self, file: &File, flags: u32) -> Result<()> {
+        if flags & flag::DIRECT != 0 { Err(EINVAL) } else { Ok(()) }
+    }
+    /// F_SETPIPE_SZ, F_GETPIPE_SZ, memfd seals and other commands of one kind of file.
+    fn control(&self, file: &File, task: &Task, command: u32, argument: u64) -> Result<u64> {
+        Err(EINVAL)
+    }
+    /// fsync(2) and fdatasync(2); EINVAL for what cannot be synchronized.
+    fn sync(&self, file: &File, data_only: bool) -> Result<()> {
+        Err(EINVAL)
+    }
+    /// A line per property for /proc/PID/fdinfo, after the common ones.
+    fn show_information(&self, file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+        Ok(())
+    }
     /// The last descriptor of one process's table was closed (close(2)'s error).
-    fn flush(&self, _file: &File) -> Result<()> {
+    fn flush(&self, file: &File) -> Result<()> {
         Ok(())
     }
     /// The last reference is gone.
-    fn release(&self, _file: &File) {}
+    fn release(&self, file: &File) {}
     /// For downcasts.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// What an open file may do, fixed at open.
+pub mod mode {
+    /// Opened for reading.
+    pub const READ: u32 = 1;
+    /// Opened for writing.
+    pub const WRITE: u32 = 2;
+    /// lseek works.
+    pub const SEEK: u32 = 4;
+    /// The position is kept under its lock.
+    pub const POSITION: u32 = 8;
+    /// O_PATH: names a place only.
+    pub const PATH: u32 = 16;
+    /// Counted as a writer of its inode and mount.
+    pub const WRITER: u32 = 32;
+    /// Being a directory, for getdents.
+    pub const DIRECTORY: u32 = 64;
+    /// Reads do not change the access time.
+    pub const NO_ACCESS_TIME: u32 = 128;
+}
+
+/// Who gets SIGIO (F_SETOWN).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Owner {
+    /// Process (positive) or group (negative).
+    pub id: i32,
+    /// It is one thread (F_OWNER_TID).
+    pub thread: bool,
+    /// F_SETSIG.
+    pub signal: i32,
 }
 
 /// An open file description: shared by dup(2) and fork(2).
 pub struct File {
     operations: Box<dyn FileOperations>,
+    inode: Arc<Inode>,
+    path: Path,
+    mode: u32,
+    flags: AtomicU32,
+    position: AtomicU64,
+    position_lock: Mutex<()>,
+    credentials: Arc<Credentials>,
+    owner: SpinLock<Owner>,
+    /// f_version of directories: the cursor a listing stands at is `position`.
+    pub(super) has_locks: AtomicU32,
 }
+
 impl File {
-    /// A file without a path of its own (pipes, epoll, anonymous inodes); `name` as in /proc/PID/fd ("pipe:[12]").
-    pub fn anonymous(_operations: Box<dyn FileOperations>, _name: &'static str, _flags: u32) -> Result<Arc<File>> {
-        todo!()
+    /// A file without a path of its own (pipes, epoll, anonymous inodes); `name` as in /proc/PID/fd ("anon_inode:[eventpoll]").
+    pub fn anonymous(operations: Box<dyn FileOperations>, name: &'static str, flags: u32) -> Result<Arc<File>> {
+        let path = anonymous::path(name)?;
+        File::new(path, operations, flags, Task::current().credentials())
+    }
+    /// An open file. Write access to inode and mount has been got by the caller; the file gives it back when it ends.
+    pub fn new(
+        path: Path,
+        operations: Box<dyn FileOperations>,
+        flags: u32,
+        credentials: Arc<Credentials>,
+    ) -> Result<Arc<File>> {
+        let inode = path.inode()?.clone();
+        let mut bits = match flags & flag::ACCESS_MODE {
+            flag::READ_ONLY => mode::READ,
+            flag::WRITE_ONLY => mode::WRITE,
+            flag::READ_WRITE => mode::READ | mode::WRITE,
+            _ => 0,
+        };
+        if flags & flag::PATH != 0 {
+            bits = mode::PATH;
+        } else {
+            if operations.is_seekable() {
+                bits |= mode::SEEK;
+            }
+            if operations.is_positioned() {
+                bits |= mode::POSITION;
+            }
+            if inode.is_directory() {
+                bits |= mode::DIRECTORY | mode::POSITION;
+            }
+            if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular {
+                bits |= mode::WRITER;
+            }
+            if flags & flag::NO_ACCESS_TIME != 0
+                || path.mount.flags() & super::mount::mount_flag::NO_ACCESS_TIME != 0
+            {
+                bits |= mode::NO_ACCESS_TIME;
+            }
+        }
+        let kept = flags & !(flag::CREATE | flag::EXCLUSIVE | flag::NO_CONTROLLING_TERMINAL | flag::TRUNCATE);
+        Ok(machine::memory::try_arc(File {
+            operations,
+            inode,
+            path,
+            mode: bits,
+            flags: AtomicU32::new(kept & !flag::CLOSE_ON_EXEC),
+            position: AtomicU64::new(0),
+            position_lock: Mutex::new(rank::FILE_POSITION, ()),
+            credentials,
+            owner: SpinLock::new(rank::LEAF, Owner::default()),
+            has_locks: AtomicU32::new(0),
+        })?)
     }
     /// The operations.
+    #[inline(always)]
     pub fn operations(&self) -> &dyn FileOperations {
         &*self.operations
     }
@@ -63,15 +230,117 @@ impl File {
         self.operations.as_any().downcast_ref()
     }
     /// O_* flags now.
+    #[inline(always)]
     pub fn flags(&self) -> u32 {
-        todo!()
+        self.flags.load(Ordering::Relaxed)
+    }
+    /// Sets and clears status flags.
+    pub fn change_flags(&self, clear: u32, set: u32) {
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |flags| Some(flags & !clear | set));
     }
     /// Whether O_NONBLOCK is set.
+    #[inline(always)]
     pub fn is_nonblocking(&self) -> bool {
-        todo!()
+        self.flags() & flag::NON_BLOCKING != 0
+    }
+    /// Whether every write goes to the end.
+    pub fn is_appending(&self) -> bool {
+        self.flags() & flag::APPEND != 0
+    }
+    /// The bits of [`mode`].
+    #[inline(always)]
+    pub fn mode(&self) -> u32 {
+        self.mode
+    }
+    /// Whether it is open for reading.
+    #[inline(always)]
+    pub fn is_readable(&self) -> bool {
+        self.mode & mode::READ != 0
+    }
+    /// Whether it is open for writing.
+    #[inline(always)]
+    pub fn is_writable(&self) -> bool {
+        self.mode & mode::WRITE != 0
+    }
+    /// Whether it only names a place (O_PATH).
+    #[inline(always)]
+    pub fn is_path(&self) -> bool {
+        self.mode & mode::PATH != 0
     }
     /// The inode.
+    #[inline(always)]
     pub fn inode(&self) -> &Arc<Inode> {
-        todo!()
+        &self.inode
+    }
+    /// The place it was opened at.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// Who opened it.
+    pub fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+    /// Whom SIGIO goes to.
+    pub fn owner(&self) -> Owner {
+        *self.owner.lock()
+    }
+    /// Sets whom SIGIO goes to.
+    pub fn set_owner(&self, owner: Owner) {
+        *self.owner.lock() = owner;
+    }
+    /// The position now.
+    #[inline(always)]
+    pub fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+    /// Moves the position.
+    #[inline(always)]
+    pub fn set_position(&self, position: u64) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+    /// Runs `body` with the position, under its lock if the kind of file needs that; stores the position it gives back.
+    #[inline(always)]
+    pub fn with_position<R>(&self, body: impl FnOnce(&mut u64) -> R) -> R {
+        let _guard = (self.mode & mode::POSITION != 0).then(|| self.position_lock.lock());
+        let before = self.position();
+        let mut position = before;
+        let result = body(&mut position);
+        if position != before {
+            self.set_position(position);
+        }
+        result
+    }
+    /// lseek(2)'s arithmetic for a file of a given size, without holes; sets the position. EINVAL, ENXIO, EOVERFLOW.
+    pub fn seek_in(&self, to: SeekFrom, size: u64) -> Result<u64> {
+        let largest = self.inode.superblock().options().largest_file;
+        let position = match to {
+            SeekFrom::Start(offset) => offset,
+            SeekFrom::Current(offset) => (self.position() as i64).checked_add(offset).ok_or(EOVERFLOW)?,
+            SeekFrom::End(offset) => (size as i64).checked_add(offset).ok_or(EOVERFLOW)?,
+            SeekFrom::Data(offset) | SeekFrom::Hole(offset) if offset < 0 || offset as u64 >= size => return Err(ENXIO),
+            SeekFrom::Data(offset) => offset,
+            SeekFrom::Hole(_) => size as i64,
+        };
+        let position = u64::try_from(position).map_err(|_| EINVAL)?;
+        if position > largest {
+            return Err(EINVAL);
+        }
+        self.set_position(position);
+        Ok(position)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.mode & mode::PATH != 0 {
+            return;
+        }
+        if self.has_locks.load(Ordering::Relaxed) != 0 {
+            super::lock::release_file(self);
+        }
+        self.operations.release(self);
+        if self.mode & mode::WRITER != 0 {
+            self.inode.put_write_access();
+        }
     }
 }

@@ -1,0 +1,266 @@
+//! Superblocks (mounted file systems) and the types of file system there are.
+use super::attributes::DeviceNumber;
+use super::inode::Inode;
+use crate::error::*;
+use crate::process::Task;
+use crate::sync::{Mutex, Once, SpinLock, rank};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::any::Any;
+use core::fmt;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// What statfs(2) shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileSystemStatistics {
+    /// Blocks in all, of the superblock's block size.
+    pub blocks: u64,
+    /// Free ones.
+    pub free: u64,
+    /// Free ones for anybody.
+    pub available: u64,
+    /// Inodes in all.
+    pub inodes: u64,
+    /// Free inodes.
+    pub free_inodes: u64,
+}
+
+/// What a file system does as a whole.
+#[allow(unused_variables)]
+pub trait SuperblockOperations: Any + Send + Sync {
+    /// Counts for statfs(2).
+    fn statistics(&self, superblock: &Superblock) -> Result<FileSystemStatistics> {
+        Ok(FileSystemStatistics::default())
+    }
+    /// Writes everything back (sync, syncfs).
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+    /// New options from mount(2) with MS_REMOUNT.
+    fn remount(&self, superblock: &Superblock, data: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    /// The file system's own options as /proc/mounts shows them, each with a comma before it.
+    fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
+    }
+    /// The last mount is gone: break cycles of references, forget everything.
+    fn shut_down(&self) {}
+    /// For downcasts.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Whether names found missing are remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NegativeEntries {
+    /// They appear by themselves at any time (procfs).
+    Never,
+    /// Only this kernel creates names.
+    Always,
+    /// For so many nanoseconds (remote file systems).
+    For(u64),
+}
+
+/// How the VFS treats a file system.
+#[derive(Clone, Copy, Debug)]
+pub struct SuperblockOptions {
+    /// f_type of statfs(2).
+    pub magic: u64,
+    /// Preferred block size.
+    pub block_size: u32,
+    /// Largest file.
+    pub largest_file: u64,
+    /// Whether cached entries are asked `is_fresh` before use.
+    pub revalidates: bool,
+    /// Missing names.
+    pub negative: NegativeEntries,
+    /// Whether inodes have a time of birth.
+    pub birth_time: bool,
+    /// Longest name.
+    pub longest_name: u32,
+}
+impl Default for SuperblockOptions {
+    fn default() -> Self {
+        SuperblockOptions {
+            magic: 0,
+            block_size: 4096,
+            largest_file: i64::MAX as u64,
+            revalidates: false,
+            negative: NegativeEntries::Always,
+            birth_time: false,
+            longest_name: 255,
+        }
+    }
+}
+
+/// MS_RDONLY and the other flags that belong to a file system rather than to one mount of it.
+pub mod superblock_flag {
+    /// Nothing can be written.
+    pub const READ_ONLY: u32 = 1;
+    /// Writes are synchronous.
+    pub const SYNCHRONOUS: u32 = 16;
+    /// Directory changes are synchronous.
+    pub const DIRECTORY_SYNCHRONOUS: u32 = 128;
+    /// Mandatory locks (accepted, without effect since Linux 5.15).
+    pub const MANDATORY_LOCKS: u32 = 64;
+    /// Times are written lazily.
+    pub const LAZY_TIME: u32 = 1 << 25;
+    /// Those that mount(2) sets here.
+    pub const ALL: u32 = READ_ONLY | SYNCHRONOUS | DIRECTORY_SYNCHRONOUS | MANDATORY_LOCKS | LAZY_TIME;
+}
+
+/// A mounted file system, whatever its mounts.
+pub struct Superblock {
+    device: DeviceNumber,
+    type_name: &'static str,
+    options: SuperblockOptions,
+    flags: AtomicU32,
+    next_inode: AtomicU64,
+    root: Once<Arc<Inode>>,
+    operations: Box<dyn SuperblockOperations>,
+    /// Renames of directories between directories are one at a time.
+    pub rename: Mutex<()>,
+    /// Mounts of it, for `shut_down`.
+    pub(super) mounts: AtomicU32,
+}
+
+/// Minor numbers of file systems without a device.
+static NEXT_ANONYMOUS_DEVICE: AtomicU32 = AtomicU32::new(1);
+
+impl Superblock {
+    /// A file system without a block device; its root follows by `set_root`.
+    pub fn new(
+        type_name: &'static str,
+        options: SuperblockOptions,
+        operations: Box<dyn SuperblockOperations>,
+    ) -> Result<Arc<Superblock>> {
+        Ok(machine::memory::try_arc(Superblock {
+            device: DeviceNumber::new(0, NEXT_ANONYMOUS_DEVICE.fetch_add(1, Ordering::Relaxed) & 0xfffff),
+            type_name,
+            options,
+            flags: AtomicU32::new(0),
+            next_inode: AtomicU64::new(1),
+            root: Once::new(),
+            operations,
+            rename: Mutex::new(rank::RENAME, ()),
+            mounts: AtomicU32::new(0),
+        })?)
+    }
+    /// Sets the root directory, once.
+    pub fn set_root(&self, root: Arc<Inode>) {
+        let _ = self.root.set(root);
+    }
+    /// The root directory; ENOENT before it is set.
+    pub fn root(&self) -> Result<&Arc<Inode>> {
+        self.root.get().ok_or(ENOENT)
+    }
+    /// A number for a new inode, never used before in this file system.
+    pub fn next_inode_number(&self) -> u64 {
+        self.next_inode.fetch_add(1, Ordering::Relaxed)
+    }
+    /// st_dev of its files.
+    pub fn device(&self) -> DeviceNumber {
+        self.device
+    }
+    /// The type's name, as in /proc/mounts.
+    pub fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+    /// st_blksize.
+    pub fn block_size(&self) -> u32 {
+        self.options.block_size
+    }
+    /// The options it was made with.
+    #[inline(always)]
+    pub fn options(&self) -> &SuperblockOptions {
+        &self.options
+    }
+    /// Whether statx shows a time of birth.
+    pub fn keeps_birth_time(&self) -> bool {
+        self.options.birth_time
+    }
+    /// Flags of [`superblock_flag`].
+    pub fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+    /// Replaces the flags.
+    pub fn set_flags(&self, flags: u32) {
+        self.flags.store(flags, Ordering::Relaxed);
+    }
+    /// Whether nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        self.flags() & superblock_flag::READ_ONLY != 0
+    }
+    /// The operations.
+    pub fn operations(&self) -> &dyn SuperblockOperations {
+        &*self.operations
+    }
+    /// The operations as a concrete type.
+    pub fn downcast<T: 'static>(&self) -> Option<&T> {
+        self.operations.as_any().downcast_ref()
+    }
+}
+
+/// What mount(2) hands to a file system type.
+pub struct MountRequest<'a> {
+    /// Who mounts.
+    pub task: &'a Task,
+    /// The source (device, tag or any text).
+    pub source: &'a [u8],
+    /// Superblock flags.
+    pub flags: u32,
+    /// The options: the data argument up to its NUL.
+    pub data: &'a [u8],
+}
+
+/// A type of file system.
+pub trait FileSystemType: Send + Sync {
+    /// Its name for mount(2) and /proc/filesystems.
+    fn name(&self) -> &'static str;
+    /// Whether it needs a block device (without one, /proc/filesystems says nodev).
+    fn needs_device(&self) -> bool {
+        false
+    }
+    /// Makes (or finds) the superblock.
+    fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>>;
+}
+
+static TYPES: SpinLock<Vec<&'static dyn FileSystemType>> = SpinLock::new(rank::LEAF, Vec::new());
+
+/// Makes a type known to mount(2); EBUSY if the name is taken.
+pub fn register_file_system(file_system: &'static dyn FileSystemType) -> Result<()> {
+    let mut grown = Vec::new();
+    loop {
+        let needed = TYPES.lock().len() + 1;
+        grown.try_reserve_exact(needed)?;
+        let mut types = TYPES.lock();
+        if types.iter().any(|known| known.name() == file_system.name()) {
+            return Err(EBUSY);
+        }
+        if grown.capacity() > types.len() {
+            grown.extend_from_slice(&types);
+            grown.push(file_system);
+            core::mem::swap(&mut *types, &mut grown);
+            return Ok(());
+        }
+    }
+}
+
+/// The type of that name; ENODEV.
+pub fn find_file_system(name: &[u8]) -> Result<&'static dyn FileSystemType> {
+    TYPES.lock().iter().copied().find(|known| known.name().as_bytes() == name).ok_or(ENODEV)
+}
+
+/// The text of /proc/filesystems.
+pub fn file_systems() -> String {
+    let mut text = String::new();
+    let mut index = 0;
+    loop {
+        let known = TYPES.lock().get(index).copied();
+        let Some(known) = known else { return text };
+        text.push_str(if known.needs_device() { "" } else { "nodev" });
+        text.push('\t');
+        text.push_str(known.name());
+        text.push('\n');
+        index += 1;
+    }
+}
