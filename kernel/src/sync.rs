@@ -26,13 +26,15 @@ pub mod rank {
         PAGE_CACHE_FILL = 150, "a page being read in";
         PIPE = 160, "a pipe's buffers";
         TTY_DATA = 165, "a terminal's line discipline";
+        DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
+        DEVICE_REGISTRY = 135, "the list of device drivers";
+        FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.
         NAMESPACE = 300, "a namespace's tables";
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
         FILE_TABLE = 320, "a descriptor table";
-        FILE_SYSTEM_CONTEXT = 330, "root, working directory and umask";
-        DENTRY = 340, "a dentry's name and children";
+        DENTRY = 340, "the writers of the rename count";
         INODE_CACHE = 350, "a superblock's inode table";
         PAGE_CACHES = 358, "the list of page caches that can shrink";
         MAPPING = 360, "a page cache's tree of pages";

@@ -34,6 +34,10 @@ impl<T: Send + Sync + 'static> RcuCell<T> {
     pub fn get(&self) -> Arc<T> {
         self.read(&RcuGuard::new()).clone()
     }
+    /// The value, by unique access.
+    pub fn get_mut(&mut self) -> &mut Arc<T> {
+        todo!()
+    }
     /// Publishes a new value; the old one is dropped after a grace period (in a context that may sleep).
     pub fn replace(&self, _value: Arc<T>) {
         todo!()

@@ -71,7 +71,14 @@ pub fn path(name: &str) -> Result<Path> {
     Ok(Path { mount: internal.mount.clone(), dentry })
 }
 
-fn numbered(internal: Option<&Internal>, kind: FileType, mode: u32, prefix: &str, user: u32, group: u32) -> Result<Path> {
+fn numbered(
+    internal: Option<&Internal>,
+    kind: FileType,
+    mode: u32,
+    prefix: &str,
+    user: u32,
+    group: u32,
+) -> Result<Path> {
     let internal = internal.ok_or(ENODEV)?;
     let inode = inode(internal.mount.superblock(), kind as u32 | mode, user, group)?;
     let mut name = super::text::Line::<40>::new();

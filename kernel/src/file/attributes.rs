@@ -87,7 +87,7 @@ impl Timestamp {
     }
     /// The wall clock's time now.
     pub fn now() -> Self {
-        Self::from_nanoseconds(crate::time::wall_clock() as i64)
+        Self::from_nanoseconds(crate::time::clock::realtime() as i64)
     }
 }
 

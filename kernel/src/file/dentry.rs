@@ -182,7 +182,13 @@ struct Entry {
 #[derive(Default)]
 struct Entries(Vec<Entry>);
 impl Entries {
-    fn find<'a>(&'a self, guard: &'a RcuGuard, hash: u64, parent: &Arc<Dentry>, name: &[u8]) -> Option<&'a Arc<Dentry>> {
+    fn find<'a>(
+        &'a self,
+        guard: &'a RcuGuard,
+        hash: u64,
+        parent: &Arc<Dentry>,
+        name: &[u8],
+    ) -> Option<&'a Arc<Dentry>> {
         for entry in &self.0 {
             if entry.hash != hash {
                 continue;

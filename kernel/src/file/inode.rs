@@ -119,6 +119,12 @@ pub trait InodeOperations: Any + Send + Sync {
     fn allocate(&self, inode: &Arc<Inode>, mode: u32, offset: u64, length: u64) -> Result<()> {
         Err(EOPNOTSUPP)
     }
+    /// Before bytes of the page cache are written or added: refuses what does not fit (ENOSPC). The inode is locked.
+    fn reserve(&self, inode: &Inode, offset: u64, length: u64) -> Result<()> {
+        Ok(())
+    }
+    /// After pages came or went: a chance to count them.
+    fn settle(&self, inode: &Inode) {}
     /// Allocated blocks of 512 bytes.
     fn blocks(&self, inode: &Inode) -> u64 {
         inode.size().div_ceil(512)
@@ -135,7 +141,14 @@ pub trait InodeOperations: Any + Send + Sync {
         Err(EOPNOTSUPP)
     }
     /// Sets one. `create`: EEXIST if there; `replace`: ENODATA if not.
-    fn set_extended_attribute(&self, inode: &Inode, name: &[u8], value: &[u8], create: bool, replace: bool) -> Result<()> {
+    fn set_extended_attribute(
+        &self,
+        inode: &Inode,
+        name: &[u8],
+        value: &[u8],
+        create: bool,
+        replace: bool,
+    ) -> Result<()> {
         Err(EOPNOTSUPP)
     }
     /// Removes one; ENODATA.
@@ -286,6 +299,9 @@ impl Inode {
         operations: Box<dyn InodeOperations>,
         mapping: Option<Arc<Mapping>>,
     ) -> Result<Arc<Inode>> {
+        if let Some(mapping) = &mapping {
+            mapping.set_size(attributes.size);
+        }
         Ok(machine::memory::try_arc(Inode {
             number: attributes.number,
             kind: FileType::of_mode(attributes.mode),
@@ -359,11 +375,17 @@ impl Inode {
     /// Length in bytes.
     #[inline(always)]
     pub fn size(&self) -> u64 {
-        self.size.load(Ordering::Acquire)
+        match &self.mapping {
+            Some(mapping) => mapping.size(),
+            None => self.size.load(Ordering::Acquire),
+        }
     }
     /// Sets the length (no truncation of pages); the inode is locked.
     pub fn set_size(&self, size: u64) {
-        self.size.store(size, Ordering::Release);
+        match &self.mapping {
+            Some(mapping) => mapping.set_size(size),
+            None => self.size.store(size, Ordering::Release),
+        }
     }
     /// The device a node stands for.
     pub fn device(&self) -> DeviceNumber {
@@ -419,8 +441,10 @@ impl Inode {
         if self.flags.load(Ordering::Relaxed) & NO_ACCESS_TIME != 0 {
             return;
         }
-        let (accessed, modified, changed) =
-            self.times.sequence.read(|| (self.times.load(ACCESS), self.times.load(MODIFICATION), self.times.load(CHANGE)));
+        let (accessed, modified, changed) = self
+            .times
+            .sequence
+            .read(|| (self.times.load(ACCESS), self.times.load(MODIFICATION), self.times.load(CHANGE)));
         let now = Timestamp::now();
         if accessed <= modified || accessed <= changed || now.seconds.wrapping_sub(accessed.seconds) >= 86_400 {
             self.times.write(|times| times.store(ACCESS, now));
@@ -458,10 +482,12 @@ impl Inode {
     /// Applies a change to the attributes kept here, truncating the page cache. The inode is locked.
     pub fn apply(&self, changes: &AttributeChanges) -> Result<()> {
         if let Some(size) = changes.size {
-            let old = self.size();
-            self.set_size(size);
-            if size < old && let Some(mapping) = &self.mapping {
-                mapping.truncate(size);
+            match &self.mapping {
+                Some(mapping) => {
+                    mapping.truncate(size);
+                    self.operations.settle(self);
+                }
+                None => self.set_size(size),
             }
         }
         if let Some(mode) = changes.mode {
@@ -474,9 +500,11 @@ impl Inode {
             self.group.store(group, Ordering::Relaxed);
         }
         self.times.write(|times| {
-            for (which, time) in
-                [(ACCESS, changes.access_time), (MODIFICATION, changes.modification_time), (CHANGE, changes.change_time)]
-            {
+            for (which, time) in [
+                (ACCESS, changes.access_time),
+                (MODIFICATION, changes.modification_time),
+                (CHANGE, changes.change_time),
+            ] {
                 if let Some(time) = time {
                     times.store(which, time);
                 }
@@ -486,7 +514,8 @@ impl Inode {
     }
     /// Counts a writer; ETXTBSY while the file is executed.
     pub fn get_write_access(&self) -> Result<()> {
-        let update = self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count >= 0).then(|| count + 1));
+        let update =
+            self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count >= 0).then(|| count + 1));
         update.map(|_| ()).map_err(|_| ETXTBSY)
     }
     /// Takes a writer back.
@@ -495,7 +524,8 @@ impl Inode {
     }
     /// Forbids writers while the file is executed; ETXTBSY if there are some.
     pub fn deny_write_access(&self) -> Result<()> {
-        let update = self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count <= 0).then(|| count - 1));
+        let update =
+            self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count <= 0).then(|| count - 1));
         update.map(|_| ()).map_err(|_| ETXTBSY)
     }
     /// Takes a prohibition back.

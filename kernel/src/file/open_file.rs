@@ -200,9 +200,7 @@ impl File {
             if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular {
                 bits |= mode::WRITER;
             }
-            if flags & flag::NO_ACCESS_TIME != 0
-                || path.mount.flags() & super::mount::mount_flag::NO_ACCESS_TIME != 0
-            {
+            if flags & flag::NO_ACCESS_TIME != 0 || path.mount.flags() & super::mount::mount_flag::NO_ACCESS_TIME != 0 {
                 bits |= mode::NO_ACCESS_TIME;
             }
         }
@@ -317,7 +315,9 @@ impl File {
             SeekFrom::Start(offset) => offset,
             SeekFrom::Current(offset) => (self.position() as i64).checked_add(offset).ok_or(EOVERFLOW)?,
             SeekFrom::End(offset) => (size as i64).checked_add(offset).ok_or(EOVERFLOW)?,
-            SeekFrom::Data(offset) | SeekFrom::Hole(offset) if offset < 0 || offset as u64 >= size => return Err(ENXIO),
+            SeekFrom::Data(offset) | SeekFrom::Hole(offset) if offset < 0 || offset as u64 >= size => {
+                return Err(ENXIO);
+            }
             SeekFrom::Data(offset) => offset,
             SeekFrom::Hole(_) => size as i64,
         };

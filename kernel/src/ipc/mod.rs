@@ -1,2 +1,3 @@
 //! Pipes, futexes, System V and POSIX IPC.
 pub mod futex;
+pub mod pipe;

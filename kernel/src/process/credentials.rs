@@ -71,6 +71,10 @@ pub struct Credentials {
     pub no_new_privileges: bool,
 }
 impl Credentials {
+    /// Whether a file's group is the file-system group or one of the supplementary ones.
+    pub fn in_group(&self, group: u32) -> bool {
+        self.file_system_group == group || self.groups.contains(&group)
+    }
     /// Whether the effective set holds the capability.
     pub fn capable(&self, capability: Capability) -> bool {
         self.effective & 1 << capability as u8 != 0

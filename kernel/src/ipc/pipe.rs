@@ -1,0 +1,3 @@
+//! Pipes and FIFOs.
+/// A pipe's buffers and ends.
+pub struct Pipe {}
