@@ -177,7 +177,9 @@ fn convert_tar(archive: impl Read, several: &HashMap<Vec<u8>, (u32, u32)>, sink:
         }
         let header = entry.header();
         let permissions = header.mode()? & 0o7777;
-        let device = (header.device_major()?.unwrap_or(0), header.device_minor()?.unwrap_or(0));
+        // Some archivers leave these fields empty where they mean nothing.
+        let number = |field: std::io::Result<Option<u32>>| field.ok().flatten().unwrap_or(0);
+        let device = (number(header.device_major()), number(header.device_minor()));
         let mut metadata = Metadata {
             uid: u32::try_from(header.uid()?)?,
             gid: u32::try_from(header.gid()?)?,

@@ -347,12 +347,8 @@ impl Session {
         if status.success() {
             bail!("the guest powered the machine off before its agent started; -v shows the kernel's log");
         }
-        let mut complaint = String::new();
-        if let Some(mut stderr) = self.vm.complaints.take() {
-            stderr.read_to_string(&mut complaint).unwrap_or_default();
-        }
-        match complaint.lines().last() {
-            Some(line) => bail!("QEMU: {}", crate::qemu::last_part(line)),
+        match self.vm.last_complaint() {
+            Some(complaint) => bail!("{complaint}"),
             None => bail!("QEMU ended with {status}"),
         }
     }

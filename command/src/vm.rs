@@ -8,12 +8,15 @@ use crate::{artifacts, shim};
 use agent::config::{Config, RootSource};
 use anyhow::{Context, Result, bail};
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The kernel that a machine boots.
@@ -86,15 +89,35 @@ pub struct Vm {
     pub console: UnixStream,
     pub monitor: UnixStream,
     /// What QEMU says of itself.
-    pub complaints: Option<ChildStderr>,
+    complaints: File,
     /// The image that ran, for its symbols.
     pub image: PathBuf,
-    file_server: Option<Child>,
+    file_server: Option<(Child, File)>,
+}
+
+impl Vm {
+    /// The last that QEMU said, or the server of the root if it is to blame, once both have ended.
+    pub fn last_complaint(&mut self) -> Option<String> {
+        let mut server = String::new();
+        if let Some((mut child, complaints)) = self.file_server.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+            server = read_whole(complaints);
+        }
+        let text = read_whole(self.complaints.try_clone().ok()?);
+        let line = text.lines().last()?;
+        match server.lines().last().filter(|_| line.contains("id=root,")) {
+            Some(cause) => Some(format!("virtiofsd, which serves --root: {cause}")),
+            None => Some(format!("QEMU: {}", qemu::last_part(line))),
+        }
+    }
 }
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        for child in std::iter::once(&mut self.child).chain(&mut self.file_server) {
+        let file_server = self.file_server.as_mut().map(|(child, _)| child);
+        for child in std::iter::once(&mut self.child).chain(file_server) {
             // Both fail only if the child has been waited for already.
             let _ = child.kill();
             let _ = child.wait();
@@ -208,12 +231,12 @@ impl Vm {
         }
 
         let mut command = shim::command(program);
-        command.args(arguments.0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(arguments.0);
+        let complaints = silence(&mut command)?;
         command.fd_mappings(descriptors.0)?;
-        let mut child = command.spawn().context("QEMU")?;
+        let child = command.spawn().context("QEMU")?;
         // The command holds the machine's ends of the channels, which must not stay open here.
         drop(command);
-        let complaints = child.stderr.take();
         Ok(Self { child, stdin, stdout, stderr, control, console, monitor, complaints, image, file_server })
     }
 }
@@ -282,7 +305,7 @@ fn command_line(machine: &Machine) -> String {
 }
 
 /// Starts the server of a folder for Linux, which has no 9p here. It listens on a socket without a file.
-fn start_file_server(folder: &Path) -> Result<(Child, String)> {
+fn start_file_server(folder: &Path) -> Result<((Child, File), String)> {
     static SERVERS: AtomicU32 = AtomicU32::new(0);
     let program = ["/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"]
         .map(PathBuf::from)
@@ -296,10 +319,26 @@ fn start_file_server(folder: &Path) -> Result<(Child, String)> {
     let number = descriptors.add(listener);
     let mut command = shim::command(program);
     command.arg(format!("--fd={number}"));
-    command.arg("-o").arg(format!("source={}", folder.display()));
+    let source = folder.to_str().with_context(|| format!("--root {}: the name is not UTF-8", folder.display()))?;
+    command.arg("-o").arg(format!("source={}", source.replace('\\', r"\\").replace(',', r"\,")));
     command.args(["-o", "sandbox=chroot", "-o", "cache=auto"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let complaints = silence(&mut command)?;
     command.fd_mappings(descriptors.0)?;
     let child = command.spawn().context("virtiofsd")?;
-    Ok((child, name))
+    Ok(((child, complaints), name))
+}
+
+/// Gives a child no streams of the host's; what it says goes to a file in memory, which never makes it wait.
+fn silence(command: &mut Command) -> Result<File> {
+    let file = File::from(memfd_create("lstar-complaints", MemfdFlags::CLOEXEC).context("memfd_create")?);
+    let writer = file.try_clone().context("memfd_create")?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+    Ok(file)
+}
+
+fn read_whole(mut file: File) -> String {
+    let mut bytes = Vec::new();
+    // A file in memory can be read.
+    let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
 }
