@@ -1,0 +1,25 @@
+/* The benchmark's frame: a row is a name, what prepares it, and what runs it n times. */
+#ifndef BENCH_H
+#define BENCH_H
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct row {
+    const char *name;
+    /* Operations per measurement: few for dear ones. */
+    long count;
+    /* Runs the operation `count` times; 0 on success. */
+    int (*run)(long count);
+    /* Called once before and after, may be NULL. */
+    int (*prepare)(void);
+    void (*finish)(void);
+};
+
+/* Ends the row as failed unless the condition holds; errno tells why. */
+#define REQUIRE(condition) do { if (!(condition)) return -1; } while (0)
+
+extern const struct row entry_rows[], file_rows[], ready_rows[], signal_rows[], pipe_rows[], process_rows[], memory_rows[];
+
+#endif

@@ -1,0 +1,80 @@
+/* Calls that do next to nothing: the cost of the way in and out. */
+#include "bench.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int zero = -1, null = -1;
+
+static int getppid_run(long count)
+{
+    while (count-- > 0)
+        syscall(SYS_getppid);
+    return 0;
+}
+
+static int zero_prepare(void) { return (zero = open("/dev/zero", O_RDONLY)) < 0; }
+static void zero_finish(void) { close(zero); }
+static int zero_run(long count)
+{
+    char byte;
+    while (count-- > 0)
+        REQUIRE(read(zero, &byte, 1) == 1);
+    return 0;
+}
+
+static int null_prepare(void) { return (null = open("/dev/null", O_WRONLY)) < 0; }
+static void null_finish(void) { close(null); }
+static int null_run(long count)
+{
+    char byte = 0;
+    while (count-- > 0)
+        REQUIRE(write(null, &byte, 1) == 1);
+    return 0;
+}
+
+static int clock_run(long count)
+{
+    struct timespec t;
+    while (count-- > 0)
+        REQUIRE(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t) == 0);
+    return 0;
+}
+
+static int vdso_run(long count)
+{
+    struct timespec t;
+    while (count-- > 0)
+        REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+    return 0;
+}
+
+static int sigaction_run(long count)
+{
+    struct sigaction action = { .sa_handler = SIG_IGN };
+    while (count-- > 0)
+        REQUIRE(sigaction(SIGUSR2, &action, NULL) == 0);
+    return 0;
+}
+
+static int random_run(long count)
+{
+    char bytes[16];
+    while (count-- > 0)
+        REQUIRE(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
+    return 0;
+}
+
+const struct row entry_rows[] = {
+    { "getppid", 10000, getppid_run, NULL, NULL },
+    { "read-zero", 10000, zero_run, zero_prepare, zero_finish },
+    { "write-null", 10000, null_run, null_prepare, null_finish },
+    { "clock-call", 10000, clock_run, NULL, NULL },
+    { "clock-vdso", 10000, vdso_run, NULL, NULL },
+    { "sigaction", 10000, sigaction_run, NULL, NULL },
+    { "getrandom-16", 5000, random_run, NULL, NULL },
+    { 0 },
+};
