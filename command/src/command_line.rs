@@ -2,6 +2,7 @@
 
 use crate::run;
 use crate::vm::MachineType;
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -112,6 +113,10 @@ pub fn main() -> i32 {
                 FAILED
             }
         },
+        Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{help}");
+            FAILED
+        }
         Err(error) if error.use_stderr() => {
             let text = error.render().to_string();
             let line = text.lines().next().unwrap_or_default();

@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub fn run(options: &RunOptions) -> Result<i32> {
     let machine = machine(options)?;
     let config = config(options, terminal)?;
     if let Some(port) = machine.gdb {
-        announce_gdb(port)?;
+        announce_gdb(port, &machine.kernel.image()?)?;
     }
 
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH]).context("signals")?;
@@ -150,11 +151,11 @@ fn variable(name: &OsStr, value: &OsStr) -> OsString {
     OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat())
 }
 
-fn announce_gdb(port: u16) -> Result<()> {
+fn announce_gdb(port: u16, image: &Path) -> Result<()> {
     // QEMU would say it less clearly, and only after everything else was set up.
     std::net::TcpListener::bind(("127.0.0.1", port))
         .with_context(|| format!("--gdb={port}: the port cannot be had; give another one"))?;
-    eprintln!("lstar: waiting for gdb: gdb -ex 'target remote 127.0.0.1:{port}' KERNEL");
+    eprintln!("lstar: waiting for gdb: gdb -ex 'target remote 127.0.0.1:{port}' {}", image.display());
     Ok(())
 }
 

@@ -30,6 +30,17 @@ pub enum Kernel {
     At(PathBuf),
 }
 
+impl Kernel {
+    /// The image's path; Linux is fetched if need be.
+    pub fn image(&self) -> Result<PathBuf> {
+        Ok(match self {
+            Self::Lstar => artifacts::kernel()?,
+            Self::Linux => Linux::fetched()?.image(),
+            Self::At(path) => path.clone(),
+        })
+    }
+}
+
 /// QEMU's machine types in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum MachineType {
@@ -161,18 +172,13 @@ impl Vm {
             }
             _ => None,
         };
-        let image = match &machine.kernel {
-            Kernel::Lstar => artifacts::kernel()?,
-            Kernel::At(path) => path.clone(),
-            Kernel::Linux => {
-                let linux = Linux::fetched()?;
-                let mut wanted = vec![if pci { "virtio_pci" } else { "virtio_mmio" }, "virtio_console"];
-                wanted.extend(folder.as_ref().map(|_| "virtiofs"));
-                modules = linux.modules(&wanted)?;
-                config.modules = modules.iter().filter_map(|path| path.file_name().map(OsString::from)).collect();
-                linux.image()
-            }
-        };
+        let image = machine.kernel.image()?;
+        if machine.kernel == Kernel::Linux {
+            let mut wanted = vec![if pci { "virtio_pci" } else { "virtio_mmio" }, "virtio_console"];
+            wanted.extend(folder.as_ref().map(|_| "virtiofs"));
+            modules = Linux::fetched()?.modules(&wanted)?;
+            config.modules = modules.iter().filter_map(|path| path.file_name().map(OsString::from)).collect();
+        }
         qemu::check_kernel(&image)?;
         config.root = match (&folder, &machine.kernel) {
             (None, _) => RootSource::Initramfs,

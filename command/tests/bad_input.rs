@@ -185,3 +185,30 @@ fn a_command_may_handle_a_signal_or_be_ended_for_ignoring_it() {
         Some(143)
     );
 }
+
+#[test]
+fn a_machine_that_waits_for_gdb_answers_it_and_ends_by_a_signal() {
+    use std::io::{Read, Write};
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        listener.local_addr().expect("it is bound").port()
+    };
+    let mut command = run(&[&format!("--gdb={port}"), "--", "true"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    let begun = std::time::Instant::now();
+    let mut gdb = loop {
+        match std::net::TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    gdb.write_all(b"+$?#3f").expect("the stub listens");
+    let mut answer = [0; 2];
+    gdb.read_exact(&mut answer).expect("the stub answers");
+    assert_eq!(&answer, b"+$");
+    let session = session(&child);
+    kill_process(Pid::from_raw(session).expect("it is not 0"), Signal::TERM).expect("lstar is ours");
+    assert_eq!(child.wait().expect("it is our child").code(), Some(143));
+    assert_gone(session);
+}
