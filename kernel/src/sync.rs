@@ -29,6 +29,7 @@ pub mod rank {
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
         DEVICE_REGISTRY = 135, "the list of device drivers";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
+        EPOLL_NESTING = 168, "epoll instances that watch one another";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.
         NAMESPACE = 300, "a namespace's tables";
@@ -38,6 +39,7 @@ pub mod rank {
         INODE_CACHE = 350, "a superblock's inode table";
         PAGE_CACHES = 358, "the list of page caches that can shrink";
         MAPPING = 360, "a page cache's tree of pages";
+        EPOLL_ITEM = 172, "an epoll item's places on wait queues";
         REVERSE_MAP = 370, "the address spaces that map a file";
         SIGNAL = 380, "a process's signal handlers and queues";
         FUTEX = 400, "a futex hash bucket";

@@ -100,6 +100,10 @@ impl WaitQueue {
     pub fn wake(&self, _events: u32) {
         todo!()
     }
+    /// As `wake`, from a callback of another queue, which is locked (epoll instances): takes the lock as a nested one.
+    pub fn wake_nested(&self, _events: u32) {
+        todo!()
+    }
     /// Puts an entry on the queue (poll, epoll).
     pub fn add(&self, _waiter: Arc<Waiter>) {
         todo!()

@@ -10,6 +10,14 @@ impl FileTable {
     pub fn get(&self, _fd: Fd) -> Result<Arc<File>> {
         todo!()
     }
+    /// The open file behind a descriptor for reading, writing, polling and control: EBADF for O_PATH ones too.
+    pub fn get_io(&self, _fd: Fd) -> Result<Arc<File>> {
+        todo!()
+    }
+    /// Descriptors the table can hold now without growing (a multiple of 64): select(2) looks no further.
+    pub fn capacity(&self) -> usize {
+        todo!()
+    }
     /// Installs a file at the lowest free descriptor >= `from`; EMFILE.
     pub fn install(&self, _file: Arc<File>, _from: u32, _close_on_exec: bool) -> Result<Fd> {
         todo!()

@@ -100,7 +100,7 @@ impl FileOperations for EventCounter {
     fn is_seekable(&self) -> bool {
         false
     }
-    fn show_fdinfo(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+    fn show_information(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         writeln!(out, "eventfd-count: {:16x}", *self.count.lock())
     }
     fn as_any(&self) -> &dyn Any {

@@ -163,6 +163,7 @@ pub struct File {
     owner: SpinLock<Owner>,
     /// f_version of directories: the cursor a listing stands at is `position`.
     pub(super) has_locks: AtomicU32,
+    watches: super::epoll::Watches,
 }
 
 impl File {
@@ -216,6 +217,7 @@ impl File {
             credentials,
             owner: SpinLock::new(rank::LEAF, Owner::default()),
             has_locks: AtomicU32::new(0),
+            watches: super::epoll::Watches::new(),
         })?)
     }
     /// The operations.
@@ -264,6 +266,10 @@ impl File {
     #[inline(always)]
     pub fn is_path(&self) -> bool {
         self.mode & mode::PATH != 0
+    }
+    /// The epoll items that watch it.
+    pub fn watches(&self) -> &super::epoll::Watches {
+        &self.watches
     }
     /// The inode.
     #[inline(always)]
@@ -338,6 +344,7 @@ impl Drop for File {
         if self.has_locks.load(Ordering::Relaxed) != 0 {
             super::lock::release_file(self);
         }
+        self.watches.release();
         self.operations.release(self);
         if self.mode & mode::WRITER != 0 {
             self.inode.put_write_access();

@@ -191,9 +191,8 @@ fn store_time_left<T: TimeLayout>(
 }
 
 /// What makes a descriptor readable, writable and exceptional for select(2).
-const READABLE: PollEvents = PollEvents(
-    PollEvents::RDNORM.0 | PollEvents::RDBAND.0 | PollEvents::IN.0 | PollEvents::HUP.0 | PollEvents::ERR.0,
-);
+const READABLE: PollEvents =
+    PollEvents(PollEvents::RDNORM.0 | PollEvents::RDBAND.0 | PollEvents::IN.0 | PollEvents::HUP.0 | PollEvents::ERR.0);
 const WRITABLE: PollEvents =
     PollEvents(PollEvents::WRBAND.0 | PollEvents::WRNORM.0 | PollEvents::OUT.0 | PollEvents::ERR.0);
 const EXCEPTIONAL: PollEvents = PollEvents::PRI;
@@ -218,7 +217,7 @@ fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> 
     let files = task.files();
     // Descriptors that the table cannot hold are not looked at.
     let count = count.min(files.capacity());
-    let word = if matches!(task.abi(), abi::Abi::X86_64) { 64 } else { 32 };
+    let word = if matches!(task.abi(), abi::Abi::I386) { 32 } else { 64 };
     let bytes = count.div_ceil(word) * word / 8;
     let [read, write, except] = sets;
     let wanted = [read_set(read, bytes)?, read_set(write, bytes)?, read_set(except, bytes)?];
@@ -302,10 +301,14 @@ pub fn pselect6<T: TimeLayout>(
     timeout: UserPtr<T>,
     mask: UserPtr<UserWord>,
 ) -> Result<usize> {
-    let (address, size) = if mask.is_null() {
-        (0, 0)
-    } else {
-        (mask.read(task)?.0, mask.element(task, 1).read(task)?.0)
+    let (address, size) = match (mask.is_null(), task.abi()) {
+        (true, _) => (0, 0),
+        // x32 passes this pair as 64-bit words.
+        (_, abi::Abi::X32) => {
+            let pair = UserPtr::<u64>::new(mask.address());
+            (pair.read(task)?, pair.element(task, 1).read(task)?)
+        }
+        _ => (mask.read(task)?.0, mask.element(task, 1).read(task)?.0),
     };
     let deadline = timeout.read_optional(task)?.map(|time| time.nanoseconds()).transpose()?.map(deadline_after);
     let mask = TemporaryMask::set(task, UserAddress(address), usize::try_from(size).unwrap_or(usize::MAX))?;

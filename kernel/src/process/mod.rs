@@ -2,6 +2,7 @@
 pub mod credentials;
 pub mod exception;
 pub mod exit_work;
+pub mod kernel_thread;
 pub mod restart;
 pub mod schedule;
 pub mod task;

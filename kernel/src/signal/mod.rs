@@ -1,3 +1,5 @@
 //! Signals.
+pub mod temporary;
+
 /// A task's own signal state.
 pub struct TaskSignals {}

@@ -84,8 +84,7 @@ fn instance(file: &Arc<File>) -> Result<&Arc<EventPoll>> {
 
 /// epoll_ctl(2).
 pub fn epoll_ctl(task: &Task, epfd: Fd, operation: i32, fd: Fd, event: UserPtr<EpollEvent>) -> Result<()> {
-    let event =
-        if operation == DELETE { EpollEvent { events: 0, data: 0 } } else { event.read(task)? };
+    let event = if operation == DELETE { EpollEvent { events: 0, data: 0 } } else { event.read(task)? };
     let epoll = task.files().get_io(epfd)?;
     let target = task.files().get_io(fd)?;
     if !target.operations().is_pollable() {

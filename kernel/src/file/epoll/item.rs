@@ -28,13 +28,7 @@ impl Linked for Item {
 }
 
 impl Item {
-    pub(super) fn new(
-        owner: &Arc<EventPoll>,
-        file: &Arc<File>,
-        fd: i32,
-        events: u32,
-        data: u64,
-    ) -> Result<Arc<Item>> {
+    pub(super) fn new(owner: &Arc<EventPoll>, file: &Arc<File>, fd: i32, events: u32, data: u64) -> Result<Arc<Item>> {
         // Small and of fixed size; the map's node that follows cannot be had fallibly either.
         Ok(Arc::new_cyclic(|own| Item {
             links: Links::new(),

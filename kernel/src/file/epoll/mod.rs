@@ -256,7 +256,7 @@ impl FileOperations for EpollFile {
             self.0.forget(item);
         }
     }
-    fn show_fdinfo(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+    fn show_information(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         let items = self.0.items.lock();
         for item in items.values() {
             let (events, data) = (item.events(), item.data());

@@ -40,10 +40,12 @@ rows! {
     [ 244  527  281] mq_notify() => missing;
     [ 245  245  282] mq_getsetattr() => missing;
     [ 282  282  321] signalfd() => missing;
-    [ 284  284  323] eventfd() => missing;
+    /// Make an event counter.
+    [ 284  284  323] eventfd(count) => call crate::file::eventfd::eventfd, Full;
     [ 288  288  364] accept4() => missing;
     [ 289  289  327] signalfd4() => missing;
-    [ 290  290  328] eventfd2() => missing;
+    /// Make an event counter.
+    [ 290  290  328] eventfd2(count, flags) => call crate::file::eventfd::eventfd2, Full;
     [ 293  293  331] pipe2() => missing;
     [ 299  537  337] recvmmsg() => missing;
     [ 307  538  345] sendmmsg() => missing;

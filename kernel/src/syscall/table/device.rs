@@ -3,9 +3,12 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [   7    7  168] poll() => missing;
+    /// Wait for events on descriptors.
+    [   7    7  168] poll(ufds, nfds, timeout) => call crate::file::select::poll, Full;
     [  16  514   54] ioctl() => missing;
-    [  23   23   82] select() => missing;
+    /// Wait for descriptors in sets.
+    [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select, Full;
+    [   -    -   82] select() => missing;
     [ 153  153  111] vhangup() => missing;
     [ 155  155  217] pivot_root() => missing;
     [ 165  165   21] mount() => missing;
@@ -21,19 +24,30 @@ rows! {
     [ 208  208  247] io_getevents() => missing;
     [ 209  544  248] io_submit() => missing;
     [ 210  210  249] io_cancel() => missing;
-    [ 213  213  254] epoll_create() => missing;
+    /// Make an epoll instance.
+    [ 213  213  254] epoll_create(size) => call crate::file::epoll::epoll_create, Full;
     [ 214    -    -] epoll_ctl_old() => missing;
     [ 215    -    -] epoll_wait_old() => missing;
-    [ 232  232  256] epoll_wait() => missing;
-    [ 233  233  255] epoll_ctl() => missing;
+    /// Wait for events of an epoll instance.
+    [ 232  232  256] epoll_wait(epfd, events, maxevents, timeout) => call crate::file::epoll::epoll_wait, Full;
+    /// Change what an epoll instance watches.
+    [ 233  233  255] epoll_ctl(epfd, op, fd, event) => call crate::file::epoll::epoll_ctl, Full;
     [ 236    -  273] vserver() => missing;
     [ 253  253  291] inotify_init() => missing;
     [ 254  254  292] inotify_add_watch() => missing;
     [ 255  255  293] inotify_rm_watch() => missing;
-    [ 270  270  308] pselect6() => missing;
-    [ 271  271  309] ppoll() => missing;
-    [ 281  281  319] epoll_pwait() => missing;
-    [ 291  291  329] epoll_create1() => missing;
+    /// Wait for descriptors in sets, with a signal mask.
+    [ 270  270    -] pselect6(n, inp, outp, exp, tsp, sig) => call crate::file::select::pselect6::<crate::time::Timespec>, Full;
+    /// Wait for descriptors in sets, with a signal mask.
+    [   -    -  308] pselect6(n, inp, outp, exp, tsp, sig) => call crate::file::select::pselect6::<crate::time::Timespec32>, Full;
+    /// Wait for events on descriptors, with a signal mask.
+    [ 271  271    -] ppoll(ufds, nfds, tsp, sigmask, sigsetsize) => call crate::file::select::ppoll::<crate::time::Timespec>, Full;
+    /// Wait for events on descriptors, with a signal mask.
+    [   -    -  309] ppoll(ufds, nfds, tsp, sigmask, sigsetsize) => call crate::file::select::ppoll::<crate::time::Timespec32>, Full;
+    /// Wait for events of an epoll instance, with a signal mask.
+    [ 281  281  319] epoll_pwait(epfd, events, maxevents, timeout, sigmask, sigsetsize) => call crate::file::epoll::epoll_pwait, Full;
+    /// Make an epoll instance.
+    [ 291  291  329] epoll_create1(flags) => call crate::file::epoll::epoll_create1, Full;
     [ 294  294  332] inotify_init1() => missing;
     [ 300  300  338] fanotify_init() => missing;
     [ 301  301  339] fanotify_mark() => missing;
@@ -47,7 +61,8 @@ rows! {
     [ 431  431  431] fsconfig() => missing;
     [ 432  432  432] fsmount() => missing;
     [ 433  433  433] fspick() => missing;
-    [ 441  441  441] epoll_pwait2() => missing;
+    /// Wait for events of an epoll instance, with nanoseconds and a signal mask.
+    [ 441  441  441] epoll_pwait2(epfd, events, maxevents, timeout, sigmask, sigsetsize) => call crate::file::epoll::epoll_pwait2, Full;
     [ 442  442  442] mount_setattr() => missing;
     [ 443  443  443] quotactl_fd() => missing;
     [   -    -   22] umount() => missing;
@@ -56,7 +71,9 @@ rows! {
     [   -    -   53] lock() => missing;
     [   -    -   56] mpx() => missing;
     [   -    -  142] _newselect() => missing;
-    [   -    -  413] pselect6_time64() => missing;
-    [   -    -  414] ppoll_time64() => missing;
+    /// Wait for descriptors in sets, with a signal mask.
+    [   -    -  413] pselect6_time64(n, inp, outp, exp, tsp, sig) => call crate::file::select::pselect6::<crate::time::Timespec>, Full;
+    /// Wait for events on descriptors, with a signal mask.
+    [   -    -  414] ppoll_time64(ufds, nfds, tsp, sigmask, sigsetsize) => call crate::file::select::ppoll::<crate::time::Timespec>, Full;
     [   -    -  416] io_pgetevents_time64() => missing;
 }
