@@ -1,6 +1,7 @@
 //! syslog(2), and the text both it and /dev/kmsg give.
+use super::reader::Reader;
 use super::ring::{CAPACITY, Cursor, Record};
-use super::{LEVEL_LEAST, LONGEST, READERS, RING, Stamp, console_level, set_console_level};
+use super::{LEVEL_LEAST, RING, Stamp, console_level, readers, set_console_level};
 use crate::error::*;
 use crate::process::{Capability, Task};
 use crate::sync::{SpinLock, rank};
@@ -94,21 +95,18 @@ fn format(record: &Record, text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The next record and its text.
-pub(super) fn next(cursor: &mut Cursor) -> Option<(Record, Vec<u8>)> {
-    let mut text = alloc::vec![0; LONGEST];
-    let record = RING.lock().next(cursor, &mut text)?;
-    text.truncate(record.length);
-    Some((record, text))
+/// Where READ_ALL starts.
+pub(super) fn cleared() -> Cursor {
+    PLACES.lock().cleared
 }
 
 fn unread() -> usize {
-    let (mut cursor, offset) = {
+    let (mut reader, offset) = {
         let places = PLACES.lock();
-        (places.read, places.read_offset)
+        (Reader(places.read), places.read_offset)
     };
     let mut total = 0usize;
-    while let Some((record, text)) = next(&mut cursor) {
+    while let Some((record, text)) = reader.next() {
         total = total.saturating_add(format(&record, &text).len());
     }
     total.saturating_sub(offset)
@@ -117,15 +115,15 @@ fn unread() -> usize {
 /// Gives what was not read yet and waits for the first of it.
 fn read(mut user: UserSlice) -> Result<usize> {
     let something = || (PLACES.lock().read.sequence < RING.lock().newest().sequence).then_some(());
-    READERS.wait_until(Sleep::Interruptible, None, something).map_err(|_| ERESTARTSYS)?;
+    readers().wait_until(Sleep::Interruptible, None, something).map_err(|_| ERESTARTSYS)?;
     let mut total = 0;
     while user.length > 0 {
         let (start, offset) = {
             let places = PLACES.lock();
             (places.read, places.read_offset)
         };
-        let mut cursor = start;
-        let Some((record, text)) = next(&mut cursor) else { break };
+        let mut reader = Reader(start);
+        let Some((record, text)) = reader.next() else { break };
         let bytes = format(&record, &text);
         let rest = bytes.get(offset..).unwrap_or_default();
         let count = rest.len().min(user.length);
@@ -137,7 +135,7 @@ fn read(mut user: UserSlice) -> Result<usize> {
         // Another reader may have been here meanwhile; then both got the text, as with Linux.
         if places.read == start {
             (places.read, places.read_offset) =
-                if count == rest.len() { (cursor, 0) } else { (start, offset.saturating_add(count)) };
+                if count == rest.len() { (reader.0, 0) } else { (start, offset.saturating_add(count)) };
         }
     }
     Ok(total)
@@ -145,10 +143,10 @@ fn read(mut user: UserSlice) -> Result<usize> {
 
 /// Gives the newest records that fit, oldest first.
 fn read_all(mut user: UserSlice, clear: bool) -> Result<usize> {
-    let mut cursor = PLACES.lock().cleared;
+    let mut reader = Reader(cleared());
     let mut records = alloc::collections::VecDeque::new();
     let mut size = 0usize;
-    while let Some((record, text)) = next(&mut cursor) {
+    while let Some((record, text)) = reader.next() {
         let bytes = format(&record, &text);
         size = size.saturating_add(bytes.len());
         records.push_back(bytes);
@@ -161,7 +159,7 @@ fn read_all(mut user: UserSlice, clear: bool) -> Result<usize> {
         user.write(bytes)?;
     }
     if clear {
-        PLACES.lock().cleared = cursor;
+        PLACES.lock().cleared = reader.0;
     }
     Ok(size)
 }

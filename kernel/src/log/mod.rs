@@ -1,11 +1,14 @@
 //! The kernel log: kept in a ring for syslog(2) and /dev/kmsg, printed on the console up to a level.
 pub mod calls;
+mod reader;
 pub mod ring;
 
-use crate::sync::{IrqLock, rank};
+use crate::sync::{IrqLock, Once, rank};
 use crate::wait::WaitQueue;
+use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, Ordering};
+pub use reader::Reader;
 pub use ring::{Record, Ring};
 
 /// Logs a line: `info!("...")`.
@@ -44,8 +47,8 @@ pub const LEVEL_LEAST: u32 = 1;
 static RING: IrqLock<Ring> = IrqLock::new(rank::LOG, Ring::new());
 /// Records less severe than this are not printed.
 static CONSOLE_LEVEL: AtomicU32 = AtomicU32::new(LEVEL_DEFAULT);
-/// Readers of /dev/kmsg and syslog(2).
-static READERS: WaitQueue = WaitQueue::new();
+/// Readers of /dev/kmsg and syslog(2) that wait; made when the first one comes.
+static READERS: Once<Arc<WaitQueue>> = Once::new();
 
 /// Adds a line to the log. From any context; wakes readers where that is allowed.
 pub fn line(level: Level, text: core::fmt::Arguments) {
@@ -65,7 +68,14 @@ pub fn add(priority: u8, text: &[u8]) {
             machine::console::print(format_args!("{stamp}{}\n", Lossy(line)));
         }
     }
-    READERS.wake_all();
+    if let Some(readers) = READERS.get() {
+        readers.wake_all();
+    }
+}
+
+/// The queue on which readers wait for records.
+pub fn readers() -> &'static Arc<WaitQueue> {
+    READERS.get_or_init(|| Arc::new(WaitQueue::new()))
 }
 
 /// Sets the console level from the kernel command line: `quiet`, `debug`, `loglevel=N`.

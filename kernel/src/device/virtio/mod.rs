@@ -1,5 +1,6 @@
 //! Virtio devices: negotiation and the drivers.
 pub mod console;
+pub mod ninep;
 pub mod transport;
 
 use crate::{info, warn};
@@ -27,7 +28,7 @@ pub fn initialize() {
         let id = transport.device_id();
         let result = match id {
             ID_CONSOLE => console::start(transport.clone()),
-            ID_9P => super::ninep::start(transport.clone()),
+            ID_9P => ninep::start(transport.clone()),
             0 => continue,
             _ => {
                 info!("virtio: no driver for device id {id}");

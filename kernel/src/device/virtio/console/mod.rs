@@ -8,19 +8,41 @@ mod port;
 pub use port::{Port, PortFile};
 
 use super::transport::Transport;
+use crate::error::*;
+use crate::file::{FileOperations, Inode};
 use crate::sync::{Once, SpinLock, rank};
 use crate::wait::{Sleep, WaitQueue};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use control::{ControlQueues, Event, Message};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 const FEATURE_MULTIPORT: u64 = 1 << 1;
 /// Ports served on one device; the host is told that further ones failed.
 const MOST_PORTS: usize = 16;
+/// Devices whose ports get nodes.
+const MOST_DEVICES: u32 = 16;
 /// Offset of `max_nr_ports` in the device's configuration.
 const CONFIGURATION_PORTS: usize = 4;
 /// Descriptors of a port's queue.
 const PORT_QUEUE_SIZE: u16 = 64;
+
+/// Major number of ports.
+const MAJOR: u32 = 250;
+/// Every port with its minor number.
+static PORTS: SpinLock<Vec<(u32, Arc<Port>)>> = SpinLock::new(rank::LEAF, Vec::new());
+
+/// Registers the driver of port devices.
+pub fn initialize() -> Result<()> {
+    crate::device::register_character(MAJOR, 0..MOST_DEVICES * MOST_PORTS as u32, "virtio-portsdev", open_port)
+}
+
+fn open_port(node: &Arc<Inode>, _flags: u32) -> Result<Box<dyn FileOperations>> {
+    let minor = node.device().minor;
+    let port = PORTS.lock().iter().find(|(number, _)| *number == minor).map(|(_, port)| port.clone());
+    port.ok_or(ENXIO)?.open()
+}
 
 /// One virtio-console device.
 pub struct Console {
@@ -35,6 +57,10 @@ pub struct Console {
 /// Starts the driver on a device.
 pub fn start(transport: Arc<dyn Transport>) -> Result<(), &'static str> {
     static DEVICES: AtomicU32 = AtomicU32::new(0);
+    let number = DEVICES.fetch_add(1, Ordering::Relaxed);
+    if number >= MOST_DEVICES {
+        return Err("there are too many of them");
+    }
     let features = super::negotiate(&*transport, FEATURE_MULTIPORT)?;
     if features & FEATURE_MULTIPORT == 0 {
         return Err("it has a single port, which is not supported");
@@ -45,7 +71,7 @@ pub fn start(transport: Arc<dyn Transport>) -> Result<(), &'static str> {
     let control = ControlQueues::new(&*transport)?;
     let device = Arc::new(Console {
         transport: transport.clone(),
-        number: DEVICES.fetch_add(1, Ordering::Relaxed),
+        number,
         control: SpinLock::new(rank::DEVICE, control),
         control_wait: WaitQueue::new(),
         ports: [const { Once::new() }; MOST_PORTS],
@@ -54,16 +80,26 @@ pub fn start(transport: Arc<dyn Transport>) -> Result<(), &'static str> {
         let (input, output) = queue_indices(id);
         let input = super::set_up_queue(&*transport, input, PORT_QUEUE_SIZE)?;
         let output = super::set_up_queue(&*transport, output, PORT_QUEUE_SIZE)?;
-        let port = Port::new(Arc::downgrade(&device), device.number, id, input, output);
-        let _ = slot.set(Arc::new(port));
+        let port = Arc::new(Port::new(Arc::downgrade(&device), device.number, id, input, output));
+        let entry = (port.minor(), port.clone());
+        let mut grown = Vec::with_capacity(MOST_PORTS * MOST_DEVICES as usize);
+        let mut ports = PORTS.lock();
+        if ports.len() == ports.capacity() {
+            grown.append(&mut ports);
+            core::mem::swap(&mut *ports, &mut grown);
+        }
+        ports.push(entry);
+        drop(ports);
+        let _ = slot.set(port);
     }
     let handler = device.clone();
-    machine::interrupt::register(transport.line(), alloc::boxed::Box::new(move || handler.interrupt()));
+    machine::interrupt::register(transport.line(), Box::new(move || handler.interrupt()));
     super::ready(&*transport);
     device.control.lock().fill(&*transport);
     device.send(0, Event::DeviceReady, 1);
     let worker = device.clone();
     crate::process::kernel_thread::spawn("virtio-console", move || worker.serve_control())
+        .map(|_| ())
         .map_err(|_| "no memory for its thread")
 }
 
@@ -95,9 +131,9 @@ impl Console {
     /// The body of the device's kernel thread.
     fn serve_control(&self) {
         loop {
-            let received = self.control_wait.wait_until(Sleep::Interruptible, None, || {
-                self.control.lock().receive(&*self.transport)
-            });
+            let received = self
+                .control_wait
+                .wait_until(Sleep::Interruptible, None, || self.control.lock().receive(&*self.transport));
             if let Ok((message, name)) = received {
                 self.obey(&message, name.as_bytes());
             }

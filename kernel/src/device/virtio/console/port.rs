@@ -2,13 +2,14 @@
 //!
 //! Input arrives in page-sized frames that go straight to user memory; output goes out in large buffers, several in flight.
 use super::super::transport::Transport;
-use super::{Console, Event, queue_indices};
+use super::{Console, Event, MAJOR, MOST_PORTS, queue_indices};
 use crate::error::*;
 use crate::file::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::sync::{Mutex, SpinLock, rank};
 use crate::wait::{Sleep, WaitQueue};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -94,17 +95,26 @@ impl Port {
         self.wait.wake_all();
     }
 
+    /// Minor number of its device.
+    pub(super) fn minor(&self) -> u32 {
+        self.device_number * MOST_PORTS as u32 + self.id
+    }
+    fn node_name(&self) -> String {
+        alloc::format!("vport{}p{}", self.device_number, self.id)
+    }
+
     /// The host has added the port: its node appears.
     pub(super) fn appear(self: &Arc<Self>) -> Result<()> {
         if !self.exists.swap(true, Ordering::AcqRel) {
-            crate::device::add_port(self.device_number, self.id, self.clone())?;
+            crate::device::add_character_node(self.node_name().as_str(), 0o600, MAJOR, self.minor())?;
         }
         Ok(())
     }
     pub(super) fn disappear(&self) {
         self.host_connected.store(false, Ordering::Release);
         if self.exists.swap(false, Ordering::AcqRel) {
-            crate::device::remove_port(self.device_number, self.id);
+            // A node that somebody removed already is no matter.
+            let _ = crate::file::devtmpfs::remove_node(self.node_name().as_str());
         }
         self.wake();
     }
