@@ -1,5 +1,22 @@
 //! CPUs: numbering, per-CPU data, the preemption count, inter-processor kicks.
+mod describe;
+mod features;
+pub(crate) mod local;
+mod per_cpu;
+mod start;
+pub(crate) mod tables;
+
+pub use describe::{describe, hardware_capabilities};
+pub(crate) use features::{Features, enable_features, features};
+pub(crate) use local::{interrupts_are_on, interrupts_disable, interrupts_enable, preempt_disable, preempt_enable};
+pub use per_cpu::PerCpu;
+pub use start::start_others;
+pub(crate) use start::{allocate_stacks, set_trampoline_cpus};
+
+use crate::interrupt::{Ipi, send};
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use local::{CPUS, NO_RESCHEDULE};
 
 /// Most CPUs the kernel can use.
 pub const MAX_CPUS: usize = 64;
@@ -8,17 +25,22 @@ pub const MAX_CPUS: usize = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub struct CpuId(pub u32);
 
+static ONLINE: AtomicUsize = AtomicUsize::new(1);
+
 /// The CPU this runs on; may change at once unless preemption is off.
+#[inline(always)]
 pub fn current_cpu() -> CpuId {
-    todo!()
+    CpuId(local::number())
 }
+
 /// How many CPUs are running.
 pub fn online_cpus() -> usize {
-    todo!()
+    ONLINE.load(Ordering::Acquire)
 }
-/// Starts all other CPUs, up to `limit` in all; each enters [`crate::Kernel::start_secondary`].
-pub fn start_others(_limit: usize) {
-    todo!()
+
+/// Whether a CPU takes part: it runs tasks and answers interrupts.
+pub(crate) fn is_online(cpu: CpuId) -> bool {
+    CPUS.get(cpu.0 as usize).is_some_and(|local| local.online.load(Ordering::Acquire))
 }
 
 /// Keeps the current task on this CPU while it lives. Nests.
@@ -27,9 +49,11 @@ impl PreemptGuard {
     /// Disables preemption.
     #[inline(always)]
     pub fn new() -> Self {
-        todo!()
+        preempt_disable();
+        PreemptGuard(PhantomData)
     }
     /// The CPU, which cannot change while the guard lives.
+    #[inline(always)]
     pub fn cpu(&self) -> CpuId {
         current_cpu()
     }
@@ -39,21 +63,34 @@ impl Default for PreemptGuard {
         Self::new()
     }
 }
+impl Drop for PreemptGuard {
+    #[inline(always)]
+    fn drop(&mut self) {
+        preempt_enable();
+    }
+}
+
 /// How many preemption guards and spin locks this CPU holds; sleeping needs 0.
 pub fn preempt_count() -> u32 {
-    todo!()
+    local::preemption_word() & !NO_RESCHEDULE
 }
+
 /// Whether this runs in an interrupt handler.
 pub fn in_interrupt() -> bool {
-    todo!()
+    #[cfg(target_os = "none")]
+    return local::this().interrupt_nesting.get() != 0;
+    #[cfg(not(target_os = "none"))]
+    false
 }
 
 /// Disables interrupts on this CPU while it lives. Nests.
 pub struct InterruptGuard(PhantomData<*const ()>);
 impl InterruptGuard {
     /// Disables interrupts.
+    #[inline(always)]
     pub fn new() -> Self {
-        todo!()
+        interrupts_disable();
+        InterruptGuard(PhantomData)
     }
 }
 impl Default for InterruptGuard {
@@ -61,58 +98,85 @@ impl Default for InterruptGuard {
         Self::new()
     }
 }
+impl Drop for InterruptGuard {
+    #[inline(always)]
+    fn drop(&mut self) {
+        interrupts_enable();
+    }
+}
 
 /// Asks this CPU to call [`crate::Kernel::preempt`] as soon as preemption is on.
 pub fn set_need_reschedule() {
-    todo!()
+    let guard = PreemptGuard::new();
+    local::this().preemption.fetch_and(!NO_RESCHEDULE, Ordering::Relaxed);
+    drop(guard);
 }
+
 /// Takes the request back (the scheduler is about to choose).
 pub fn clear_need_reschedule() {
-    todo!()
+    preempt_disable();
+    local::this().preemption.fetch_or(NO_RESCHEDULE, Ordering::Relaxed);
+    preempt_enable();
 }
+
 /// Whether a reschedule is pending on this CPU.
 pub fn need_reschedule() -> bool {
-    todo!()
+    local::preemption_word() & NO_RESCHEDULE == 0
 }
+
+/// Calls the kernel's scheduler for as long as a reschedule is due and allowed here.
+pub(crate) extern "C" fn preempt_now() {
+    while local::preemption_word() == 0 && interrupts_are_on() && !local::current_task().is_null() {
+        let Some(hooks) = crate::hooks() else { return };
+        (hooks.preempt)();
+    }
+}
+
 /// Sets need-reschedule on another CPU and interrupts it (wakes it from [`idle`]).
-pub fn kick(_cpu: CpuId) {
-    todo!()
+pub fn kick(cpu: CpuId) {
+    if cpu == current_cpu() {
+        set_need_reschedule();
+    } else {
+        send(cpu, Ipi::Reschedule);
+    }
 }
+
 /// Makes another CPU notice new work flags of the task it runs.
-pub fn interrupt_for_work(_cpu: CpuId) {
-    todo!()
+pub fn interrupt_for_work(cpu: CpuId) {
+    if cpu != current_cpu() {
+        send(cpu, Ipi::Work);
+    }
 }
+
 /// Waits for an interrupt unless a reschedule is pending. Called by idle tasks only, preemption off; no interrupt is missed.
 pub fn idle() {
-    todo!()
+    crate::instructions::disable_interrupts();
+    let local = local::this();
+    let was_on = local.interrupt_depth.get() == 0;
+    crate::rcu::note_quiescent();
+    if need_reschedule() {
+        if was_on {
+            // SAFETY: no interrupt guard is held.
+            unsafe { crate::instructions::enable_interrupts() };
+        }
+        return;
+    }
+    assert!(was_on, "idle under an interrupt guard");
+    local.idle.store(true, Ordering::SeqCst);
+    // SAFETY: no interrupt guard is held; `sti` takes effect after `hlt` has begun, so that no wake-up is missed.
+    unsafe { core::arch::asm!("sti", "hlt", options(nostack)) };
+    local.idle.store(false, Ordering::SeqCst);
 }
+
 /// Stops this CPU for ever (after shut-down).
 pub fn halt_forever() -> ! {
-    todo!()
+    local::this().stopped.store(true, Ordering::Release);
+    crate::instructions::stop()
 }
 
-/// One value per CPU.
-pub struct PerCpu<T>(PhantomData<T>);
-impl<T: Sync> PerCpu<T> {
-    /// Makes the values by calling `make` for each possible CPU... const-constructible variant for statics.
-    pub const fn new(_make: fn() -> T) -> Self {
-        PerCpu(PhantomData)
+/// Counts a CPU in.
+pub(crate) fn set_online(local: &local::CpuLocal) {
+    if !local.online.swap(true, Ordering::AcqRel) && local.number.get() != 0 {
+        ONLINE.fetch_add(1, Ordering::AcqRel);
     }
-    /// This CPU's value; the guard says it stays this CPU's.
-    pub fn get<'a>(&'a self, _guard: &'a PreemptGuard) -> &'a T {
-        todo!()
-    }
-    /// Another CPU's value.
-    pub fn of(&self, _cpu: CpuId) -> &T {
-        todo!()
-    }
-}
-
-/// Vendor, family, features and model name as /proc/cpuinfo shows them.
-pub fn describe(_cpu: CpuId, _out: &mut dyn core::fmt::Write) -> core::fmt::Result {
-    todo!()
-}
-/// AT_HWCAP: CPUID leaf 1 edx.
-pub fn hardware_capabilities() -> u32 {
-    todo!()
 }

@@ -1,111 +1,24 @@
 //! Entry from user mode: the register frame, system-call and exception stubs.
-use abi::Abi;
+//!
+//! Every way into the kernel leaves a complete [`UserFrame`] at the top of the task's kernel stack. The stubs are naked
+//! functions, generic over the kernel they call; [`install`] puts them into the descriptor table and the system-call
+//! registers.
+mod exceptions;
+mod exit;
+mod frame;
+mod interrupts;
+mod paranoid;
+mod syscall;
 
-/// The complete user registers at the top of the kernel stack; Linux's `pt_regs` in layout.
-///
-/// General registers are free to change. Segment selectors, flags and addresses are sanitized by their setters, so that no
-/// frame can lead anywhere but to user mode.
-#[repr(C)]
-#[derive(Clone, Default, Debug)]
-#[allow(missing_docs)]
-pub struct UserFrame {
-    pub r15: u64,
-    pub r14: u64,
-    pub r13: u64,
-    pub r12: u64,
-    pub rbp: u64,
-    pub rbx: u64,
-    pub r11: u64,
-    pub r10: u64,
-    pub r9: u64,
-    pub r8: u64,
-    pub rax: u64,
-    pub rcx: u64,
-    pub rdx: u64,
-    pub rsi: u64,
-    pub rdi: u64,
-    /// The system-call number as entered, or -1 outside a call.
-    pub original_rax: u64,
-    rip: u64,
-    cs: u64,
-    rflags: u64,
-    rsp: u64,
-    ss: u64,
-}
-impl UserFrame {
-    /// A frame that starts 64-bit user code with all registers zero and interrupts on.
-    pub fn new(_abi: Abi, _instruction_pointer: u64, _stack_pointer: u64) -> Self {
-        todo!()
-    }
-    /// Instruction pointer.
-    pub fn instruction_pointer(&self) -> u64 {
-        self.rip
-    }
-    /// Sets the instruction pointer; a non-canonical one faults in user mode, never in the kernel.
-    pub fn set_instruction_pointer(&mut self, _value: u64) {
-        todo!()
-    }
-    /// Stack pointer.
-    pub fn stack_pointer(&self) -> u64 {
-        self.rsp
-    }
-    /// Sets the stack pointer.
-    pub fn set_stack_pointer(&mut self, _value: u64) {
-        todo!()
-    }
-    /// Flags.
-    pub fn flags(&self) -> u64 {
-        self.rflags
-    }
-    /// Sets the flags user mode may choose (as sigreturn and ptrace may on Linux); others are kept.
-    pub fn set_flags(&mut self, _value: u64) {
-        todo!()
-    }
-    /// Code segment selector.
-    pub fn code_segment(&self) -> u64 {
-        self.cs
-    }
-    /// Stack segment selector.
-    pub fn stack_segment(&self) -> u64 {
-        self.ss
-    }
-    /// Sets both selectors if they are user selectors of this kernel.
-    pub fn set_segments(&mut self, _code: u64, _stack: u64) -> bool {
-        todo!()
-    }
-    /// Whether the code runs in 64-bit mode.
-    pub fn is_64_bit(&self) -> bool {
-        todo!()
-    }
-    /// The way the system call came in (fixed by the entry stub; x32 is decided by bit 30 of the number).
-    pub fn entry(&self) -> EntryKind {
-        todo!()
-    }
-    /// The six argument registers of the ABI in order.
-    pub fn arguments(&self, abi: Abi) -> [u64; 6] {
-        match abi {
-            Abi::X86_64 | Abi::X32 => [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9],
-            Abi::I386 => {
-                [self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp].map(|register| register & 0xffff_ffff)
-            }
-        }
-    }
-}
+pub use frame::{EntryKind, UserFrame};
+pub(crate) use frame::TrapFrame;
+pub(crate) use exit::user_start;
 
-/// How user mode came in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EntryKind {
-    /// 64-bit `syscall`.
-    Syscall,
-    /// `int 0x80`.
-    Int80,
-    /// `sysenter`.
-    Sysenter,
-    /// 32-bit `syscall`.
-    Syscall32,
-    /// An exception or interrupt, not a call.
-    Exception,
-}
+use crate::Kernel;
+use crate::cpu::tables::{
+    IST_DEBUG, IST_DOUBLE_FAULT, IST_MACHINE_CHECK, IST_NMI, KERNEL_CODE, USER_CODE_32, set_gate,
+};
+use crate::instructions::*;
 
 /// An exception raised in user mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,4 +29,49 @@ pub struct Exception {
     pub error_code: u32,
     /// The faulting address for page faults (cr2), the DR6 value for debug exceptions.
     pub address: u64,
+}
+
+pub(crate) const DEBUG: u8 = 1;
+pub(crate) const NMI: u8 = 2;
+pub(crate) const DEVICE_NOT_AVAILABLE: u8 = 7;
+pub(crate) const DOUBLE_FAULT: u8 = 8;
+pub(crate) const GENERAL_PROTECTION: u8 = 13;
+pub(crate) const PAGE_FAULT: u8 = 14;
+pub(crate) const MACHINE_CHECK: u8 = 18;
+
+/// Flags cleared on system calls: TF, IF, DF, IOPL, NT, RF, AC and ID matter, the arithmetic ones are cleared for order.
+const SYSCALL_FLAG_MASK: u64 = 0x25_7fd5;
+
+/// Puts all entry stubs in place.
+///
+/// # Safety
+/// Boot CPU, once, interrupts off, before other CPUs start.
+pub(crate) unsafe fn install<K: Kernel>() {
+    // SAFETY: each handler is the stub for its vector.
+    unsafe {
+        exceptions::install::<K>();
+        interrupts::install::<K>();
+        set_gate(DEBUG, paranoid::debug_stub::<K> as *const () as u64, 0, IST_DEBUG);
+        set_gate(NMI, paranoid::stub::<2, false> as *const () as u64, 0, IST_NMI);
+        set_gate(DOUBLE_FAULT, paranoid::stub::<8, true> as *const () as u64, 0, IST_DOUBLE_FAULT);
+        set_gate(MACHINE_CHECK, paranoid::stub::<18, false> as *const () as u64, 0, IST_MACHINE_CHECK);
+    }
+}
+
+/// Sets this CPU's system-call registers.
+///
+/// # Safety
+/// Once per CPU, interrupts off, after its descriptor tables are loaded.
+pub(crate) unsafe fn load_system_call_registers<K: Kernel>() {
+    // SAFETY: the selectors are those of the descriptor table; the targets are the stubs for these entries. SYSENTER's stack
+    // is not used: a null code segment makes the instruction raise #GP, as on a kernel without 32-bit support.
+    unsafe {
+        write_msr(MSR_STAR, (USER_CODE_32 << 48) | (KERNEL_CODE << 32));
+        write_msr(MSR_LSTAR, syscall::syscall_stub::<K> as *const () as u64);
+        write_msr(MSR_CSTAR, syscall::refuse_stub as *const () as u64);
+        write_msr(MSR_SFMASK, SYSCALL_FLAG_MASK);
+        write_msr(MSR_SYSENTER_CS, 0);
+        write_msr(MSR_SYSENTER_ESP, 0);
+        write_msr(MSR_SYSENTER_EIP, 0);
+    }
 }
