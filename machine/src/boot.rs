@@ -1,5 +1,15 @@
 //! What the boot loader told us (PVH start info), copied out of reach before memory is handed out.
+#[cfg(target_os = "none")]
+mod assembly;
+pub(crate) mod image;
+mod pvh;
+mod start;
+
+pub(crate) use pvh::command_line;
+pub use start::start;
+
 use crate::memory::Frame;
+use crate::seam::PhysicalRange;
 use alloc::vec::Vec;
 
 /// The boot loader's description of the machine.
@@ -11,11 +21,16 @@ pub struct BootInfo {
 }
 
 /// The initramfs as the loader left it in physical memory.
-pub struct InitramfsImage;
+pub struct InitramfsImage {
+    range: PhysicalRange,
+}
 impl InitramfsImage {
+    pub(crate) fn new(range: PhysicalRange) -> Self {
+        InitramfsImage { range }
+    }
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        todo!()
+        (self.range.end - self.range.start) as usize
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {

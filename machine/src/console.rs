@@ -36,6 +36,11 @@ pub(crate) fn seize() {
     OWNER.store(crate::cpu::current_cpu().0 + 1, Ordering::SeqCst);
 }
 
+/// Others may write again.
+pub(crate) fn release() {
+    OWNER.store(0, Ordering::SeqCst);
+}
+
 fn send(byte: u8) {
     // A port that is not there reads as all ones: ready. One that never gets ready is given up on.
     let mut patience = 100_000;

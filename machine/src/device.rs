@@ -1,48 +1,13 @@
 //! Devices for safe drivers: what the platform has, and register access that cannot leave the device.
+mod mmio;
+mod pci;
+mod registers;
+
+pub use registers::Registers;
+
 use crate::{OutOfMemory, interrupt::Line};
 use alloc::vec::Vec;
-
-/// A device's memory-mapped registers. Accesses are volatile, bounds-checked and naturally aligned.
-pub struct Registers {}
-impl Registers {
-    /// Length in bytes.
-    pub fn len(&self) -> usize {
-        todo!()
-    }
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// Reads a register (zero outside the device).
-    pub fn read8(&self, _offset: usize) -> u8 {
-        todo!()
-    }
-    /// Reads a register.
-    pub fn read16(&self, _offset: usize) -> u16 {
-        todo!()
-    }
-    /// Reads a register.
-    pub fn read32(&self, _offset: usize) -> u32 {
-        todo!()
-    }
-    /// Writes a register.
-    pub fn write8(&self, _offset: usize, _value: u8) {
-        todo!()
-    }
-    /// Writes a register.
-    pub fn write16(&self, _offset: usize, _value: u16) {
-        todo!()
-    }
-    /// Writes a register.
-    pub fn write32(&self, _offset: usize, _value: u32) {
-        todo!()
-    }
-    /// Writes a 64-bit register as two 32-bit halves, low first.
-    pub fn write64(&self, offset: usize, value: u64) {
-        self.write32(offset, value as u32);
-        self.write32(offset + 4, (value >> 32) as u32);
-    }
-}
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A virtio transport found on the platform.
 pub enum VirtioTransport {
@@ -70,7 +35,13 @@ pub struct PciVirtio {
 }
 /// Finds every virtio device: ACPI or command-line or probed mmio slots, and PCI. Each device is given out once.
 pub fn virtio_devices() -> Vec<VirtioTransport> {
-    todo!()
+    static GIVEN: AtomicBool = AtomicBool::new(false);
+    let mut devices = Vec::new();
+    if !GIVEN.swap(true, Ordering::AcqRel) {
+        mmio::discover(crate::boot::command_line(), &mut devices);
+        pci::discover(&mut devices);
+    }
+    devices
 }
 
 /// Physically contiguous memory that a device may read and write; owned, zeroed, reached only by copies.

@@ -16,6 +16,9 @@ pub mod console;
 pub mod cpu;
 pub mod device;
 pub mod entry;
+mod firmware;
+mod hooks;
+mod instructions;
 pub mod interrupt;
 mod local;
 pub mod memory;
@@ -23,12 +26,15 @@ pub mod paging;
 pub mod power;
 pub mod random;
 pub mod rcu;
+mod report;
 pub(crate) mod seam;
 pub mod sync;
 pub mod thread;
 pub mod time;
 pub mod user;
 pub mod virtqueue;
+
+pub(crate) use hooks::hooks;
 
 use alloc::sync::Arc;
 use core::fmt::Write;

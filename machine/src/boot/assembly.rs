@@ -151,7 +151,7 @@ boot_pointers_low:  .skip 4096
 boot_pointers_high: .skip 4096
 boot_directories:   .skip 16384
 boot_stack:         .skip 32768
-    .globl boot_stack_top
+    .globl boot_stack, boot_stack_top
 boot_stack_top:
     .section .text, "ax", @progbits
 "#,
