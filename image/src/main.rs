@@ -1,3 +1,17 @@
+//! The bootable kernel: names the kernel that the machine runs. Nothing else belongs here.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+
+/// Where the boot code arrives in 64-bit mode, with the physical address of the PVH start info.
+#[cfg(target_os = "none")]
+// SAFETY: no other symbol has this name; the boot assembly refers to it.
+#[unsafe(no_mangle)]
+extern "C" fn lstar_start(start_info: u64) -> ! {
+    // SAFETY: called once, by the boot code.
+    unsafe { machine::boot::start::<kernel::Lstar>(start_info) }
+}
+
 #[cfg(not(target_os = "none"))]
-fn main() {}
+fn main() {
+    eprintln!("this is a kernel: build it for x86_64-unknown-none and boot it (./lstar run)");
+    std::process::exit(1);
+}

@@ -128,6 +128,8 @@ pub fn need_reschedule() -> bool {
 pub(crate) extern "C" fn preempt_now() {
     while local::preemption_word() == 0 && interrupts_are_on() && !local::current_task().is_null() {
         let Some(hooks) = crate::hooks() else { return };
+        // The request counts as heard now: locks that the scheduler takes and releases must not lead here again.
+        clear_need_reschedule();
         (hooks.preempt)();
     }
 }
@@ -149,6 +151,7 @@ pub fn interrupt_for_work(cpu: CpuId) {
 }
 
 /// Waits for an interrupt unless a reschedule is pending. Called by idle tasks only, preemption off; no interrupt is missed.
+/// Returns with interrupts on (the first call on a CPU is what enables them).
 pub fn idle() {
     crate::instructions::disable_interrupts();
     let local = local::this();

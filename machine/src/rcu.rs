@@ -59,3 +59,5 @@ pub fn run_deferred() -> bool {
 pub fn has_deferred() -> bool {
     todo!()
 }
+
+pub(crate) fn note_quiescent() {}

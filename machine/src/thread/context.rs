@@ -91,18 +91,26 @@ pub fn adopt_idle<T: Task>(task: Arc<T>) {
     drop(guard);
 }
 
-/// Loads the tables of a user space, or with `None` the kernel's own. What was loaded before comes back, to be dropped.
+/// Loads the tables of a user space for the thread that is becoming current; `None` for a kernel thread, which runs on
+/// whatever is loaded, or, to `leave` a space, on the kernel's own tables. What was loaded before comes back, to be dropped.
 /// Interrupts off.
 pub(super) fn load_space(space: Option<Arc<UserSpace>>, leave: bool) -> Option<Arc<UserSpace>> {
     let local = local::this();
     // SAFETY: only this CPU uses the field, with interrupts off.
     let loaded = unsafe { &mut *local.loaded_space.get() };
     match (&space, &*loaded) {
-        (None, _) if !leave => return None,
+        (Some(new), old) => {
+            new.activate();
+            if old.as_ref().is_some_and(|old| Arc::ptr_eq(new, old)) {
+                return space;
+            }
+        }
         (None, None) => return None,
-        (Some(new), Some(old)) if Arc::ptr_eq(new, old) => return space,
-        (Some(new), _) => new.activate(),
-        (None, Some(_)) => paging::load_kernel_tables(),
+        (None, Some(_)) if leave => paging::load_kernel_tables(),
+        (None, Some(_)) => {
+            paging::enter_lazy();
+            return None;
+        }
     }
     let old = core::mem::replace(loaded, space);
     if let Some(old) = &old {
@@ -139,10 +147,9 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
         previous.save_segments();
         previous.save_floating_point(local);
     }
+    // SAFETY: this CPU holds the thread's state.
+    drop(load_space(unsafe { (*thread.space.get()).clone() }, false));
     if thread.has_user_frame {
-        // SAFETY: this CPU holds the thread's state.
-        let space = unsafe { (*thread.space.get()).clone() };
-        drop(load_space(space, false));
         thread.load_segments();
         thread.load_floating_point(local);
     }

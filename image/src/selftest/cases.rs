@@ -1,0 +1,130 @@
+//! The cases.
+#![forbid(unsafe_code)]
+pub mod user;
+
+use crate::kernel::{SECONDARIES, SWITCHES, TICK, TICKS, finish, spawn, wait_for};
+use crate::say;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use machine::{cpu, time};
+
+fn clock_advances() -> bool {
+    let before = time::monotonic();
+    let counter = time::counter();
+    while time::counter() < counter + time::counter_frequency() / 1000 {}
+    let elapsed = time::monotonic() - before;
+    (900_000..10_000_000).contains(&elapsed)
+}
+
+fn wall_clock_is_this_century() -> bool {
+    time::wall_clock_at_boot() > 1_700_000_000
+}
+
+fn timer_fires() -> bool {
+    let before = TICKS[0].load(Ordering::Relaxed);
+    let begin = time::monotonic();
+    time::set_timer(Some(begin + 2_000_000));
+    let fired = wait_for(1000, || TICKS[0].load(Ordering::Relaxed) > before);
+    fired && time::monotonic() >= begin + 2_000_000
+}
+
+fn threads_switch() -> bool {
+    let count = Arc::new(AtomicU64::new(0));
+    let before = SWITCHES.load(Ordering::Relaxed);
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let count = count.clone();
+            spawn("counter", move || {
+                for _ in 0..100 {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    wait_for(0, || false);
+                }
+            })
+        })
+        .collect();
+    wait_for(5000, || tasks.iter().all(|task| task.has_ended()))
+        && count.load(Ordering::Relaxed) == 400
+        && SWITCHES.load(Ordering::Relaxed) > before
+}
+
+fn busy_thread_is_preempted() -> bool {
+    TICK.store(1_000_000, Ordering::Relaxed);
+    time::set_timer(Some(time::monotonic() + 1_000_000));
+    let stop = Arc::new(AtomicUsize::new(0));
+    let seen = stop.clone();
+    let busy = spawn("busy", move || while seen.load(Ordering::Relaxed) == 0 {});
+    busy.pin(0);
+    let turns = wait_for(20, || false);
+    stop.store(1, Ordering::Relaxed);
+    let ended = wait_for(2000, || busy.has_ended());
+    TICK.store(0, Ordering::Relaxed);
+    !turns && ended
+}
+
+fn other_cpus_run_tasks() -> bool {
+    let cpus = cpu::online_cpus();
+    if SECONDARIES.load(Ordering::Acquire) as usize != cpus - 1 {
+        return false;
+    }
+    (0..cpus).all(|number| {
+        let seen = Arc::new(AtomicUsize::new(usize::MAX));
+        let result = seen.clone();
+        let task = spawn("where", move || {
+            result.store(cpu::current_cpu().0 as usize, Ordering::Release);
+        });
+        task.pin(number);
+        wait_for(2000, || task.has_ended()) && (cpus == 1 || seen.load(Ordering::Acquire) != usize::MAX)
+    })
+}
+
+fn entropy_differs() -> bool {
+    let (mut first, mut second) = ([0u8; 32], [0u8; 32]);
+    machine::random::entropy(&mut first);
+    machine::random::entropy(&mut second);
+    first != second && first != [0; 32]
+}
+
+fn back_trace_of_a_stopped_thread() -> bool {
+    let task = spawn("sleeper", || {
+        wait_for(50, || false);
+    });
+    task.pin(0);
+    wait_for(5, || false);
+    let mut frames = 0;
+    machine::thread::Task::thread(&*task).back_trace(&mut |_| frames += 1);
+    wait_for(2000, || task.has_ended()) && frames >= 2
+}
+
+/// Runs all cases and powers off.
+pub fn run() -> ! {
+    let cases: &[(&str, fn() -> bool)] = &[
+        ("clock advances", clock_advances),
+        ("wall clock", wall_clock_is_this_century),
+        ("timer fires", timer_fires),
+        ("threads switch", threads_switch),
+        ("busy thread is preempted", busy_thread_is_preempted),
+        ("other cpus run tasks", other_cpus_run_tasks),
+        ("entropy differs", entropy_differs),
+        ("back trace of a stopped thread", back_trace_of_a_stopped_thread),
+    ];
+    let mut failures = 0;
+    for (name, case) in cases.iter().chain(user::CASES) {
+        let begin = time::monotonic();
+        let passed = case();
+        failures += usize::from(!passed);
+        let microseconds = (time::monotonic() - begin) / 1000;
+        say!("{} {name} ({microseconds} us)", if passed { "PASS" } else { "FAIL" });
+    }
+    for device in machine::device::virtio_devices() {
+        match device {
+            machine::device::VirtioTransport::Mmio(registers, line) => {
+                say!("virtio-mmio device {} on line {}", registers.read32(8), line.gsi)
+            }
+            machine::device::VirtioTransport::Pci(found) => {
+                say!("virtio-pci device {} on line {}", found.device_id, found.line.gsi)
+            }
+        }
+    }
+    finish(failures)
+}
