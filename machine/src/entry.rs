@@ -10,9 +10,9 @@ mod interrupts;
 mod paranoid;
 mod syscall;
 
-pub use frame::{EntryKind, UserFrame};
-pub(crate) use frame::TrapFrame;
 pub(crate) use exit::user_start;
+pub(crate) use frame::TrapFrame;
+pub use frame::{EntryKind, UserFrame};
 
 use crate::Kernel;
 use crate::cpu::tables::{

@@ -147,8 +147,8 @@ pub(crate) fn timer_port() -> Option<u16> {
 
 /// The line an ISA interrupt is wired to.
 pub(crate) fn isa_line(irq: u8) -> Line {
-    let special =
-        platform().and_then(|platform| platform.overrides.iter().find(|entry| entry.irq == irq).map(|entry| entry.line));
+    let special = platform()
+        .and_then(|platform| platform.overrides.iter().find(|entry| entry.irq == irq).map(|entry| entry.line));
     special.unwrap_or(Line { gsi: irq as u32, level: false, active_low: false })
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn send(cpu: CpuId, ipi: Ipi) {
 
 /// Answers flush requests of other CPUs, for those that wait with interrupts off.
 pub(crate) fn serve_flush() {
-    crate::paging::flush_interrupt();
+    crate::paging::answer_flush();
 }
 
 /// Handles one interrupt, on the interrupt stack.

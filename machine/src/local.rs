@@ -53,8 +53,8 @@ mod machine {
     }
 
     /// Makes another CPU call [`crate::paging::flush_interrupt`].
-    pub(crate) fn interrupt_for_flush(_cpu: usize) {
-        todo!()
+    pub(crate) fn interrupt_for_flush(cpu: usize) {
+        crate::interrupt::send(crate::cpu::CpuId(cpu as u32), crate::interrupt::Ipi::FlushTlb);
     }
 }
 

@@ -55,10 +55,10 @@ pub(crate) fn walk(mut frame_pointer: u64, bounds: Range<u64>, visit: &mut dyn F
 
 /// The stack of this CPU that an address lies in: the task's, the interrupt's, an exception's.
 fn stack_around(local: &CpuLocal, address: u64) -> Option<Range<u64>> {
-    let top = local.stack_top.get();
-    let size = paging::KERNEL_STACK_SIZE;
-    if top != 0 && (top - size..top).contains(&address) {
-        return Some(top - size..top);
+    // SAFETY: null, or the current task's thread, which is alive while it runs.
+    let own = unsafe { local.thread.get().as_ref() }.and_then(|thread| thread.stack_range());
+    if let Some(range) = own.filter(|range| range.contains(&address)) {
+        return Some(range);
     }
     if image::boot_stack().contains(&address) {
         return Some(image::boot_stack());
@@ -117,7 +117,8 @@ pub(crate) fn stop_others() {
     if online_cpus() < 2 || !apic::is_ready() {
         return;
     }
-    let others = || CPUS.iter().enumerate().filter(|&(index, local)| index != me && local.online.load(Ordering::Acquire));
+    let others =
+        || CPUS.iter().enumerate().filter(|&(index, local)| index != me && local.online.load(Ordering::Acquire));
     for (_, local) in others() {
         apic::send_nmi(local.apic_id.load(Ordering::Relaxed));
     }
@@ -206,10 +207,28 @@ fn print_control_registers(out: &mut dyn Write) {
 
 /// Names of the exceptions.
 const NAMES: [&str; 22] = [
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "device not available",
-    "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault", "general protection",
-    "page fault", "reserved", "floating point", "alignment check", "machine check", "SIMD floating point",
-    "virtualization", "control protection",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "reserved",
+    "floating point",
+    "alignment check",
+    "machine check",
+    "SIMD floating point",
+    "virtualization",
+    "control protection",
 ];
 
 /// An exception in the kernel that nothing can recover from.

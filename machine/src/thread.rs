@@ -3,9 +3,9 @@ mod context;
 mod floating_point;
 mod segments;
 
+pub use context::{adopt_idle, current, current_arc, switch_to};
 pub(crate) use context::{arrive_first_time, may_sleep, tag};
 pub(crate) use floating_point::first_use;
-pub use context::{adopt_idle, current, current_arc, switch_to};
 pub use floating_point::{fpu_features, fpu_state_size};
 
 use crate::cpu::local;
@@ -128,6 +128,10 @@ impl Thread {
             context.add(6).write(start);
         }
         self.saved_stack.set(saved);
+    }
+    /// The kernel stack, if it is not the one a CPU booted on.
+    pub(crate) fn stack_range(&self) -> Option<core::ops::Range<u64>> {
+        self.stack.as_ref().map(|stack| stack.bottom()..stack.top())
     }
     fn user_frame(&self) -> Option<*mut UserFrame> {
         let stack = self.stack.as_ref().filter(|_| self.has_user_frame)?;

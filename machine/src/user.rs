@@ -54,5 +54,10 @@ pub fn compare_exchange_u32_nofault(_at: u64, _expected: u32, _new: u32) -> Resu
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault;
 
-pub(crate) struct Fixup { pub landing: u64, pub may_sleep: bool }
-pub(crate) fn fixup(_ip: u64) -> Option<Fixup> { None }
+pub(crate) struct Fixup {
+    pub landing: u64,
+    pub may_sleep: bool,
+}
+pub(crate) fn fixup(_ip: u64) -> Option<Fixup> {
+    None
+}

@@ -57,7 +57,8 @@ impl TestTask {
 }
 
 static QUEUE: IrqLock<VecDeque<Arc<TestTask>>> = IrqLock::new(Rank(10, "run queue"), VecDeque::new());
-static IDLE: IrqLock<[Option<Arc<TestTask>>; MAX_CPUS]> = IrqLock::new(Rank(11, "idle tasks"), [const { None }; MAX_CPUS]);
+static IDLE: IrqLock<[Option<Arc<TestTask>>; MAX_CPUS]> =
+    IrqLock::new(Rank(11, "idle tasks"), [const { None }; MAX_CPUS]);
 pub static SWITCHES: AtomicU64 = AtomicU64::new(0);
 pub static TICKS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
 pub static SECONDARIES: AtomicU32 = AtomicU32::new(0);

@@ -41,10 +41,8 @@ pub unsafe fn start<K: Kernel>(start_info: u64) -> ! {
     interrupt::initialize_io_apics();
     time::initialize();
     cpu::set_online(local);
-    let _ = BOOT_INFO.set(BootInfo {
-        command_line: pvh::command_line(),
-        initramfs: InitramfsImage::new(info.initramfs),
-    });
+    let _ =
+        BOOT_INFO.set(BootInfo { command_line: pvh::command_line(), initramfs: InitramfsImage::new(info.initramfs) });
     // SAFETY: the boot stack is left for good, for one with a guard page.
     unsafe { cpu::continue_on_own_stack(local, run::<K>) }
 }

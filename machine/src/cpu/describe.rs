@@ -69,8 +69,18 @@ pub fn describe(cpu: CpuId, out: &mut dyn Write) -> fmt::Result {
         let part = [__cpuid(0x8000_0002), __cpuid(0x8000_0003), __cpuid(0x8000_0004)];
         let words = part.map(|leaf| [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx]);
         text([
-            words[0][0], words[0][1], words[0][2], words[0][3], words[1][0], words[1][1], words[1][2], words[1][3],
-            words[2][0], words[2][1], words[2][2], words[2][3],
+            words[0][0],
+            words[0][1],
+            words[0][2],
+            words[0][3],
+            words[1][0],
+            words[1][1],
+            words[1][2],
+            words[1][3],
+            words[2][0],
+            words[2][1],
+            words[2][2],
+            words[2][3],
         ])
     } else {
         text([])

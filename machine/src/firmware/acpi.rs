@@ -6,9 +6,8 @@ use crate::interrupt::Line;
 
 /// Finds the root pointer: where the loader says, else in the BIOS area.
 pub(super) fn find_root(memory: &Physical, given: u64) -> Option<u64> {
-    let is_root = |address: u64| {
-        memory.read::<[u8; 8]>(address) == Some(*b"RSD PTR ") && memory.sums_to_zero(address, 20)
-    };
+    let is_root =
+        |address: u64| memory.read::<[u8; 8]>(address) == Some(*b"RSD PTR ") && memory.sums_to_zero(address, 20);
     if given != 0 && is_root(given) {
         return Some(given);
     }
@@ -55,11 +54,7 @@ fn read_madt(memory: &Physical, table: u64, length: u64, platform: &mut Platform
                 .push(IoApicInfo { address: memory.word(at + 4)? as u64, first_line: memory.word(at + 8)? }),
             2 => {
                 let flags = memory.read::<u16>(at + 8)?;
-                let line = Line {
-                    gsi: memory.word(at + 4)?,
-                    level: flags >> 2 & 3 == 3,
-                    active_low: flags & 3 == 3,
-                };
+                let line = Line { gsi: memory.word(at + 4)?, level: flags >> 2 & 3 == 3, active_low: flags & 3 == 3 };
                 platform.overrides.push(Override { irq: memory.byte(at + 3)?, line });
             }
             _ => (),

@@ -5,9 +5,8 @@ use super::{IoApicInfo, Platform};
 /// Reads the table, if there is one.
 pub(super) fn read(memory: &Physical, platform: &mut Platform) -> Option<()> {
     let mut places = (0x9_fc00..0xa_0000u64).step_by(16).chain((0xe_0000..0x10_0000).step_by(16));
-    let pointer = places.find(|&address| {
-        memory.read::<[u8; 4]>(address) == Some(*b"_MP_") && memory.sums_to_zero(address, 16)
-    })?;
+    let pointer = places
+        .find(|&address| memory.read::<[u8; 4]>(address) == Some(*b"_MP_") && memory.sums_to_zero(address, 16))?;
     let table = memory.word(pointer + 4)? as u64;
     if memory.read::<[u8; 4]>(table)? != *b"PCMP" {
         return None;

@@ -20,9 +20,9 @@ struct Slot {
     count: AtomicU64,
 }
 
-static SLOTS: [Slot; VECTORS] = [const {
-    Slot { line: Once::new(), handlers: AtomicPtr::new(core::ptr::null_mut()), count: AtomicU64::new(0) }
-}; VECTORS];
+static SLOTS: [Slot; VECTORS] =
+    [const { Slot { line: Once::new(), handlers: AtomicPtr::new(core::ptr::null_mut()), count: AtomicU64::new(0) } };
+        VECTORS];
 static REGISTERING: SpinLock<()> = SpinLock::new(Rank(u16::MAX - 3, "interrupt lines"), ());
 
 /// Calls `handler` in interrupt context whenever the line fires. Handlers on a shared line are all called. They must only

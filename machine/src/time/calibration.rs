@@ -106,7 +106,8 @@ fn attempt(reference: &Reference) -> Option<Rates> {
             break;
         }
     }
-    let end = if reference.since(begin.reference, end.reference) >= wanted { read_well(reference) } else { return None };
+    let end =
+        if reference.since(begin.reference, end.reference) >= wanted { read_well(reference) } else { return None };
     apic::set_timer(0);
     let ticks = reference.since(begin.reference, end.reference) as u64;
     let per_second = |elapsed: u64| (elapsed as u128 * reference.rate() as u128 / ticks as u128) as u64;
@@ -123,8 +124,7 @@ fn told() -> Option<Rates> {
         return None;
     }
     let leaf = __cpuid(0x4000_0010);
-    (leaf.eax != 0 && leaf.ebx != 0)
-        .then_some(Rates { counter: leaf.eax as u64 * 1000, timer: leaf.ebx as u64 * 1000 })
+    (leaf.eax != 0 && leaf.ebx != 0).then_some(Rates { counter: leaf.eax as u64 * 1000, timer: leaf.ebx as u64 * 1000 })
 }
 
 fn agree(a: u64, b: u64) -> bool {
@@ -148,10 +148,7 @@ pub(super) fn measure() -> Rates {
                 && agree(last.counter, now.counter)
                 && agree(last.timer, now.timer)
             {
-                return Rates {
-                    counter: last.counter.midpoint(now.counter),
-                    timer: last.timer.midpoint(now.timer),
-                };
+                return Rates { counter: last.counter.midpoint(now.counter), timer: last.timer.midpoint(now.timer) };
             }
             last = Some(now);
         }
