@@ -205,27 +205,27 @@ __attribute__((unused)) static const char *errno_name(int error)
 		WTERMSIG(status3_);                                                                                    \
 	})
 /* The statement, run in a child, ends the child by this signal. */
-#define DIES(signal, statement)                                                                                        \
+#define DIES(signal, ...)                                                                                              \
 	do {                                                                                                           \
 		pid_t victim_ = fork();                                                                                \
 		if (victim_ == -1)                                                                                     \
 			FAIL("fork got %s", errno_name(errno));                                                        \
 		if (victim_ == 0) {                                                                                    \
-			statement;                                                                                     \
+			__VA_ARGS__;                                                                                     \
 			_exit(77);                                                                                     \
 		}                                                                                                      \
 		int end_ = wait_status(victim_);                                                                       \
 		if (!WIFSIGNALED(end_) || WTERMSIG(end_) != (signal))                                                  \
-			FAIL("%s got status word 0x%x want signal %d", #statement, end_, (signal));                    \
+			FAIL("%s got status word 0x%x want signal %d", #__VA_ARGS__, end_, (signal));                    \
 	} while (0)
 /* The statement, run in a child of its own, holds all its checks; the child's process state is not kept. */
-#define IN_CHILD(statement)                                                                                            \
+#define IN_CHILD(...)                                                                                                  \
 	do {                                                                                                           \
 		pid_t child_ = fork();                                                                                 \
 		if (child_ == -1)                                                                                      \
 			FAIL("fork got %s", errno_name(errno));                                                        \
 		if (child_ == 0) {                                                                                     \
-			statement;                                                                                     \
+			__VA_ARGS__;                                                                                     \
 			_exit(0);                                                                                      \
 		}                                                                                                      \
 		int end_ = wait_status(child_);                                                                        \

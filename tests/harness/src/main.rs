@@ -12,7 +12,7 @@ mod machine;
 mod oracle;
 mod record;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use batch::{Job, Places, run_booted, run_here};
 use clap::Parser;
 use compare::{Judgement, judge};
@@ -36,8 +36,8 @@ struct Options {
     /// The kernel to test: lstar, linux, host (this machine's own, no QEMU), or the path of an image
     #[arg(long, default_value = "lstar")]
     kernel: String,
-    /// Linux's image for the oracle
-    #[arg(long, env = "LSTAR_LINUX_IMAGE", value_name = "FILE")]
+    /// Linux's image for the oracle (default: Debian's, fetched once into the cache)
+    #[arg(long, value_name = "FILE")]
     linux_image: Option<PathBuf>,
     /// Judge cases by themselves only, without asking Linux
     #[arg(long)]
@@ -200,7 +200,7 @@ fn lstar(options: &Options, workspace: &Path, kernel: &str) -> Result<Configurat
 fn linux(options: &Options) -> Result<Configuration> {
     let kernel = match &options.linux_image {
         Some(path) => path.clone(),
-        None => bail!("no Linux image for the oracle: give --linux-image FILE or set LSTAR_LINUX_IMAGE"),
+        None => lstar::linux::Linux::fetched()?.image(),
     };
     ensure!(kernel.exists(), "no Linux image at {}", kernel.display());
     Ok(Configuration { kernel, is_linux: true, machine: "q35".to_owned(), cpus: options.cpus, memory: options.mem })
