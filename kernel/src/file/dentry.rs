@@ -434,6 +434,30 @@ pub fn remove(dentry: &Arc<Dentry>, deleted: bool) {
     }
 }
 
+/// Forgets every name of a file system that is mounted nowhere any more.
+pub fn purge(superblock: &Arc<Superblock>) {
+    let Ok(cache) = Cache::get() else { return };
+    for (index, bucket) in cache.buckets.iter().enumerate() {
+        let concerned = |entries: &Entries| entries.0.iter().any(|entry| Arc::ptr_eq(&entry.dentry.superblock, superblock));
+        if !concerned(bucket.read(&RcuGuard::new())) {
+            continue;
+        }
+        let _writer = cache.stripe(index as u64).lock();
+        let entries = bucket.get();
+        let mut gone = Vec::new();
+        if gone.try_reserve_exact(entries.0.len()).is_err() {
+            continue;
+        }
+        gone.extend(
+            entries.0.iter().map(|entry| &entry.dentry).filter(|dentry| Arc::ptr_eq(&dentry.superblock, superblock)),
+        );
+        if let Ok(left) = entries.changed(&gone, None) {
+            cache.count.fetch_sub(gone.len(), Ordering::Relaxed);
+            bucket.replace(left);
+        }
+    }
+}
+
 /// Moves `dentry` to another place; what was there is taken out, or put where `dentry` was (`exchange`). Both directories are
 /// locked exclusively and the file system's rename lock is held for moves between directories.
 pub fn rename(

@@ -119,8 +119,8 @@ pub trait InodeOperations: Any + Send + Sync {
     fn allocate(&self, inode: &Arc<Inode>, mode: u32, offset: u64, length: u64) -> Result<()> {
         Err(EOPNOTSUPP)
     }
-    /// Before bytes of the page cache are written or added: refuses what does not fit (ENOSPC). The inode is locked.
-    fn reserve(&self, inode: &Inode, offset: u64, length: u64) -> Result<()> {
+    /// Before so many pages are added to the page cache by a write: refuses what does not fit (ENOSPC). The inode is locked.
+    fn reserve(&self, inode: &Inode, pages: u64) -> Result<()> {
         Ok(())
     }
     /// After pages came or went: a chance to count them.

@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod devtmpfs;
 pub mod epoll;
 pub mod eventfd;
+pub mod fast_walk;
 pub mod inode;
 pub mod lock;
 pub mod mount;
@@ -18,6 +19,8 @@ pub mod regular;
 pub mod select;
 pub mod superblock;
 pub mod text;
+pub mod tmpfs;
+pub mod walk;
 
 pub use attributes::{DeviceNumber, FileType, Timestamp};
 pub use buffer::IoBuffer;

@@ -91,7 +91,7 @@ impl Mount {
     }
     /// A mount for the kernel's own files.
     pub fn internal(superblock: &Arc<Superblock>) -> Result<Arc<Mount>> {
-        let root = Dentry::root(superblock.root()?.clone(), b"/")?;
+        let root = Dentry::root(superblock.root()?, b"/")?;
         Self::make(root, superblock.type_name().as_bytes(), 0, true)
     }
     fn make(root: Arc<Dentry>, source: &[u8], flags: u32, internal: bool) -> Result<Arc<Mount>> {
@@ -216,7 +216,9 @@ impl Drop for Mount {
     fn drop(&mut self) {
         if self.superblock.mounts.fetch_sub(1, Ordering::AcqRel) == 1 {
             let _ = self.superblock.operations().sync();
-            self.superblock.operations().shut_down();
+            super::dentry::purge(&self.superblock);
+            self.superblock.operations().shut_down(&self.superblock);
+            drop(self.superblock.take_root());
         }
     }
 }
@@ -240,7 +242,7 @@ pub fn initial_namespace() -> Option<&'static Arc<MountNamespace>> {
 
 /// Mounts the first root file system; done once at boot.
 pub fn initialize(superblock: &Arc<Superblock>) -> Result<Arc<MountNamespace>> {
-    let root = Dentry::root(superblock.root()?.clone(), b"/")?;
+    let root = Dentry::root(superblock.root()?, b"/")?;
     let namespace = MountNamespace::new(Mount::new(root, b"none", 0)?)?;
     INITIAL.set(namespace.clone()).map_err(|_| EBUSY)?;
     Ok(namespace)

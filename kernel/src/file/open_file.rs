@@ -58,10 +58,15 @@ pub trait FileOperations: Any + Send + Sync {
     fn read(&self, file: &File, into: &mut IoBuffer, offset: u64) -> Result<usize> {
         Err(EINVAL)
     }
-    /// Writes at `offset` (ignored by streams; the VFS passes the end of appending files when they keep `is_positioned`).
+    /// Writes at `offset` (ignored by streams).
     /// Returns bytes taken from the buffer.
     fn write(&self, file: &File, from: &mut IoBuffer, offset: u64) -> Result<usize> {
         Err(EINVAL)
+    }
+    /// Writes at the end (O_APPEND); bytes taken and the position after them.
+    fn append(&self, file: &File, from: &mut IoBuffer) -> Result<(usize, u64)> {
+        let end = file.inode().size();
+        self.write(file, from, end).map(|count| (count, end.saturating_add(count as u64)))
     }
     /// Ready events now; registers with the wait queues when a table is given.
     fn poll(&self, file: &File, table: Option<&mut PollTable>) -> PollEvents {
@@ -313,6 +318,40 @@ impl File {
             self.set_position(position);
         }
         result
+    }
+    /// read(2) on the position of the file.
+    #[inline(always)]
+    pub fn read(&self, into: &mut IoBuffer) -> Result<usize> {
+        self.with_position(|position| {
+            let count = self.operations.read(self, into, *position)?;
+            *position = position.wrapping_add(count as u64);
+            Ok(count)
+        })
+    }
+    /// write(2) on the position of the file.
+    #[inline(always)]
+    pub fn write(&self, from: &mut IoBuffer) -> Result<usize> {
+        self.with_position(|position| {
+            if self.is_appending() {
+                let (count, after) = self.operations.append(self, from)?;
+                *position = after;
+                return Ok(count);
+            }
+            let count = self.operations.write(self, from, *position)?;
+            *position = position.wrapping_add(count as u64);
+            Ok(count)
+        })
+    }
+    /// Reads at an offset of the caller's, leaving the position alone.
+    pub fn read_at(&self, into: &mut IoBuffer, offset: u64) -> Result<usize> {
+        self.operations.read(self, into, offset)
+    }
+    /// Writes at an offset of the caller's (at the end if the file appends), leaving the position alone.
+    pub fn write_at(&self, from: &mut IoBuffer, offset: u64) -> Result<usize> {
+        if self.is_appending() {
+            return self.operations.append(self, from).map(|(count, _)| count);
+        }
+        self.operations.write(self, from, offset)
     }
     /// lseek(2)'s arithmetic for a file of a given size, without holes; sets the position. EINVAL, ENXIO, EOVERFLOW.
     pub fn seek_in(&self, to: SeekFrom, size: u64) -> Result<u64> {

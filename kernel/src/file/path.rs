@@ -31,6 +31,19 @@ impl Path {
         let read_only = self.mount.is_read_only() || self.dentry.superblock().is_read_only();
         if read_only { Err(EROFS) } else { Ok(()) }
     }
+    /// Notes a read of what is here, as the mount's flags say.
+    pub fn touch_accessed(&self) {
+        use super::mount::mount_flag;
+        let Some(inode) = self.dentry.inode() else { return };
+        let flags = self.mount.flags();
+        let quiet = mount_flag::NO_ACCESS_TIME | mount_flag::READ_ONLY;
+        if flags & quiet != 0 || flags & mount_flag::NO_DIRECTORY_ACCESS_TIME != 0 && inode.is_directory() {
+            return;
+        }
+        if !inode.superblock().is_read_only() {
+            inode.touch_accessed();
+        }
+    }
     /// The absolute path below `root` as the kernel prints it (d_path): " (deleted)" appended for removed names,
     /// "(unreachable)" put before paths outside of `root`, the name alone for anonymous files.
     pub fn to_bytes(&self, root: &Path) -> Result<Vec<u8>> {

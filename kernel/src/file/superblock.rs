@@ -3,7 +3,7 @@ use super::attributes::DeviceNumber;
 use super::inode::Inode;
 use crate::error::*;
 use crate::process::Task;
-use crate::sync::{Mutex, Once, SpinLock, rank};
+use crate::sync::{Mutex, SpinLock, rank};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::any::Any;
 use core::fmt;
@@ -44,7 +44,7 @@ pub trait SuperblockOperations: Any + Send + Sync {
         Ok(())
     }
     /// The last mount is gone: break cycles of references, forget everything.
-    fn shut_down(&self) {}
+    fn shut_down(&self, superblock: &Superblock) {}
     /// For downcasts.
     fn as_any(&self) -> &dyn Any;
 }
@@ -115,7 +115,7 @@ pub struct Superblock {
     options: SuperblockOptions,
     flags: AtomicU32,
     next_inode: AtomicU64,
-    root: Once<Arc<Inode>>,
+    root: SpinLock<Option<Arc<Inode>>>,
     operations: Box<dyn SuperblockOperations>,
     /// Renames of directories between directories are one at a time.
     pub rename: Mutex<()>,
@@ -139,19 +139,24 @@ impl Superblock {
             options,
             flags: AtomicU32::new(0),
             next_inode: AtomicU64::new(1),
-            root: Once::new(),
+            root: SpinLock::new(rank::LEAF, None),
             operations,
             rename: Mutex::new(rank::RENAME, ()),
             mounts: AtomicU32::new(0),
         })?)
     }
-    /// Sets the root directory, once.
+    /// Sets the root directory.
     pub fn set_root(&self, root: Arc<Inode>) {
-        let _ = self.root.set(root);
+        let old = self.root.lock().replace(root);
+        drop(old);
     }
-    /// The root directory; ENOENT before it is set.
-    pub fn root(&self) -> Result<&Arc<Inode>> {
-        self.root.get().ok_or(ENOENT)
+    /// The root directory; ENOENT before it is set and after shut-down.
+    pub fn root(&self) -> Result<Arc<Inode>> {
+        self.root.lock().clone().ok_or(ENOENT)
+    }
+    /// Takes the root away: root and superblock refer to each other until then.
+    pub fn take_root(&self) -> Option<Arc<Inode>> {
+        self.root.lock().take()
     }
     /// A number for a new inode, never used before in this file system.
     pub fn next_inode_number(&self) -> u64 {

@@ -71,6 +71,28 @@ pub struct Credentials {
     pub no_new_privileges: bool,
 }
 impl Credentials {
+    /// The kernel's own: user and group 0 with every capability.
+    pub fn kernel() -> Credentials {
+        let all = (1 << (Capability::CheckpointRestore as u8 + 1)) - 1;
+        Credentials {
+            user: 0,
+            effective_user: 0,
+            saved_user: 0,
+            file_system_user: 0,
+            group: 0,
+            effective_group: 0,
+            saved_group: 0,
+            file_system_group: 0,
+            groups: Vec::new(),
+            permitted: all,
+            effective: all,
+            inheritable: 0,
+            bounding: all,
+            ambient: 0,
+            securebits: 0,
+            no_new_privileges: false,
+        }
+    }
     /// Whether a file's group is the file-system group or one of the supplementary ones.
     pub fn in_group(&self, group: u32) -> bool {
         self.file_system_group == group || self.groups.contains(&group)

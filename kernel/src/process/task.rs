@@ -88,6 +88,21 @@ impl Task {
     pub fn context(&self) -> Arc<FileSystemContext> {
         self.context.get()
     }
+    /// As `context`, borrowed.
+    #[inline(always)]
+    pub fn context_ref<'a>(&'a self, guard: &'a crate::sync::RcuGuard) -> &'a FileSystemContext {
+        self.context.read(guard)
+    }
+    /// The open file behind a descriptor for reading, writing and all that O_PATH cannot do; EBADF.
+    #[inline(always)]
+    pub fn file(&self, fd: crate::syscall::Fd) -> crate::error::Result<Arc<crate::file::File>> {
+        self.files.read(&crate::sync::RcuGuard::new()).get_io(fd)
+    }
+    /// As `credentials`, borrowed.
+    #[inline(always)]
+    pub fn credentials_ref<'a>(&'a self, guard: &'a crate::sync::RcuGuard) -> &'a Credentials {
+        self.credentials.read(guard)
+    }
     /// The credentials now.
     pub fn credentials(&self) -> Arc<Credentials> {
         self.credentials.get()
