@@ -28,6 +28,7 @@ pub mod rank {
         TTY_DATA = 165, "a terminal's line discipline";
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
         TMPFS = 125, "the entries of a tmpfs directory";
+        FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         EPOLL_NESTING = 168, "epoll instances that watch one another";

@@ -438,7 +438,8 @@ pub fn remove(dentry: &Arc<Dentry>, deleted: bool) {
 pub fn purge(superblock: &Arc<Superblock>) {
     let Ok(cache) = Cache::get() else { return };
     for (index, bucket) in cache.buckets.iter().enumerate() {
-        let concerned = |entries: &Entries| entries.0.iter().any(|entry| Arc::ptr_eq(&entry.dentry.superblock, superblock));
+        let concerned =
+            |entries: &Entries| entries.0.iter().any(|entry| Arc::ptr_eq(&entry.dentry.superblock, superblock));
         if !concerned(bucket.read(&RcuGuard::new())) {
             continue;
         }

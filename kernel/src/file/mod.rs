@@ -11,6 +11,7 @@ pub mod eventfd;
 pub mod fast_walk;
 pub mod inode;
 pub mod lock;
+pub mod lock_range;
 pub mod mount;
 pub mod open_file;
 pub mod path;

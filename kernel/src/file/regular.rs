@@ -147,7 +147,8 @@ impl FileOperations for RegularFile {
                 break;
             }
             let within = (at % PAGE) as usize;
-            let wanted = (PAGE_SIZE - within).min(into.remaining()).min(usize::try_from(size - at).unwrap_or(usize::MAX));
+            let wanted =
+                (PAGE_SIZE - within).min(into.remaining()).min(usize::try_from(size - at).unwrap_or(usize::MAX));
             let frame = match mapping.cached(at / PAGE) {
                 Some(frame) => Ok(Some(frame)),
                 // A hole of a file in memory stays one.
@@ -207,7 +208,8 @@ impl FileOperations for RegularFile {
         }
         let mut at = from as u64;
         if data {
-            let page = mapping.next_page(at / PAGE).map(|index| index * PAGE).filter(|start| *start < size).ok_or(ENXIO)?;
+            let page =
+                mapping.next_page(at / PAGE).map(|index| index * PAGE).filter(|start| *start < size).ok_or(ENXIO)?;
             at = at.max(page);
         } else {
             while at < size && mapping.next_page(at / PAGE) == Some(at / PAGE) {

@@ -101,7 +101,8 @@ impl Node {
             Content::Other => 0,
         };
         usage.add_inode()?;
-        let node = Node { content, usage, counted: AtomicU64::new(0), attributes: Mutex::new(rank::TMPFS, BTreeMap::new()) };
+        let node =
+            Node { content, usage, counted: AtomicU64::new(0), attributes: Mutex::new(rank::TMPFS, BTreeMap::new()) };
         Inode::new(superblock.clone(), &attributes, try_box(node)?, mapping)
     }
     fn entries(&self) -> Result<&Mutex<Entries>> {
@@ -207,7 +208,12 @@ impl InodeOperations for Node {
             }
             let white = match whiteout {
                 true => {
-                    let new = NewInode { mode: FileType::CharacterDevice as u32, user: 0, group: 0, device: DeviceNumber::default() };
+                    let new = NewInode {
+                        mode: FileType::CharacterDevice as u32,
+                        user: 0,
+                        group: 0,
+                        device: DeviceNumber::default(),
+                    };
                     Some(Node::make(from.superblock(), &new, None)?)
                 }
                 false => None,
@@ -322,7 +328,14 @@ impl InodeOperations for Node {
         copy.extend_from_slice(value);
         Ok(copy)
     }
-    fn set_extended_attribute(&self, inode: &Inode, name: &[u8], value: &[u8], create: bool, replace: bool) -> Result<()> {
+    fn set_extended_attribute(
+        &self,
+        inode: &Inode,
+        name: &[u8],
+        value: &[u8],
+        create: bool,
+        replace: bool,
+    ) -> Result<()> {
         let mut attributes = self.attributes.lock();
         match attributes.contains_key(name) {
             true if create => return Err(EEXIST),
