@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod errno;
+pub mod mman;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.

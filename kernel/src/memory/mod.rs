@@ -1,14 +1,23 @@
-//! Memory: address spaces, VMAs, page cache, faults.
+//! Memory: address spaces, areas (VMAs), page cache, faults, overcommit, the OOM killer.
 pub mod address_space;
+pub mod area;
+pub mod calls;
+pub mod commit;
 pub mod mapping;
-pub use address_space::{AddressSpace, FaultError};
+pub mod oom;
+
+pub use address_space::{AddressSpace, FaultError, Limits};
 pub use mapping::{Mapping, PageSource};
 
-/// A user copy of `task` faulted: brings the page in as a user fault would. False if the access is not allowed.
-pub fn resolve_copy_fault(_task: &crate::process::Task, _address: u64, _access: machine::paging::Access) -> bool {
-    todo!()
+use machine::paging::Access;
+
+/// A user copy of `task` faulted: brings the page in as a user fault would. False if the access is not allowed, or memory
+/// has run out and the task is dying.
+pub fn resolve_copy_fault(task: &crate::process::Task, address: u64, access: Access) -> bool {
+    task.memory().is_some_and(|space| space.copy_fault(address, access))
 }
 /// Frees memory; see [`machine::Kernel::reclaim`].
-pub fn reclaim(_frames_wanted: usize) -> bool {
-    todo!()
+pub fn reclaim(frames_wanted: usize) -> bool {
+    // A few more than wanted, so that not every allocation comes here.
+    mapping::shrink(frames_wanted.saturating_add(32)) > 0
 }

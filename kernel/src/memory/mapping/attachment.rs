@@ -22,6 +22,8 @@ pub struct Attachment {
     mapper: Weak<dyn Mapper>,
     mapping: Arc<Mapping>,
     file: Option<Arc<File>>,
+    /// Counts as a shared mapping that may become writable.
+    counts_writable: bool,
     /// Areas that use it.
     uses: AtomicUsize,
 }
@@ -35,17 +37,44 @@ impl Linked for Attachment {
 pub struct AttachedFile(Arc<Attachment>);
 
 impl AttachedFile {
-    /// Notes that `mapper` maps `mapping` (opened as `file`, none for shared anonymous memory).
-    pub fn new(mapper: Weak<dyn Mapper>, mapping: Arc<Mapping>, file: Option<Arc<File>>) -> Result<Self> {
-        let attachment = Attachment { links: Links::new(), mapper, mapping, file, uses: AtomicUsize::new(1) };
-        let attachment = machine::memory::try_arc(attachment)?;
+    /// Notes that `mapper` maps `mapping` (opened as `file`, none for shared anonymous memory). EPERM if it is to be shared
+    /// and writable, which the file's seals forbid.
+    pub fn new(
+        mapper: Weak<dyn Mapper>,
+        mapping: Arc<Mapping>,
+        file: Option<Arc<File>>,
+        counts_writable: bool,
+    ) -> Result<Self> {
+        if counts_writable {
+            mapping.add_writable()?;
+        }
+        Self::counted(mapper, mapping, file, counts_writable)
+    }
+    fn counted(
+        mapper: Weak<dyn Mapper>,
+        mapping: Arc<Mapping>,
+        file: Option<Arc<File>>,
+        counts_writable: bool,
+    ) -> Result<Self> {
+        let uncount = if counts_writable { Some(mapping.clone()) } else { None };
+        let links = Links::new();
+        let attachment = Attachment { links, mapper, mapping, file, counts_writable, uses: AtomicUsize::new(1) };
+        let attachment = machine::memory::try_arc(attachment).inspect_err(|_| {
+            if let Some(mapping) = &uncount {
+                mapping.remove_writable();
+            }
+        })?;
         // A fresh node is on no list.
         let _ = attachment.mapping.attachments.lock().push_back(attachment.clone());
         Ok(AttachedFile(attachment))
     }
     /// The same file mapped by another address space (fork).
     pub fn for_mapper(&self, mapper: Weak<dyn Mapper>) -> Result<Self> {
-        Self::new(mapper, self.0.mapping.clone(), self.0.file.clone())
+        Self::new(mapper, self.0.mapping.clone(), self.0.file.clone(), self.0.counts_writable)
+    }
+    /// Whether it counts as a shared mapping that may become writable.
+    pub fn counts_writable(&self) -> bool {
+        self.0.counts_writable
     }
     /// The page cache.
     pub fn mapping(&self) -> &Arc<Mapping> {
@@ -82,6 +111,9 @@ impl Drop for AttachedFile {
         if self.0.uses.fetch_sub(1, Ordering::AcqRel) == 1 {
             let removed = self.0.mapping.attachments.lock().remove(&self.0);
             drop(removed);
+            if self.0.counts_writable {
+                self.0.mapping.remove_writable();
+            }
         }
     }
 }

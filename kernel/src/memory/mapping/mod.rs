@@ -6,6 +6,7 @@
 mod attachment;
 mod cache;
 mod seal;
+pub use seal::{FUTURE_WRITE as SEAL_FUTURE_WRITE, WRITE as SEAL_WRITE};
 mod tree;
 mod write_back;
 

@@ -1,0 +1,73 @@
+//! The child's copy of an address space.
+use super::layout::Layout;
+use super::{AddressSpace, PAGE};
+use crate::error::Result;
+use crate::memory::area::AreaFlags;
+use crate::memory::commit;
+use crate::memory::mapping::AttachedFile;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use machine::paging::Inherit;
+
+impl AddressSpace {
+    /// The child's address space at fork(2) without CLONE_VM. Private pages are shared read-only until somebody writes; pages of
+    /// files are not copied, since a fault brings them in. Locks on memory are not inherited.
+    pub fn fork(&self) -> Result<Arc<AddressSpace>> {
+        let child = AddressSpace::new()?;
+        let mapper = child.mapper();
+        // For writing: no fault may take a page from under the copy.
+        let layout = self.layout.write();
+        let mut totals = layout.totals;
+        let mut last: Option<(&AttachedFile, AttachedFile)> = None;
+        let unlock = AreaFlags::LOCKED | AreaFlags::LOCK_ON_FAULT;
+        let areas = layout.areas.try_clone(|area| {
+            if area.has(AreaFlags::DONT_FORK) {
+                totals.count(area.flags, area.pages(), false);
+                return Ok(None);
+            }
+            let file = match (&area.file, &last) {
+                (None, _) => None,
+                (Some(file), Some((seen, copy))) if file.is_same_attachment(seen) => Some(copy.clone()),
+                (Some(file), _) => {
+                    let copy = file.for_mapper(mapper.clone())?;
+                    Some(last.insert((file, copy)).1.clone())
+                }
+            };
+            Ok(Some(area.copy_with(area.flags & !unlock, file)))
+        })?;
+        totals.locked = 0;
+        commit::charge(totals.accounted, true)?;
+        let mut auxiliary = Vec::new();
+        let reserved = auxiliary.try_reserve_exact(layout.auxiliary.len());
+        let mut copy = Layout {
+            areas,
+            totals,
+            peak_total: totals.total,
+            default_flags: AreaFlags::NONE,
+            mmap_base: layout.mmap_base,
+            bottom_up: layout.bottom_up,
+            heap: layout.heap.clone(),
+            code: layout.code.clone(),
+            data: layout.data.clone(),
+            stack_start: layout.stack_start,
+            arguments: layout.arguments.clone(),
+            environment: layout.environment.clone(),
+            auxiliary,
+            executable: layout.executable.clone(),
+        };
+        if reserved.is_ok() {
+            copy.auxiliary.extend_from_slice(&layout.auxiliary);
+        }
+        // From here on the child's drop undoes everything.
+        *child.layout.write() = copy;
+        reserved?;
+        for area in layout.areas.iter() {
+            let skips = AreaFlags::DONT_FORK | AreaFlags::WIPE_ON_FORK | AreaFlags::SHARED;
+            if area.has_private_pages() && !area.flags.intersects(skips) {
+                debug_assert!(area.start % PAGE == 0);
+                self.tables.inherit(&child.tables, area.start..area.end, Inherit::CopyOnWrite)?;
+            }
+        }
+        Ok(child)
+    }
+}

@@ -1,0 +1,232 @@
+//! New areas: placing them, replacing what is there, merging.
+use super::layout::{Layout, Limits, MINIMUM_ADDRESS, STACK_GUARD};
+use super::{AddressSpace, PAGE, Removed, Space};
+use crate::error::{EEXIST, EINVAL, ENOMEM, EPERM, Result};
+use crate::file::File;
+use crate::memory::area::{Area, AreaFlags, Wanted};
+use crate::memory::commit;
+use crate::memory::mapping::{AttachedFile, Mapping};
+use alloc::sync::Arc;
+use core::ops::Range;
+use core::sync::atomic::Ordering;
+use machine::paging::{Access, USER_END};
+
+/// What the address of a request means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fixed {
+    /// A hint.
+    No,
+    /// This place; what is there goes.
+    Replace,
+    /// This place, EEXIST if something is there.
+    NoReplace,
+}
+
+/// A mapping to be made.
+pub struct MapRequest<'a> {
+    /// Where.
+    pub address: u64,
+    /// What `address` means.
+    pub fixed: Fixed,
+    /// Bytes, not 0; rounded up to pages.
+    pub length: u64,
+    /// Properties; the address space's default ones are added.
+    pub flags: AreaFlags,
+    /// The file, if any, and how it was opened (none for shared anonymous memory).
+    pub file: Option<(&'a Arc<Mapping>, Option<&'a Arc<File>>)>,
+    /// Page index in the file.
+    pub page_offset: u64,
+    /// Place it below 2 GiB (MAP_32BIT).
+    pub low: bool,
+}
+impl MapRequest<'_> {
+    /// Private anonymous memory anywhere.
+    pub fn anonymous(length: u64, flags: AreaFlags) -> Self {
+        MapRequest { address: 0, fixed: Fixed::No, length, flags, file: None, page_offset: 0, low: false }
+    }
+}
+
+/// Every permission may be granted later.
+pub const MAY_ALL: AreaFlags =
+    AreaFlags(AreaFlags::MAY_READ.0 | AreaFlags::MAY_WRITE.0 | AreaFlags::MAY_EXECUTE.0);
+
+impl AddressSpace {
+    /// Makes a mapping; its address. The checks that depend on the open file are the caller's; mapping the pages in
+    /// (MAP_POPULATE, MAP_LOCKED) is too, by [`Space::populate`].
+    pub fn map(&self, request: &MapRequest<'_>, limits: &Limits) -> Result<u64> {
+        let mut removed = Removed::new();
+        let mut layout = self.layout.write();
+        let result = self.map_locked(&mut layout, request, limits, &mut removed);
+        drop(layout);
+        drop(removed);
+        result
+    }
+    /// As [`AddressSpace::map`], with the lock held.
+    pub(super) fn map_locked(
+        &self,
+        layout: &mut Layout,
+        request: &MapRequest<'_>,
+        limits: &Limits,
+        removed: &mut Removed,
+    ) -> Result<u64> {
+        let length = super::page_align(request.length);
+        if length == 0 {
+            return Err(ENOMEM);
+        }
+        let pages = length >> 12;
+        if layout.areas.len() > super::layout::MAX_MAP_COUNT.load(Ordering::Relaxed) {
+            return Err(ENOMEM.because("too many areas"));
+        }
+        let address = layout.place(request, length, limits)?;
+        let range = address..address + length;
+        if request.fixed == Fixed::NoReplace && !layout.areas.is_free(range.clone()) {
+            return Err(EEXIST);
+        }
+        let mut flags = request.flags | layout.default_flags;
+        layout.may_lock_more(limits, flags, pages)?;
+        let replaced: u64 = layout
+            .areas
+            .overlapping(range.clone())
+            .map(|area| (area.end.min(range.end) - area.start.max(range.start)) >> 12)
+            .sum();
+        layout.may_expand(limits, flags, pages.saturating_sub(replaced))?;
+        let is_shared_anonymous = request.file.is_some_and(|(mapping, _)| !mapping.has_source());
+        let accounts = !flags.contains(AreaFlags::NO_RESERVE)
+            && (flags & (AreaFlags::SHARED | AreaFlags::WRITE) == AreaFlags::WRITE
+                || flags.contains(AreaFlags::SHARED) && is_shared_anonymous && request.file.is_some_and(|(_, file)| file.is_none()));
+        if accounts {
+            commit::charge(pages, limits.privileged)?;
+            flags = flags | AreaFlags::ACCOUNT;
+        }
+        let result = self.insert_area(layout, request, range, flags, removed);
+        if result.is_err() && accounts {
+            commit::release(pages);
+        }
+        result.map(|()| address)
+    }
+    fn insert_area(
+        &self,
+        layout: &mut Layout,
+        request: &MapRequest<'_>,
+        range: Range<u64>,
+        flags: AreaFlags,
+        removed: &mut Removed,
+    ) -> Result<()> {
+        if !layout.areas.is_free(range.clone()) {
+            self.unmap_locked(layout, range.clone(), removed)?;
+        }
+        let file = match request.file {
+            None => None,
+            Some((mapping, file)) => Some(self.attach(layout, range.start, mapping, file, flags)?),
+        };
+        let page_offset = if file.is_some() { request.page_offset } else { 0 };
+        let area = Area::new(range.start, range.end, flags, file, page_offset);
+        layout.areas.insert(area)?;
+        layout.count_pages(flags, (range.end - range.start) >> 12, true);
+        layout.areas.merge(range.end, removed);
+        layout.areas.merge(range.start, removed);
+        Ok(())
+    }
+    /// A hold on the file for a new area: that of the area below if it is of the same file and kind.
+    fn attach(
+        &self,
+        layout: &Layout,
+        start: u64,
+        mapping: &Arc<Mapping>,
+        file: Option<&Arc<File>>,
+        flags: AreaFlags,
+    ) -> Result<AttachedFile> {
+        let is_writable = flags.contains(AreaFlags::SHARED | AreaFlags::MAY_WRITE);
+        if let Some(file) = file
+            && let Some(below) = layout.areas.find_before(start).and_then(|area| area.file.as_ref())
+            && below.file().is_some_and(|other| Arc::ptr_eq(other, file))
+            && below.counts_writable() == is_writable
+        {
+            return Ok(below.clone());
+        }
+        AttachedFile::new(self.mapper(), mapping.clone(), file.cloned(), is_writable)
+    }
+}
+
+impl Layout {
+    /// Where a request of whole pages goes; EINVAL, ENOMEM, EPERM in Linux's order.
+    pub(super) fn place(&mut self, request: &MapRequest<'_>, length: u64, limits: &Limits) -> Result<u64> {
+        let address = request.address;
+        if length > USER_END {
+            return Err(ENOMEM);
+        }
+        if request.fixed != Fixed::No {
+            if address > USER_END - length {
+                return Err(ENOMEM);
+            }
+            if address % PAGE != 0 {
+                return Err(EINVAL);
+            }
+            if address < MINIMUM_ADDRESS.load(Ordering::Relaxed) && !limits.may_map_low {
+                return Err(EPERM.because("below vm.mmap_min_addr"));
+            }
+            return Ok(address);
+        }
+        let minimum = MINIMUM_ADDRESS.load(Ordering::Relaxed);
+        let hint = match address & !(PAGE - 1) {
+            hint if hint < minimum && address != 0 => super::page_align(minimum),
+            hint => hint,
+        };
+        let wanted = Wanted { length, guard: STACK_GUARD };
+        if !request.low && hint != 0 && hint <= USER_END - length && self.is_usable(hint, length) {
+            return Ok(hint);
+        }
+        let found = if request.low {
+            if hint != 0 && hint.saturating_add(length) <= 0x8000_0000 && self.is_usable(hint, length) {
+                return Ok(hint);
+            }
+            self.areas.lowest_gap(wanted, 0x4000_0000..0x8000_0000)
+        } else if self.bottom_up {
+            self.areas.lowest_gap(wanted, self.mmap_base..USER_END)
+        } else {
+            let base = self.mmap_base;
+            self.areas
+                .highest_gap(wanted, minimum.max(PAGE)..base)
+                .or_else(|| self.areas.lowest_gap(wanted, (USER_END / 3).next_multiple_of(PAGE)..USER_END))
+        };
+        found.ok_or(ENOMEM.because("no room in the address space"))
+    }
+    /// Whether a range is free and keeps the guard gap to a stack above.
+    fn is_usable(&self, start: u64, length: u64) -> bool {
+        let Some(end) = start.checked_add(length) else { return false };
+        self.areas.find_from(start).is_none_or(|area| {
+            let gap = if area.has(AreaFlags::GROWS_DOWN) { STACK_GUARD } else { 0 };
+            end <= area.start.saturating_sub(gap)
+        })
+    }
+}
+
+impl Space {
+    /// Brings in the pages of a range as MAP_POPULATE and mlock do: private writable ones as for writing, the rest as for
+    /// reading. Stops at the first page that cannot be had, with the error mlock(2) gives for it.
+    pub fn populate(&self, range: Range<u64>) -> Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let (end, access) = {
+                let layout = self.layout.read();
+                let area = layout.areas.find(at).ok_or(ENOMEM)?;
+                let write = area.flags & (AreaFlags::WRITE | AreaFlags::SHARED) == AreaFlags::WRITE;
+                let access = match area.flags.intersects(AreaFlags::ACCESS) {
+                    _ if write => Access::Write,
+                    true if area.has(AreaFlags::READ) || area.has(AreaFlags::WRITE) => Access::Read,
+                    true => Access::Execute,
+                    false => return Err(ENOMEM),
+                };
+                (area.end.min(range.end), access)
+            };
+            while at < end {
+                if crate::process::Task::current().fatal_signal_pending() {
+                    return Err(crate::error::EINTR);
+                }
+                self.bring_in(at, access).map_err(super::fault::Trouble::populate_error)?;
+                at += PAGE;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What /proc/PID/maps and /proc/PID/smaps show.
+use super::{PAGE, Space};
+use crate::error::Result;
+use crate::file::File;
+use crate::memory::area::{Area, AreaFlags};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// One line of /proc/PID/maps.
+pub struct AreaReport {
+    /// Addresses.
+    pub range: Range<u64>,
+    /// Properties.
+    pub flags: AreaFlags,
+    /// Byte offset in the file; 0 without one.
+    pub offset: u64,
+    /// The file; none for anonymous memory.
+    pub file: Option<Arc<File>>,
+    /// The name of what has no path: "[heap]", "[stack]", "/dev/zero (deleted)".
+    pub name: Option<&'static str>,
+    /// Protection key.
+    pub key: u8,
+}
+
+/// Pages of an area by state (/proc/PID/smaps).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AreaUsage {
+    /// Present.
+    pub resident: u64,
+    /// Present, each divided by the number of references to it, in bytes.
+    pub proportional: u64,
+    /// Present, clean, also elsewhere.
+    pub shared_clean: u64,
+    /// Present, dirty, also elsewhere.
+    pub shared_dirty: u64,
+    /// Present, clean, only here.
+    pub private_clean: u64,
+    /// Present, dirty, only here.
+    pub private_dirty: u64,
+    /// Accessed.
+    pub referenced: u64,
+    /// Private copies.
+    pub anonymous: u64,
+}
+
+impl Space {
+    /// The first area that ends after `address`; for readers that go from area to area without holding the lock.
+    pub fn area_report(&self, address: u64) -> Option<AreaReport> {
+        let layout = self.layout.read();
+        let area = layout.areas.find_from(address)?;
+        let is_heap = area.start <= layout.heap.end && area.end >= layout.heap.start && layout.heap.start != layout.heap.end;
+        let is_stack = area.start <= layout.stack_start && area.end >= layout.stack_start;
+        let file = area.file.as_ref().and_then(|file| file.file().cloned());
+        let name = match (&area.file, &file) {
+            (_, Some(_)) => None,
+            (Some(_), None) => Some("/dev/zero (deleted)"),
+            _ if is_heap => Some("[heap]"),
+            _ if is_stack => Some("[stack]"),
+            _ => None,
+        };
+        let offset = if area.file.is_some() { area.page_offset << 12 } else { 0 };
+        Some(AreaReport { range: area.start..area.end, flags: area.flags, offset, file, name, key: area.key })
+    }
+    /// All areas, as far as there is memory for the list.
+    pub fn area_reports(&self) -> Result<Vec<AreaReport>> {
+        let mut reports = Vec::new();
+        let mut at = 0;
+        while let Some(report) = self.area_report(at) {
+            at = report.range.end;
+            reports.try_reserve(1)?;
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+    /// Counts the pages of a range by state.
+    pub fn area_usage(&self, range: Range<u64>) -> AreaUsage {
+        let mut usage = AreaUsage::default();
+        let layout = self.layout.read();
+        for area in layout.areas.overlapping(range.clone()) {
+            let part = area.start.max(range.start)..area.end.min(range.end);
+            self.tables.for_each(part, &mut |_, page| {
+                // One reference is `page`'s.
+                let others = page.frame.reference_count().saturating_sub(1).max(1) as u64;
+                usage.resident += 1;
+                usage.proportional += PAGE / others;
+                let is_dirty = page.dirty || area.is_anonymous();
+                let place = match (others > 1, is_dirty) {
+                    (true, false) => &mut usage.shared_clean,
+                    (true, true) => &mut usage.shared_dirty,
+                    (false, false) => &mut usage.private_clean,
+                    (false, true) => &mut usage.private_dirty,
+                };
+                *place += 1;
+                usage.referenced += u64::from(page.accessed);
+                usage.anonymous += u64::from(is_private_copy(area, others));
+            });
+        }
+        usage
+    }
+    /// Reads what the lock protects (ranges of code, heap, arguments; auxiliary vector).
+    pub fn with_layout<R>(&self, read: impl FnOnce(&super::Layout) -> R) -> R {
+        read(&self.layout.read())
+    }
+    /// Changes what prctl(PR_SET_MM) and exec may change.
+    pub fn with_layout_mut<R>(&self, change: impl FnOnce(&mut super::Layout) -> R) -> R {
+        change(&mut self.layout.write())
+    }
+}
+
+fn is_private_copy(area: &Area, references: u64) -> bool {
+    area.is_anonymous() || !area.is_shared() && references == 1
+}

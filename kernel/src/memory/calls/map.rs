@@ -1,0 +1,194 @@
+//! mmap(2), munmap(2), mremap(2), mprotect(2), brk(2).
+use super::space;
+use crate::error::{EACCES, EBADF, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Result};
+use crate::file::File;
+use crate::memory::address_space::{Fixed, Limits, MAY_ALL, MapRequest, page_align};
+use crate::memory::area::AreaFlags;
+use crate::memory::mapping::Mapping;
+use crate::process::Task;
+use crate::syscall::Fd;
+use abi::mman::*;
+use abi::open::{O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+
+/// Largest file offset that can be mapped, in pages.
+const MAX_PAGE_OFFSET: u64 = (i64::MAX as u64) >> 12;
+
+/// Maps a file or anonymous memory.
+pub fn mmap(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: Fd, offset: u64) -> Result<u64> {
+    if offset & 0xfff != 0 {
+        return Err(EINVAL.because("offset is not a multiple of the page size"));
+    }
+    map(task, address, length, protection, flags, fd, offset >> 12)
+}
+
+/// mmap with the offset in pages, as all ABIs have it inside.
+fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: Fd, page_offset: u64) -> Result<u64> {
+    let file = if flags & MAP_ANONYMOUS == 0 {
+        let file = task.files().get(fd)?;
+        if file.flags() & O_PATH != 0 {
+            return Err(EBADF);
+        }
+        if flags & MAP_HUGETLB != 0 {
+            return Err(EINVAL.because("MAP_HUGETLB of a file that is not on hugetlbfs"));
+        }
+        Some(file)
+    } else if flags & MAP_HUGETLB != 0 {
+        // There is no pool of huge pages; the sizes that Linux has on x86-64 are known.
+        return Err(if matches!(flags >> 26 & 0x3f, 0 | 21 | 30) { ENOMEM } else { EINVAL });
+    } else {
+        None
+    };
+    if length == 0 {
+        return Err(EINVAL);
+    }
+    let length = page_align(length);
+    if length == 0 {
+        return Err(ENOMEM);
+    }
+    page_offset.checked_add(length >> 12).ok_or(EOVERFLOW)?;
+    let space = space(task)?;
+    let limits = Limits::of(task);
+    let mut request = MapRequest::anonymous(length, area_flags(protection, flags));
+    request.address = address;
+    request.fixed = match flags {
+        _ if flags & MAP_FIXED_NOREPLACE != 0 => Fixed::NoReplace,
+        _ if flags & MAP_FIXED != 0 => Fixed::Replace,
+        _ => Fixed::No,
+    };
+    request.low = flags & MAP_32BIT != 0 && request.fixed == Fixed::No;
+    // What Linux checks before it looks at the file.
+    space.check_place(&request, &limits)?;
+    if flags & MAP_LOCKED != 0 && !limits.can_lock() {
+        return Err(EPERM);
+    }
+    space.check_locks(&request, &limits)?;
+    let mapping = match &file {
+        Some(file) => Some(file_mapping(file, &mut request.flags, length, protection, flags, page_offset)?),
+        None => anonymous_mapping(&mut request.flags, length, flags)?,
+    };
+    request.page_offset = if file.is_some() { page_offset } else { 0 };
+    request.file = mapping.as_ref().map(|mapping| (mapping, file.as_ref()));
+    let start = space.map(&request, &limits)?;
+    let populates = flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE;
+    if populates || space.is_locked_at(start) {
+        space.populate_what_is_there(start..start + length);
+    }
+    Ok(start)
+}
+
+fn area_flags(protection: u64, flags: u64) -> AreaFlags {
+    let mut area = AreaFlags::of_protection(protection) | MAY_ALL;
+    area = area.with(AreaFlags::GROWS_DOWN, flags & MAP_GROWSDOWN != 0);
+    area = if flags & MAP_LOCKED != 0 { area | AreaFlags::LOCKED } else { area };
+    let reserves = crate::memory::commit::MODE.load(Ordering::Relaxed) == 2;
+    if flags & MAP_NORESERVE != 0 && !reserves { area | AreaFlags::NO_RESERVE } else { area }
+}
+
+/// The mapping of an open file, with what the way it is open means for the area.
+fn file_mapping(
+    file: &Arc<File>,
+    area: &mut AreaFlags,
+    length: u64,
+    protection: u64,
+    flags: u64,
+    page_offset: u64,
+) -> Result<Arc<Mapping>> {
+    if page_offset > MAX_PAGE_OFFSET - (length >> 12).min(MAX_PAGE_OFFSET) {
+        return Err(EOVERFLOW);
+    }
+    let access = file.flags() & O_ACCMODE;
+    let (readable, writable) = (access != O_WRONLY, access != O_RDONLY);
+    match flags & MAP_TYPE {
+        MAP_SHARED | MAP_SHARED_VALIDATE => {
+            if flags & MAP_TYPE == MAP_SHARED_VALIDATE && flags & !LEGACY_MAP_MASK & !MAP_TYPE & !MAP_FIXED_NOREPLACE != 0 {
+                return Err(EOPNOTSUPP);
+            }
+            if protection & PROT_WRITE != 0 && (!writable || file.flags() & O_APPEND != 0 && file.is_append_only()) {
+                return Err(EACCES);
+            }
+            *area = *area | AreaFlags::MAY_SHARE;
+            *area = if writable { *area | AreaFlags::SHARED } else { area.with(AreaFlags::MAY_WRITE, false) };
+        }
+        MAP_PRIVATE => (),
+        _ => return Err(EINVAL),
+    }
+    if !readable {
+        return Err(EACCES);
+    }
+    if file.is_noexec() {
+        if area.contains(AreaFlags::EXECUTE) {
+            return Err(EPERM);
+        }
+        *area = area.with(AreaFlags::MAY_EXECUTE, false);
+    }
+    let mapping = file.operations().mapping(file);
+    if mapping == Err(ENODEV) || !area.contains(AreaFlags::GROWS_DOWN) {
+        return seal(mapping?, area);
+    }
+    Err(EINVAL)
+}
+
+/// What seals mean for a shared mapping.
+fn seal(mapping: Arc<Mapping>, area: &mut AreaFlags) -> Result<Arc<Mapping>> {
+    let seals = mapping.seals();
+    let no_writes = crate::memory::mapping::SEAL_WRITE | crate::memory::mapping::SEAL_FUTURE_WRITE;
+    if seals & no_writes != 0 && area.contains(AreaFlags::SHARED) {
+        if area.contains(AreaFlags::WRITE) {
+            return Err(EPERM);
+        }
+        if seals & crate::memory::mapping::SEAL_FUTURE_WRITE != 0 {
+            *area = area.with(AreaFlags::MAY_WRITE, false);
+        }
+    }
+    Ok(mapping)
+}
+
+/// The object behind anonymous memory: none for private, a fresh one for shared.
+fn anonymous_mapping(area: &mut AreaFlags, length: u64, flags: u64) -> Result<Option<Arc<Mapping>>> {
+    match flags & MAP_TYPE {
+        MAP_SHARED if flags & MAP_GROWSDOWN != 0 => Err(EINVAL),
+        MAP_SHARED => {
+            *area = *area | AreaFlags::SHARED | AreaFlags::MAY_SHARE;
+            let mapping = Mapping::new(None)?;
+            mapping.set_size(length);
+            Ok(Some(mapping))
+        }
+        MAP_PRIVATE => Ok(None),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Removes mappings.
+pub fn munmap(task: &Task, address: u64, length: u64) -> Result<()> {
+    space(task)?.unmap(address, length)
+}
+
+/// Resizes or moves a mapping.
+pub fn mremap(
+    task: &Task,
+    address: u64,
+    old_length: u64,
+    new_length: u64,
+    flags: u64,
+    new_address: u64,
+) -> Result<u64> {
+    let space = space(task)?;
+    let (start, populate) = space.remap(address, old_length, new_length, flags, new_address, &Limits::of(task))?;
+    space.populate_what_is_there(populate);
+    Ok(start)
+}
+
+/// Changes what may be done with pages.
+pub fn mprotect(task: &Task, address: u64, length: u64, protection: u64) -> Result<()> {
+    space(task)?.protect(address, length, protection, None, &Limits::of(task))
+}
+
+/// Moves the end of the heap; returns where it is then.
+pub fn brk(task: &Task, address: u64) -> Result<u64> {
+    let space = space(task)?;
+    let (end, populate) = space.set_break(address, &Limits::of(task));
+    space.populate_what_is_there(populate);
+    Ok(end)
+}

@@ -1,0 +1,16 @@
+//! The system calls on memory: they check arguments in Linux's order and call the address space.
+mod advice;
+mod map;
+
+pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
+pub use map::{brk, mmap, mprotect, mremap, munmap};
+
+use super::AddressSpace;
+use crate::error::{EFAULT, Result};
+use crate::process::Task;
+use alloc::sync::Arc;
+
+/// The caller's address space. Only kernel threads have none, and they make no calls.
+fn space(task: &Task) -> Result<Arc<AddressSpace>> {
+    task.memory().ok_or(EFAULT)
+}
