@@ -155,7 +155,9 @@ impl Space {
             if file.mapping().has_source() {
                 return Err(crate::error::EOPNOTSUPP);
             }
-            if file.mapping().seals() & (crate::memory::mapping::SEAL_WRITE | crate::memory::mapping::SEAL_FUTURE_WRITE) != 0 {
+            if file.mapping().seals() & (crate::memory::mapping::SEAL_WRITE | crate::memory::mapping::SEAL_FUTURE_WRITE)
+                != 0
+            {
                 return Err(EPERM);
             }
             file.mapping().punch(pages.start << 12..pages.end << 12);

@@ -65,7 +65,8 @@ impl AddressSpace {
         layout.has_room_for(0)?;
         commit::charge(pages, limits.privileged)?;
         let below = layout.areas.find_before(start);
-        let joins = below.is_some_and(|area| area.end == start && area.is_anonymous() && area.flags == flags && area.key == 0);
+        let joins =
+            below.is_some_and(|area| area.end == start && area.is_anonymous() && area.flags == flags && area.key == 0);
         let done = if joins && layout.areas.grow_up(start - 1, end) {
             Ok(())
         } else {

@@ -59,13 +59,14 @@ impl Space {
         if flags & MCL_CURRENT != 0 {
             change_all(&mut layout, locks, &mut removed);
         }
-        let ranges = if flags & MCL_CURRENT != 0 && flags & MCL_ONFAULT == 0 {
-            layout.areas.iter().map(|area| area.start..area.end).fold(None, |all: Option<Range<u64>>, range| {
-                Some(all.map_or(range.start, |all| all.start)..range.end)
-            })
-        } else {
-            None
-        };
+        let ranges =
+            if flags & MCL_CURRENT != 0 && flags & MCL_ONFAULT == 0 {
+                layout.areas.iter().map(|area| area.start..area.end).fold(None, |all: Option<Range<u64>>, range| {
+                    Some(all.map_or(range.start, |all| all.start)..range.end)
+                })
+            } else {
+                None
+            };
         drop(layout);
         drop(removed);
         if let Some(all) = ranges {

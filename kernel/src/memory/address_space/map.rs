@@ -47,53 +47,62 @@ impl MapRequest<'_> {
 }
 
 /// Every permission may be granted later.
-pub const MAY_ALL: AreaFlags =
-    AreaFlags(AreaFlags::MAY_READ.0 | AreaFlags::MAY_WRITE.0 | AreaFlags::MAY_EXECUTE.0);
+pub const MAY_ALL: AreaFlags = AreaFlags(AreaFlags::MAY_READ.0 | AreaFlags::MAY_WRITE.0 | AreaFlags::MAY_EXECUTE.0);
 
 impl AddressSpace {
-    /// Makes a mapping; its address. The checks that depend on the open file are the caller's; mapping the pages in
-    /// (MAP_POPULATE, MAP_LOCKED) is too, by [`Space::populate`].
+    /// Makes a mapping; its address. Mapping the pages in (MAP_POPULATE, MAP_LOCKED) is the caller's, by
+    /// [`Space::populate_what_is_there`].
     pub fn map(&self, request: &MapRequest<'_>, limits: &Limits) -> Result<u64> {
-        let mut removed = Removed::new();
-        let mut layout = self.layout.write();
-        let result = self.map_locked(&mut layout, request, limits, &mut removed);
-        drop(layout);
-        drop(removed);
-        result
+        self.map_file(request, limits, |_| Ok(None)).map(|(address, _)| address)
     }
-    /// As [`AddressSpace::map`], with the lock held.
-    pub(super) fn map_locked(
+    /// As [`AddressSpace::map`]. `file` looks at the file once the place is known, as Linux's order of checks has it: it may
+    /// change the flags and gives the page cache (whatever `request.file` says is used otherwise); it must not take locks that
+    /// rank before the address space. Also says whether the area is locked in memory.
+    pub fn map_file(
         &self,
-        layout: &mut Layout,
         request: &MapRequest<'_>,
         limits: &Limits,
-        removed: &mut Removed,
-    ) -> Result<u64> {
+        file: impl FnOnce(&mut AreaFlags) -> Result<Option<(Arc<Mapping>, Option<Arc<File>>)>>,
+    ) -> Result<(u64, bool)> {
         let length = super::page_align(request.length);
         if length == 0 {
             return Err(ENOMEM);
         }
-        let pages = length >> 12;
-        if layout.areas.len() > super::layout::MAX_MAP_COUNT.load(Ordering::Relaxed) {
-            return Err(ENOMEM.because("too many areas"));
-        }
-        let address = layout.place(request, length, limits)?;
-        let range = address..address + length;
-        if request.fixed == Fixed::NoReplace && !layout.areas.is_free(range.clone()) {
-            return Err(EEXIST);
-        }
+        let mut removed = Removed::new();
+        let mut layout = self.layout.write();
         let mut flags = request.flags | layout.default_flags;
-        layout.may_lock_more(limits, flags, pages)?;
+        let result = layout.choose(request, length, flags, limits).and_then(|address| {
+            let found = file(&mut flags)?;
+            let file = found.as_ref().map(|(mapping, file)| (mapping, file.as_ref())).or(request.file);
+            let request = MapRequest { address, flags, file, ..*request };
+            self.map_at(&mut layout, &request, length, limits, &mut removed)?;
+            Ok((address, found))
+        });
+        drop(layout);
+        drop(removed);
+        result.map(|(address, _)| (address, flags.contains(AreaFlags::LOCKED)))
+    }
+    /// Makes the mapping at its place.
+    fn map_at(
+        &self,
+        layout: &mut Layout,
+        request: &MapRequest<'_>,
+        length: u64,
+        limits: &Limits,
+        removed: &mut Removed,
+    ) -> Result<()> {
+        let pages = length >> 12;
+        let range = request.address..request.address + length;
+        let mut flags = request.flags;
         let replaced: u64 = layout
             .areas
             .overlapping(range.clone())
             .map(|area| (area.end.min(range.end) - area.start.max(range.start)) >> 12)
             .sum();
         layout.may_expand(limits, flags, pages.saturating_sub(replaced))?;
-        let is_shared_anonymous = request.file.is_some_and(|(mapping, _)| !mapping.has_source());
+        let is_anonymous_object = request.file.is_some_and(|(_, file)| file.is_none());
         let accounts = !flags.contains(AreaFlags::NO_RESERVE)
-            && (flags & (AreaFlags::SHARED | AreaFlags::WRITE) == AreaFlags::WRITE
-                || flags.contains(AreaFlags::SHARED) && is_shared_anonymous && request.file.is_some_and(|(_, file)| file.is_none()));
+            && (flags & (AreaFlags::SHARED | AreaFlags::WRITE) == AreaFlags::WRITE || is_anonymous_object);
         if accounts {
             commit::charge(pages, limits.privileged)?;
             flags = flags | AreaFlags::ACCOUNT;
@@ -102,7 +111,7 @@ impl AddressSpace {
         if result.is_err() && accounts {
             commit::release(pages);
         }
-        result.map(|()| address)
+        result
     }
     fn insert_area(
         &self,
@@ -149,6 +158,21 @@ impl AddressSpace {
 }
 
 impl Layout {
+    /// Chooses the place of a request; what Linux checks before it looks at the file.
+    fn choose(&mut self, request: &MapRequest<'_>, length: u64, flags: AreaFlags, limits: &Limits) -> Result<u64> {
+        if self.areas.len() > super::layout::MAX_MAP_COUNT.load(Ordering::Relaxed) {
+            return Err(ENOMEM.because("too many areas"));
+        }
+        let address = self.place(request, length, limits)?;
+        if request.fixed == Fixed::NoReplace && !self.areas.is_free(address..address + length) {
+            return Err(EEXIST);
+        }
+        if request.flags.contains(AreaFlags::LOCKED) && !limits.can_lock() {
+            return Err(EPERM);
+        }
+        self.may_lock_more(limits, flags, length >> 12)?;
+        Ok(address)
+    }
     /// Where a request of whole pages goes; EINVAL, ENOMEM, EPERM in Linux's order.
     pub(super) fn place(&mut self, request: &MapRequest<'_>, length: u64, limits: &Limits) -> Result<u64> {
         let address = request.address;

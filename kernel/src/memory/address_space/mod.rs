@@ -19,7 +19,7 @@ mod unmap;
 
 pub use fault::FaultError;
 pub use layout::{Layout, Limits, Totals};
-pub use map::{Fixed, MapRequest};
+pub use map::{Fixed, MAY_ALL, MapRequest};
 pub use report::{AreaReport, AreaUsage};
 
 use super::area::{Area, AreaFlags};

@@ -54,7 +54,8 @@ impl Space {
             }
             if let Some(present) = self.tables.lookup(page) {
                 if !write || present.permission.write {
-                    if write && let Some(file) = &area.file
+                    if write
+                        && let Some(file) = &area.file
                         && area.is_shared()
                     {
                         file.mapping().set_dirty(area.file_page(page));

@@ -42,8 +42,7 @@ impl AreaMap {
     /// The place of the first area that ends after `address`; may be one past the last chunk.
     pub(super) fn place_of(&self, address: u64) -> Place {
         let chunk = self.chunks.partition_point(|chunk| chunk.areas.last().is_none_or(|area| area.end <= address));
-        let within =
-            self.chunks.get(chunk).map_or(0, |chunk| chunk.areas.partition_point(|area| area.end <= address));
+        let within = self.chunks.get(chunk).map_or(0, |chunk| chunk.areas.partition_point(|area| area.end <= address));
         (chunk, within)
     }
     pub(super) fn at(&self, (chunk, within): Place) -> Option<&Area> {

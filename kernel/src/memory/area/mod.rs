@@ -150,11 +150,7 @@ impl Area {
     }
     /// What user mode may do with a page of it, `write` only as far as the flags allow.
     pub fn permission(&self, write: bool) -> Permission {
-        Permission {
-            write: write && self.has(AreaFlags::WRITE),
-            execute: self.has(AreaFlags::EXECUTE),
-            key: self.key,
-        }
+        Permission { write: write && self.has(AreaFlags::WRITE), execute: self.has(AreaFlags::EXECUTE), key: self.key }
     }
     /// The same area over another range inside it.
     pub fn part(&self, start: u64, end: u64) -> Area {

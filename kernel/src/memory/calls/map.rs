@@ -1,14 +1,14 @@
 //! mmap(2), munmap(2), mremap(2), mprotect(2), brk(2).
 use super::space;
-use crate::error::{EACCES, EBADF, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Result};
+use crate::error::{EACCES, EBADF, EINVAL, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Result};
 use crate::file::File;
+use crate::file::mount::mount_flag;
 use crate::memory::address_space::{Fixed, Limits, MAY_ALL, MapRequest, page_align};
 use crate::memory::area::AreaFlags;
 use crate::memory::mapping::Mapping;
 use crate::process::Task;
 use crate::syscall::Fd;
 use abi::mman::*;
-use abi::open::{O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
@@ -27,7 +27,7 @@ pub fn mmap(task: &Task, address: u64, length: u64, protection: u64, flags: u64,
 fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: Fd, page_offset: u64) -> Result<u64> {
     let file = if flags & MAP_ANONYMOUS == 0 {
         let file = task.files().get(fd)?;
-        if file.flags() & O_PATH != 0 {
+        if file.is_path() {
             return Err(EBADF);
         }
         if flags & MAP_HUGETLB != 0 {
@@ -58,21 +58,15 @@ fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: 
         _ => Fixed::No,
     };
     request.low = flags & MAP_32BIT != 0 && request.fixed == Fixed::No;
-    // What Linux checks before it looks at the file.
-    space.check_place(&request, &limits)?;
-    if flags & MAP_LOCKED != 0 && !limits.can_lock() {
-        return Err(EPERM);
-    }
-    space.check_locks(&request, &limits)?;
-    let mapping = match &file {
-        Some(file) => Some(file_mapping(file, &mut request.flags, length, protection, flags, page_offset)?),
-        None => anonymous_mapping(&mut request.flags, length, flags)?,
-    };
     request.page_offset = if file.is_some() { page_offset } else { 0 };
-    request.file = mapping.as_ref().map(|mapping| (mapping, file.as_ref()));
-    let start = space.map(&request, &limits)?;
-    let populates = flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE;
-    if populates || space.is_locked_at(start) {
+    let (start, locked) = space.map_file(&request, &limits, |area| {
+        let mapping = match &file {
+            Some(file) => Some(file_mapping(file, area, length, protection, flags, page_offset)?),
+            None => anonymous_mapping(area, length, flags)?,
+        };
+        Ok(mapping.map(|mapping| (mapping, file.clone())))
+    })?;
+    if locked || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
         space.populate_what_is_there(start..start + length);
     }
     Ok(start)
@@ -98,36 +92,34 @@ fn file_mapping(
     if page_offset > MAX_PAGE_OFFSET - (length >> 12).min(MAX_PAGE_OFFSET) {
         return Err(EOVERFLOW);
     }
-    let access = file.flags() & O_ACCMODE;
-    let (readable, writable) = (access != O_WRONLY, access != O_RDONLY);
     match flags & MAP_TYPE {
         MAP_SHARED | MAP_SHARED_VALIDATE => {
-            if flags & MAP_TYPE == MAP_SHARED_VALIDATE && flags & !LEGACY_MAP_MASK & !MAP_TYPE & !MAP_FIXED_NOREPLACE != 0 {
+            if flags & MAP_TYPE == MAP_SHARED_VALIDATE && flags & !LEGACY_MAP_MASK != 0 {
                 return Err(EOPNOTSUPP);
             }
-            if protection & PROT_WRITE != 0 && (!writable || file.flags() & O_APPEND != 0 && file.is_append_only()) {
+            if protection & PROT_WRITE != 0 && !file.is_writable() {
                 return Err(EACCES);
             }
             *area = *area | AreaFlags::MAY_SHARE;
-            *area = if writable { *area | AreaFlags::SHARED } else { area.with(AreaFlags::MAY_WRITE, false) };
+            *area = if file.is_writable() { *area | AreaFlags::SHARED } else { area.with(AreaFlags::MAY_WRITE, false) };
         }
         MAP_PRIVATE => (),
         _ => return Err(EINVAL),
     }
-    if !readable {
+    if !file.is_readable() {
         return Err(EACCES);
     }
-    if file.is_noexec() {
+    if file.path().mount.flags() & mount_flag::NO_EXECUTE != 0 {
         if area.contains(AreaFlags::EXECUTE) {
             return Err(EPERM);
         }
         *area = area.with(AreaFlags::MAY_EXECUTE, false);
     }
-    let mapping = file.operations().mapping(file);
-    if mapping == Err(ENODEV) || !area.contains(AreaFlags::GROWS_DOWN) {
-        return seal(mapping?, area);
+    let mapping = file.operations().mapping(file)?;
+    if area.contains(AreaFlags::GROWS_DOWN) {
+        return Err(EINVAL);
     }
-    Err(EINVAL)
+    seal(mapping, area)
 }
 
 /// What seals mean for a shared mapping.

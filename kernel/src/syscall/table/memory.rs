@@ -3,18 +3,30 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [   9    9   90] mmap() => missing;
-    [  10   10  125] mprotect() => missing;
-    [  11   11   91] munmap() => missing;
-    [  12   12   45] brk() => missing;
-    [  25   25  163] mremap() => missing;
-    [  26   26  144] msync() => missing;
-    [  27   27  218] mincore() => missing;
-    [  28   28  219] madvise() => missing;
-    [ 149  149  150] mlock() => missing;
-    [ 150  150  151] munlock() => missing;
-    [ 151  151  152] mlockall() => missing;
-    [ 152  152  153] munlockall() => missing;
+    /// Maps a file or anonymous memory.
+    [   9    9   90] mmap(address, length, protection, flags, fd, offset) => call crate::memory::calls::mmap, Full;
+    /// Changes what may be done with pages.
+    [  10   10  125] mprotect(address, length, protection) => call crate::memory::calls::mprotect, Full;
+    /// Removes mappings.
+    [  11   11   91] munmap(address, length) => call crate::memory::calls::munmap, Full;
+    /// Moves the end of the heap.
+    [  12   12   45] brk(address) => call crate::memory::calls::brk, Full;
+    /// Resizes or moves a mapping.
+    [  25   25  163] mremap(address, old_length, new_length, flags, new_address) => call crate::memory::calls::mremap, Full;
+    /// Writes the changes of shared file mappings back.
+    [  26   26  144] msync(address, length, flags) => call crate::memory::calls::msync, Full;
+    /// Says which pages are in memory.
+    [  27   27  218] mincore(address, length, vector) => call crate::memory::calls::mincore, Full;
+    /// Tells the kernel how memory will be used.
+    [  28   28  219] madvise(address, length, advice) => call crate::memory::calls::madvise, Full;
+    /// Locks pages in memory.
+    [ 149  149  150] mlock(address, length) => call crate::memory::calls::mlock, Full;
+    /// Unlocks pages.
+    [ 150  150  151] munlock(address, length) => call crate::memory::calls::munlock, Full;
+    /// Locks everything that is or will be mapped.
+    [ 151  151  152] mlockall(flags) => call crate::memory::calls::mlockall, Full;
+    /// Unlocks everything.
+    [ 152  152  153] munlockall() => call crate::memory::calls::munlockall, Full;
     [ 167  167   87] swapon() => missing;
     [ 168  168  115] swapoff() => missing;
     [ 216  216  257] remap_file_pages() => missing;
@@ -25,7 +37,8 @@ rows! {
     [ 279  533  317] move_pages() => missing;
     [ 319  319  356] memfd_create() => missing;
     [ 323  323  374] userfaultfd() => missing;
-    [ 325  325  376] mlock2() => missing;
+    /// Locks pages in memory, at once or as they are touched.
+    [ 325  325  376] mlock2(address, length, flags) => call crate::memory::calls::mlock2, Full;
     [ 329  329  380] pkey_mprotect() => missing;
     [ 330  330  381] pkey_alloc() => missing;
     [ 331  331  382] pkey_free() => missing;
