@@ -1,6 +1,8 @@
 //! The command line of `lstar`.
 
+use crate::bench::{self, BenchOptions};
 use crate::run;
+use crate::syscalls::{self, SyscallsOptions};
 use crate::vm::MachineType;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -23,6 +25,10 @@ struct CommandLine {
 enum Action {
     /// Boot a machine and run a command in it, or an interactive shell
     Run(Box<RunOptions>),
+    /// Measure what operations cost, beside Linux
+    Bench(BenchOptions),
+    /// Print the system-call table
+    Syscalls(SyscallsOptions),
 }
 
 /// Which kernel to boot.
@@ -106,13 +112,17 @@ pub struct RunOptions {
 /// Runs the process's command line; returns its status.
 pub fn main() -> i32 {
     match CommandLine::try_parse() {
-        Ok(CommandLine { action: Action::Run(options) }) => match run::run(&options) {
-            Ok(status) => status,
-            Err(error) => {
+        Ok(CommandLine { action }) => {
+            let status = match &action {
+                Action::Run(options) => run::run(options),
+                Action::Bench(options) => bench::run(options),
+                Action::Syscalls(options) => syscalls::run(options),
+            };
+            status.unwrap_or_else(|error| {
                 eprintln!("lstar: {error:#}");
                 FAILED
-            }
-        },
+            })
+        }
         Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             eprint!("{help}");
             FAILED

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod artifacts;
+pub mod bench;
 pub mod command_line;
 pub mod console;
 pub mod cpio;
@@ -18,6 +19,7 @@ pub mod roots;
 pub mod run;
 pub mod session;
 pub mod shim;
+pub mod syscalls;
 pub mod terminal;
 pub mod vm;
 

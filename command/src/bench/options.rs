@@ -1,0 +1,41 @@
+//! The command line of `lstar bench`.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --wall the figures are instructions per operation, counted exactly by QEMU (-icount): a second run gives the
+same. The status is 1 if a row failed on either kernel.
+
+Examples:
+  lstar bench                              every row, Linux beside Lstar
+  lstar bench getppid 'pipe-*'             some rows
+  lstar bench --wall --cpus 2              nanoseconds
+  lstar bench --save before                keep Lstar's figures
+  lstar bench --against before             compare with them instead of with Linux")]
+pub struct BenchOptions {
+    /// Rows to measure; a `*` at the end stands for anything [default: all]
+    pub rows: Vec<String>,
+    /// Nanoseconds instead of instructions
+    #[arg(long)]
+    pub wall: bool,
+    /// CPUs; more than one only with --wall
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Keep Lstar's figures under a name
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
+    /// Compare with kept figures instead of with Linux
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+}
+
+impl BenchOptions {
+    /// What the figures are.
+    pub fn unit(&self) -> &'static str {
+        if self.wall { "ns" } else { "instructions" }
+    }
+}
