@@ -6,6 +6,7 @@
 
 mod errno;
 pub mod mman;
+pub mod termios;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.
