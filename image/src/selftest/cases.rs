@@ -7,7 +7,8 @@ use crate::say;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use machine::{cpu, time};
+use machine::cpu::{self, MAX_CPUS};
+use machine::time;
 
 fn clock_advances() -> bool {
     let before = time::monotonic();
@@ -35,7 +36,7 @@ fn threads_switch() -> bool {
     let tasks: Vec<_> = (0..4)
         .map(|_| {
             let count = count.clone();
-            spawn("counter", move || {
+            spawn("counter", MAX_CPUS, move || {
                 for _ in 0..100 {
                     count.fetch_add(1, Ordering::Relaxed);
                     wait_for(0, || false);
@@ -53,8 +54,7 @@ fn busy_thread_is_preempted() -> bool {
     time::set_timer(Some(time::monotonic() + 1_000_000));
     let stop = Arc::new(AtomicUsize::new(0));
     let seen = stop.clone();
-    let busy = spawn("busy", move || while seen.load(Ordering::Relaxed) == 0 {});
-    busy.pin(0);
+    let busy = spawn("busy", 0, move || while seen.load(Ordering::Relaxed) == 0 {});
     let turns = wait_for(20, || false);
     stop.store(1, Ordering::Relaxed);
     let ended = wait_for(2000, || busy.has_ended());
@@ -70,11 +70,10 @@ fn other_cpus_run_tasks() -> bool {
     (0..cpus).all(|number| {
         let seen = Arc::new(AtomicUsize::new(usize::MAX));
         let result = seen.clone();
-        let task = spawn("where", move || {
+        let task = spawn("where", number, move || {
             result.store(cpu::current_cpu().0 as usize, Ordering::Release);
         });
-        task.pin(number);
-        wait_for(2000, || task.has_ended()) && (cpus == 1 || seen.load(Ordering::Acquire) != usize::MAX)
+        wait_for(2000, || task.has_ended()) && seen.load(Ordering::Acquire) == number
     })
 }
 
@@ -86,10 +85,9 @@ fn entropy_differs() -> bool {
 }
 
 fn back_trace_of_a_stopped_thread() -> bool {
-    let task = spawn("sleeper", || {
+    let task = spawn("sleeper", 0, || {
         wait_for(50, || false);
     });
-    task.pin(0);
     wait_for(5, || false);
     let mut frames = 0;
     machine::thread::Task::thread(&*task).back_trace(&mut |_| frames += 1);

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use machine::boot::BootInfo;
 use machine::cpu::{self, CpuId, InterruptGuard, MAX_CPUS, PreemptGuard};
 use machine::entry::{Exception, UserFrame};
@@ -18,7 +18,7 @@ pub struct TestTask {
     pub name: &'static str,
     idle: bool,
     /// Runs on this CPU only, if below [`MAX_CPUS`].
-    pinned: AtomicUsize,
+    pinned: usize,
     ended: AtomicBool,
     pub calls: AtomicU64,
     pub last_exception: IrqLock<Option<(Exception, u64)>>,
@@ -31,25 +31,22 @@ impl Task for TestTask {
 }
 
 impl TestTask {
-    pub fn new(name: &'static str, thread: Thread) -> Arc<Self> {
+    pub fn new(name: &'static str, cpu: usize, thread: Thread) -> Arc<Self> {
         Arc::new(TestTask {
             thread,
             name,
             idle: false,
-            pinned: AtomicUsize::new(MAX_CPUS),
+            pinned: cpu,
             ended: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             last_exception: IrqLock::new(Rank(1, "last exception"), None),
         })
     }
     fn idle() -> Arc<Self> {
-        let task = TestTask::new("idle", Thread::idle());
+        let task = TestTask::new("idle", MAX_CPUS, Thread::idle());
         let mut task = Arc::into_inner(task).expect("just made");
         task.idle = true;
         Arc::new(task)
-    }
-    pub fn pin(self: &Arc<Self>, cpu: usize) {
-        self.pinned.store(cpu, Ordering::Relaxed);
     }
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
@@ -79,14 +76,14 @@ pub fn enqueue(task: Arc<TestTask>) {
     }
 }
 
-/// Starts a kernel thread.
-pub fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> Arc<TestTask> {
+/// Starts a kernel thread, on one CPU only if `cpu` is below [`MAX_CPUS`].
+pub fn spawn(name: &'static str, cpu: usize, body: impl FnOnce() + Send + 'static) -> Arc<TestTask> {
     let thread = Thread::kernel(alloc::boxed::Box::new(move || {
         body();
         exit()
     }))
     .expect("memory for a thread");
-    let task = TestTask::new(name, thread);
+    let task = TestTask::new(name, cpu, thread);
     enqueue(task.clone());
     task
 }
@@ -109,10 +106,7 @@ pub fn schedule() {
     }
     let next = {
         let mut queue = QUEUE.lock();
-        let fits = |task: &Arc<TestTask>| {
-            let pinned = task.pinned.load(Ordering::Relaxed);
-            pinned == me || pinned >= MAX_CPUS
-        };
+        let fits = |task: &Arc<TestTask>| task.pinned == me || task.pinned >= MAX_CPUS;
         let place = queue.iter().position(fits);
         place.and_then(|place| queue.remove(place))
     };
@@ -151,8 +145,7 @@ impl Kernel for TestKernel {
         become_idle(CpuId(0));
         cpu::start_others(MAX_CPUS);
         say!("selftest: {} cpus, counter at {} kHz", cpu::online_cpus(), time::counter_frequency() / 1000);
-        let tests = spawn("tests", || crate::cases::run());
-        tests.pin(0);
+        spawn("tests", 0, || crate::cases::run());
         idle_loop()
     }
 
