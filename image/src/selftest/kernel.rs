@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use machine::boot::BootInfo;
 use machine::cpu::{self, CpuId, InterruptGuard, MAX_CPUS, PreemptGuard};
 use machine::entry::{Exception, UserFrame};
-use machine::paging::Access;
+use machine::paging::{Access, UserSpace};
 use machine::sync::{IrqLock, Rank};
 use machine::thread::{self, Task, Thread, work};
 use machine::{Kernel, console, time};
@@ -21,6 +21,7 @@ pub struct TestTask {
     pinned: usize,
     ended: AtomicBool,
     pub calls: AtomicU64,
+    pub space: Option<Arc<UserSpace>>,
     pub last_exception: IrqLock<Option<(Exception, u64)>>,
 }
 
@@ -31,7 +32,7 @@ impl Task for TestTask {
 }
 
 impl TestTask {
-    pub fn new(name: &'static str, cpu: usize, thread: Thread) -> Arc<Self> {
+    pub fn new(name: &'static str, cpu: usize, thread: Thread, space: Option<Arc<UserSpace>>) -> Arc<Self> {
         Arc::new(TestTask {
             thread,
             name,
@@ -39,11 +40,12 @@ impl TestTask {
             pinned: cpu,
             ended: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            space,
             last_exception: IrqLock::new(Rank(1, "last exception"), None),
         })
     }
     fn idle() -> Arc<Self> {
-        let task = TestTask::new("idle", MAX_CPUS, Thread::idle());
+        let task = TestTask::new("idle", MAX_CPUS, Thread::idle(), None);
         let mut task = Arc::into_inner(task).expect("just made");
         task.idle = true;
         Arc::new(task)
@@ -83,7 +85,7 @@ pub fn spawn(name: &'static str, cpu: usize, body: impl FnOnce() + Send + 'stati
         exit()
     }))
     .expect("memory for a thread");
-    let task = TestTask::new(name, cpu, thread);
+    let task = TestTask::new(name, cpu, thread, None);
     enqueue(task.clone());
     task
 }
@@ -164,12 +166,13 @@ impl Kernel for TestKernel {
     }
 
     fn return_to_user(task: &TestTask, _frame: &mut UserFrame) {
+        let flags = task.thread.work();
         task.thread.clear_work(work::ON_EXIT);
-        crate::cases::user::returning(task);
+        crate::cases::user::returning(task, flags);
     }
 
-    fn resolve_copy_fault(_task: &TestTask, address: u64, access: Access) -> bool {
-        crate::cases::user::resolve(address, access)
+    fn resolve_copy_fault(task: &TestTask, address: u64, access: Access) -> bool {
+        crate::cases::user::resolve(task, address, access)
     }
 
     fn timer_interrupt() {
