@@ -151,8 +151,6 @@ fn exceptions() -> bool {
         ("in al, dx", &[0xec], 13, 0, 0),
         // mov rax, 0x8000000000000000; jmp rax
         ("jmp non-canonical", &[0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 0xe0], 13, 0, 0),
-        // Stack pointer non-canonical, then a push: a stack fault.
-        ("push to non-canonical", &[0x48, 0xbc, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x50], 12, 0, 0),
         ("sysenter", &[0x0f, 0x34], 13, 0, 0),
         // AC set in the flags, then an exception: the kernel must not care.
         ("AC and ud2", &[0x9c, 0x81, 0x0c, 0x24, 0, 0, 4, 0, 0x9d, 0x0f, 0x0b], 6, 0, 0),
