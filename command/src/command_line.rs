@@ -1,12 +1,14 @@
 //! The command line of `lstar`.
 
 use crate::bench::{self, BenchOptions};
+use crate::escape::EscapingWriter;
 use crate::run;
 use crate::syscalls::{self, SyscallsOptions};
 use crate::vm::MachineType;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,7 +121,10 @@ pub fn main() -> i32 {
                 Action::Syscalls(options) => syscalls::run(options),
             };
             status.unwrap_or_else(|error| {
-                eprintln!("lstar: {error:#}");
+                // The text may hold what a guest or a file name says.
+                let mut stderr = EscapingWriter::new(std::io::stderr(), false);
+                let line = format!("{error:#}").replace('\n', " ");
+                let _ = writeln!(stderr, "lstar: {line}").and_then(|()| stderr.flush());
                 FAILED
             })
         }

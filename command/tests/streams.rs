@@ -137,3 +137,17 @@ fn a_folder_is_a_live_read_only_root() {
     assert_eq!(text(&output.stdout), "from the host\nread-only\ny\n", "{}", text(&output.stderr));
     assert!(!root.join("new").exists());
 }
+
+#[test]
+fn a_kernel_panic_has_its_status_and_message() {
+    // Only Linux has a way for a program to make it panic.
+    let mut command =
+        lstar(&["run", "--accel", "tcg", "--kernel", "linux", "--", "sh", "-c", "echo c > /proc/sysrq-trigger"]);
+    let output = output(&mut command);
+    assert_eq!(output.status.code(), Some(123), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("Kernel panic - not syncing: sysrq triggered crash"),
+        "{}",
+        text(&output.stderr)
+    );
+}
