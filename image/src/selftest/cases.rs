@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 pub mod user;
 
-use crate::kernel::{SECONDARIES, SWITCHES, TICK, TICKS, finish, spawn, wait_for};
+use crate::kernel::{SECONDARIES, SWITCHES, TICK, TICKS, finish, schedule, spawn, wait_for};
 use crate::say;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -94,8 +94,45 @@ fn back_trace_of_a_stopped_thread() -> bool {
     wait_for(2000, || task.has_ended()) && frames >= 2
 }
 
+/// Uses up the kernel stack.
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let page = core::hint::black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { recurse(depth + 1) + page[(depth % 64) as usize] }
+}
+
+/// Ends the kernel in the way that a word on the command line asks for: the harness expects the report.
+fn end_badly(command_line: &str) {
+    for word in command_line.split_ascii_whitespace() {
+        match word {
+            "panic" => panic!("asked to"),
+            "panic-elsewhere" => {
+                spawn("panic", cpu::online_cpus() - 1, || panic!("asked to, elsewhere"));
+                wait_for(1000, || false);
+            }
+            "overflow" => {
+                say!("{}", recurse(0));
+            }
+            "sleep-under-lock" => {
+                let guard = cpu::PreemptGuard::new();
+                schedule();
+                drop(guard);
+            }
+            "hang" => {
+                let guard = cpu::InterruptGuard::new();
+                say!("hanging");
+                while time::monotonic() < 60_000_000_000 {}
+                drop(guard);
+            }
+            "restart" => machine::power::restart(),
+            _ => (),
+        }
+    }
+}
+
 /// Runs all cases and powers off.
-pub fn run() -> ! {
+pub fn run(command_line: &str) -> ! {
+    end_badly(command_line);
     let cases: &[(&str, fn() -> bool)] = &[
         ("clock advances", clock_advances),
         ("wall clock", wall_clock_is_this_century),

@@ -143,11 +143,12 @@ impl Kernel for TestKernel {
     type Task = TestTask;
 
     fn start(boot: &'static BootInfo) -> ! {
+        say!("selftest: counter at start {}", time::counter());
         say!("selftest: command line {:?}, initramfs {} bytes", boot.command_line, boot.initramfs.len());
         become_idle(CpuId(0));
         cpu::start_others(MAX_CPUS);
         say!("selftest: {} cpus, counter at {} kHz", cpu::online_cpus(), time::counter_frequency() / 1000);
-        spawn("tests", 0, || crate::cases::run());
+        spawn("tests", 0, || crate::cases::run(boot.command_line));
         idle_loop()
     }
 

@@ -25,8 +25,8 @@ pub const CASES: &[(&str, fn() -> bool)] = &[
     ("work flags are served", work_is_served),
     ("FPU state is per thread", floating_point),
     ("FPU state read and written", floating_point_bytes),
-    ("user copies", copies),
     ("cost of a system call", cost_of_a_call),
+    ("user copies", copies),
 ];
 
 /// System calls of the test kernel, by number.
