@@ -22,7 +22,7 @@ static WALL_CLOCK: AtomicU64 = AtomicU64::new(0);
 /// `value * multiplier >> SHIFT` without overflow.
 #[inline(always)]
 fn scale(value: u64, multiplier: u64) -> u64 {
-    (value as u128 * multiplier as u128 >> SHIFT) as u64
+    ((value as u128 * multiplier as u128) >> SHIFT) as u64
 }
 
 /// Time 0 is now.

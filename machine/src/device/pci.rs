@@ -47,7 +47,7 @@ impl Function {
         in32(DATA)
     }
     fn read8(&self, register: u8) -> u8 {
-        (self.read(register) >> (register & 3) * 8) as u8
+        (self.read(register) >> ((register & 3) * 8)) as u8
     }
     /// # Safety
     /// The register's new value must not make the device reach memory in use.

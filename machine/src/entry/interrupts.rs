@@ -80,8 +80,9 @@ unsafe extern "C" fn common<K: Kernel>() {
 unsafe extern "C" fn handle(frame: *mut TrapFrame, vector: u8) {
     let local = local::this();
     local.interrupt_nesting.set(local.interrupt_nesting.get().wrapping_add(1));
+    // Read-side sections disable preemption: where it is on, none is running.
     // SAFETY: by this function's contract.
-    if unsafe { (*frame).is_user() } {
+    if unsafe { (*frame).is_user() } || cpu::preempt_count() == 0 {
         rcu::note_quiescent();
     }
     interrupt::dispatch(vector);

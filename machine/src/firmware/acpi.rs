@@ -105,10 +105,11 @@ fn read_dsdt(memory: &Physical, table: u64, platform: &mut Platform) -> Option<(
         if first == b'_' && memory.read::<[u8; 4]>(at) == Some(*b"_S5_") {
             platform.sleep_type = sleep_type(memory, at + 4).unwrap_or(platform.sleep_type);
         }
-        if first == b'L' && memory.read::<[u8; 8]>(at) == Some(*b"LNRO0005") {
-            if let Some(slot) = mmio_slot(memory, at + 8, end) {
-                platform.mmio_slots.push(slot);
-            }
+        if first == b'L'
+            && memory.read::<[u8; 8]>(at) == Some(*b"LNRO0005")
+            && let Some(slot) = mmio_slot(memory, at + 8, end)
+        {
+            platform.mmio_slots.push(slot);
         }
         at += 1;
     }
