@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod elf;
 mod errno;
 pub mod mman;
 pub mod termios;

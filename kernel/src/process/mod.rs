@@ -1,6 +1,7 @@
 //! Processes: tasks and thread groups, their birth and end, scheduling, identity.
 pub mod credentials;
 pub mod exception;
+pub mod exec;
 pub mod exit_work;
 pub mod kernel_thread;
 pub mod restart;

@@ -1,5 +1,6 @@
 //! The child's copy of an address space.
 use super::layout::Layout;
+use super::program::Executable;
 use super::{AddressSpace, PAGE};
 use crate::error::Result;
 use crate::memory::area::AreaFlags;
@@ -53,7 +54,7 @@ impl AddressSpace {
             arguments: layout.arguments.clone(),
             environment: layout.environment.clone(),
             auxiliary,
-            executable: layout.executable.clone(),
+            executable: layout.executable.as_ref().and_then(Executable::hold),
         };
         if reserved.is_ok() {
             copy.auxiliary.extend_from_slice(&layout.auxiliary);

@@ -1,10 +1,9 @@
 //! What the address space's lock protects: the areas, their totals, and the places that exec fixed.
+use super::program::Executable;
 use crate::error::{EAGAIN, ENOMEM, Result};
-use crate::file::File;
 use crate::memory::area::{Area, AreaFlags, AreaMap};
 use crate::process::thread_group::Resource;
 use crate::process::{Capability, Task};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -127,7 +126,7 @@ pub struct Layout {
     /// The auxiliary vector as the program got it.
     pub auxiliary: Vec<(u64, u64)>,
     /// The executable file (/proc/PID/exe).
-    pub executable: Option<Arc<File>>,
+    pub executable: Option<Executable>,
 }
 
 impl Layout {

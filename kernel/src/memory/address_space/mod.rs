@@ -11,6 +11,7 @@ mod fork;
 mod layout;
 mod lock;
 mod map;
+mod program;
 mod protect;
 mod remap;
 mod remote;
@@ -20,6 +21,7 @@ mod unmap;
 pub use fault::FaultError;
 pub use layout::{Layout, Limits, Totals};
 pub use map::{Fixed, MAY_ALL, MapRequest};
+pub use program::Executable;
 pub use report::{AreaReport, AreaUsage};
 
 use super::area::{Area, AreaFlags};

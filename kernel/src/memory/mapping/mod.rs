@@ -205,6 +205,19 @@ impl Mapping {
             self.store.account(-1);
         }
     }
+    /// Reads bytes at an offset, up to the file's end; how many. May sleep.
+    pub fn read_bytes(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let wanted = self.size().saturating_sub(offset).min(into.len() as u64) as usize;
+        let mut done = 0;
+        while done < wanted {
+            let at = offset + done as u64;
+            let within = (at % PAGE) as usize;
+            let part = (wanted - done).min(PAGE_SIZE - within);
+            let Some(place) = into.get_mut(done..done + part) else { break };
+            done += self.page(at / PAGE)?.read(within, place);
+        }
+        Ok(done)
+    }
     /// The page only if it is there and up to date (no sleep).
     pub fn cached(&self, index: u64) -> Option<Frame> {
         let mut pages = self.store.pages.lock();

@@ -13,7 +13,8 @@ rows! {
     [  56   56  120] clone() => missing;
     [  57   57    2] fork() => missing;
     [  58   58  190] vfork() => missing;
-    [  59  520   11] execve() => missing;
+    /// Executes a program.
+    [  59  520   11] execve(path, arguments, environment) => frame crate::process::exec::execve, Full;
     [  60   60    1] exit() => missing;
     [  61   61  114] wait4() => missing;
     [  62   62   37] kill() => missing;
@@ -81,7 +82,8 @@ rows! {
     [ 313  313  350] finit_module() => missing;
     [ 314  314  351] sched_setattr() => missing;
     [ 315  315  352] sched_getattr() => missing;
-    [ 322  545  358] execveat() => missing;
+    /// Executes a program named relative to a directory, or behind a descriptor.
+    [ 322  545  358] execveat(directory, path, arguments, environment, flags) => frame crate::process::exec::execveat, Full;
     [ 324  324  375] membarrier() => missing;
     [ 334  334  386] rseq() => missing;
     [ 424  424  424] pidfd_send_signal() => missing;
