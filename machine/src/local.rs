@@ -52,6 +52,11 @@ mod machine {
         cpu < crate::cpu::online_cpus()
     }
 
+    /// Makes another CPU leave user mode or idle for a moment.
+    pub(crate) fn interrupt_for_quiescence(cpu: usize) {
+        crate::cpu::interrupt_for_work(crate::cpu::CpuId(cpu as u32));
+    }
+
     /// Makes another CPU call [`crate::paging::flush_interrupt`].
     pub(crate) fn interrupt_for_flush(cpu: usize) {
         crate::interrupt::send(crate::cpu::CpuId(cpu as u32), crate::interrupt::Ipi::FlushTlb);
@@ -81,6 +86,7 @@ mod machine {
     }
     impl Drop for Lease {
         fn drop(&mut self) {
+            crate::rcu::note_quiescent_of(self.0);
             LEASED[self.0].store(0, Ordering::Release);
         }
     }
@@ -115,10 +121,13 @@ mod machine {
     pub(crate) fn in_interrupt() -> bool {
         false
     }
-    pub(crate) fn is_online(_cpu: usize) -> bool {
-        false
+    pub(crate) fn is_online(cpu: usize) -> bool {
+        LEASED[cpu].load(Ordering::Acquire) != 0
     }
     pub(crate) fn interrupt_for_flush(_cpu: usize) {}
+    pub(crate) fn interrupt_for_quiescence(_cpu: usize) {
+        std::thread::yield_now();
+    }
 }
 
 pub(crate) use machine::*;

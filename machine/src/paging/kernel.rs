@@ -136,6 +136,7 @@ mod machine {
             panic!("no memory for the kernel's page tables");
         }
         load_kernel_tables();
+        crate::user::initialize();
     }
     /// Loads the kernel's tables, with no user space.
     pub(crate) fn load_kernel_tables() {

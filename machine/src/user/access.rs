@@ -1,0 +1,368 @@
+//! The instructions that touch user memory, and what happens when they fault.
+//!
+//! Every routine is a leaf that keeps its progress in registers: `rdx` bytes are left, from `rsi` to `rdi`. A fault that is not
+//! resolved continues at a landing: that of the fast moves goes on byte by byte from the last consistent state, so that the
+//! copy ends exactly at the first byte that is not accessible; that of the byte loop returns what is left. (Zeroing has `rsi`
+//! bytes left; loads, stores and strings have nothing to go on with.)
+//!
+//! Each routine exists twice, once for faults that may be resolved (and so sleep) and once for those that may not.
+use core::arch::global_asm;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// What to do about a fault at an instruction of these routines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fixup {
+    /// Where to continue if the fault is not resolved.
+    pub(crate) landing: u64,
+    /// Whether the fault may be resolved by the kernel, which may sleep.
+    pub(crate) may_sleep: bool,
+}
+
+/// Opens user memory to the kernel for the instructions that follow.
+macro_rules! open {
+    () => {
+        "cmp byte ptr [rip + {smap}], 0\n je 77f\n stac\n 77:\n"
+    };
+}
+/// Closes it again.
+macro_rules! close {
+    () => {
+        "cmp byte ptr [rip + {smap}], 0\n je 78f\n clac\n 78:\n"
+    };
+}
+
+/// The routines of one mode. A stretch of instructions between two labels shares a landing, as the table at the end says.
+macro_rules! routines {
+    ($mode:literal) => {
+        global_asm!(
+            ".pushsection .text.user_access, \"ax\", @progbits",
+            // rdi from rsi, rdx bytes; rax: bytes not copied.
+            ".p2align 4",
+            concat!(".globl user_copy_", $mode),
+            concat!("user_copy_", $mode, ":"),
+            open!(),
+            concat!(".Lcopy_small_", $mode, ":"),
+            "cmp rdx, 16",
+            "ja 20f",
+            "cmp edx, 8",
+            "jb 10f",
+            "mov rax, [rsi]",
+            "mov rcx, [rsi + rdx - 8]",
+            "mov [rdi], rax",
+            "mov [rdi + rdx - 8], rcx",
+            "jmp 90f",
+            "10: cmp edx, 4",
+            "jb 11f",
+            "mov eax, [rsi]",
+            "mov ecx, [rsi + rdx - 4]",
+            "mov [rdi], eax",
+            "mov [rdi + rdx - 4], ecx",
+            "jmp 90f",
+            "11: cmp edx, 2",
+            "jb 12f",
+            "movzx eax, word ptr [rsi]",
+            "movzx ecx, byte ptr [rsi + rdx - 1]",
+            "mov [rdi], ax",
+            "mov [rdi + rdx - 1], cl",
+            "jmp 90f",
+            "12: test edx, edx",
+            "jz 90f",
+            "movzx eax, byte ptr [rsi]",
+            "mov [rdi], al",
+            "jmp 90f",
+            "20: sub rdx, 64",
+            "jb 22f",
+            // Each block moves the counters only at its end; here `rdx` is 64 less than what is left.
+            concat!(".Lcopy_blocks_", $mode, ":"),
+            "21: mov rax, [rsi]",
+            "mov rcx, [rsi + 8]",
+            "mov r8, [rsi + 16]",
+            "mov r9, [rsi + 24]",
+            "mov [rdi], rax",
+            "mov [rdi + 8], rcx",
+            "mov [rdi + 16], r8",
+            "mov [rdi + 24], r9",
+            "mov rax, [rsi + 32]",
+            "mov rcx, [rsi + 40]",
+            "mov r8, [rsi + 48]",
+            "mov r9, [rsi + 56]",
+            "mov [rdi + 32], rax",
+            "mov [rdi + 40], rcx",
+            "mov [rdi + 48], r8",
+            "mov [rdi + 56], r9",
+            "add rsi, 64",
+            "add rdi, 64",
+            "sub rdx, 64",
+            "jae 21b",
+            "22: add rdx, 64",
+            concat!(".Lcopy_words_", $mode, ":"),
+            "23: cmp edx, 8",
+            "jb 24f",
+            "mov rax, [rsi]",
+            "mov [rdi], rax",
+            "add rsi, 8",
+            "add rdi, 8",
+            "sub edx, 8",
+            "jmp 23b",
+            // The last 1 to 7 bytes end a word that begins in what is copied already: there were more than 16.
+            "24: test edx, edx",
+            "jz 90f",
+            "mov rax, [rsi + rdx - 8]",
+            "mov [rdi + rdx - 8], rax",
+            "90:",
+            close!(),
+            "xor eax, eax",
+            "ret",
+            concat!(".Lcopy_blocks_landing_", $mode, ":"),
+            "add rdx, 64",
+            concat!(".Lcopy_bytes_", $mode, ":"),
+            "30: test rdx, rdx",
+            "jz 31f",
+            "mov al, [rsi]",
+            "mov [rdi], al",
+            "inc rsi",
+            "inc rdi",
+            "dec rdx",
+            "jmp 30b",
+            concat!(".Lcopy_done_", $mode, ":"),
+            "31:",
+            close!(),
+            "mov rax, rdx",
+            "ret",
+            // rdi zeroed, rsi bytes; rax: bytes not zeroed.
+            ".p2align 4",
+            concat!(".globl user_clear_", $mode),
+            concat!("user_clear_", $mode, ":"),
+            open!(),
+            "xor eax, eax",
+            concat!(".Lclear_", $mode, ":"),
+            "40: cmp rsi, 64",
+            "jb 41f",
+            "mov [rdi], rax",
+            "mov [rdi + 8], rax",
+            "mov [rdi + 16], rax",
+            "mov [rdi + 24], rax",
+            "mov [rdi + 32], rax",
+            "mov [rdi + 40], rax",
+            "mov [rdi + 48], rax",
+            "mov [rdi + 56], rax",
+            "add rdi, 64",
+            "sub rsi, 64",
+            "jmp 40b",
+            "41: cmp esi, 8",
+            "jb 43f",
+            "mov [rdi], rax",
+            "add rdi, 8",
+            "sub esi, 8",
+            "jmp 41b",
+            concat!(".Lclear_bytes_", $mode, ":"),
+            "43: test rsi, rsi",
+            "jz 44f",
+            "mov byte ptr [rdi], 0",
+            "inc rdi",
+            "dec rsi",
+            "jmp 43b",
+            concat!(".Lclear_done_", $mode, ":"),
+            "44:",
+            close!(),
+            "mov rax, rsi",
+            "ret",
+            // The word at rdi in rax, of a size of 1 << esi; rdx: 0, or 1 for a fault.
+            ".p2align 4",
+            concat!(".globl user_load_", $mode),
+            concat!("user_load_", $mode, ":"),
+            open!(),
+            concat!(".Lwords_", $mode, ":"),
+            "cmp esi, 2",
+            "ja 53f",
+            "je 52f",
+            "test esi, esi",
+            "jnz 51f",
+            "movzx eax, byte ptr [rdi]",
+            "jmp 50f",
+            "51: movzx eax, word ptr [rdi]",
+            "jmp 50f",
+            "52: mov eax, [rdi]",
+            "jmp 50f",
+            "53: mov rax, [rdi]",
+            "50:",
+            close!(),
+            "xor edx, edx",
+            "ret",
+            // rdx stored at rdi, of a size of 1 << esi; rdx: 0, or 1 for a fault.
+            concat!(".globl user_store_", $mode),
+            concat!("user_store_", $mode, ":"),
+            open!(),
+            "cmp esi, 2",
+            "ja 57f",
+            "je 56f",
+            "test esi, esi",
+            "jnz 55f",
+            "mov [rdi], dl",
+            "jmp 50b",
+            "55: mov [rdi], dx",
+            "jmp 50b",
+            "56: mov [rdi], edx",
+            "jmp 50b",
+            "57: mov [rdi], rdx",
+            "jmp 50b",
+            // edx stored at rdi if esi is there; rax the value found, rdx as above.
+            concat!(".globl user_exchange_", $mode),
+            concat!("user_exchange_", $mode, ":"),
+            open!(),
+            "mov eax, esi",
+            "lock cmpxchg [rdi], edx",
+            "jmp 50b",
+            concat!(".Lwords_landing_", $mode, ":"),
+            close!(),
+            "xor eax, eax",
+            "mov edx, 1",
+            "ret",
+            // A string to rdi from rsi, at most rdx bytes; rax: its length, all rdx if there is no NUL, -1 for a fault.
+            ".p2align 4",
+            concat!(".globl user_string_", $mode),
+            concat!("user_string_", $mode, ":"),
+            open!(),
+            "mov rax, rdx",
+            "movabs r8, 0x0101010101010101",
+            "movabs r9, 0x8080808080808080",
+            concat!(".Lstring_", $mode, ":"),
+            // Whole words where they do not reach into the next page, which may not be there.
+            "60: cmp rdx, 8",
+            "jb 62f",
+            "mov ecx, esi",
+            "and ecx, 0xfff",
+            "cmp ecx, 0xff8",
+            "ja 62f",
+            "mov rcx, [rsi]",
+            "mov r10, rcx",
+            "mov r11, rcx",
+            "sub r10, r8",
+            "not r11",
+            "and r10, r11",
+            "mov [rdi], rcx",
+            "and r10, r9",
+            "jnz 61f",
+            "add rsi, 8",
+            "add rdi, 8",
+            "sub rdx, 8",
+            "jmp 60b",
+            "61: bsf r10, r10",
+            "shr r10, 3",
+            "sub rax, rdx",
+            "add rax, r10",
+            "jmp 64f",
+            // One byte, then try words again.
+            "62: test rdx, rdx",
+            "jz 64f",
+            "movzx ecx, byte ptr [rsi]",
+            "mov [rdi], cl",
+            "test ecx, ecx",
+            "jz 63f",
+            "inc rsi",
+            "inc rdi",
+            "dec rdx",
+            "jmp 60b",
+            "63: sub rax, rdx",
+            "64:",
+            close!(),
+            "ret",
+            concat!(".Lstring_landing_", $mode, ":"),
+            close!(),
+            "mov rax, -1",
+            "ret",
+            ".popsection",
+            // First instruction, one past the last, landing.
+            ".pushsection .data.rel.ro.user_access, \"aw\", @progbits",
+            ".balign 8",
+            concat!(".globl user_fixups_", $mode),
+            concat!("user_fixups_", $mode, ":"),
+            concat!(".quad .Lcopy_small_", $mode, ", .Lcopy_blocks_", $mode, ", .Lcopy_bytes_", $mode),
+            concat!(".quad .Lcopy_blocks_", $mode, ", .Lcopy_words_", $mode, ", .Lcopy_blocks_landing_", $mode),
+            concat!(".quad .Lcopy_words_", $mode, ", .Lcopy_blocks_landing_", $mode, ", .Lcopy_bytes_", $mode),
+            concat!(".quad .Lcopy_bytes_", $mode, ", .Lcopy_done_", $mode, ", .Lcopy_done_", $mode),
+            concat!(".quad .Lclear_", $mode, ", .Lclear_bytes_", $mode, ", .Lclear_bytes_", $mode),
+            concat!(".quad .Lclear_bytes_", $mode, ", .Lclear_done_", $mode, ", .Lclear_done_", $mode),
+            concat!(".quad .Lwords_", $mode, ", .Lwords_landing_", $mode, ", .Lwords_landing_", $mode),
+            concat!(".quad .Lstring_", $mode, ", .Lstring_landing_", $mode, ", .Lstring_landing_", $mode),
+            ".popsection",
+            smap = sym SMAP,
+        );
+    };
+}
+routines!("sleeping");
+routines!("nofault");
+
+/// Whether the CPU has SMAP, so that user memory must be opened and closed.
+static SMAP: AtomicU8 = AtomicU8::new(0);
+
+/// Looks what the CPU has. Before the first access.
+pub(crate) fn initialize() {
+    use core::arch::x86_64::{__cpuid, __cpuid_count};
+    // In tests on the host, where `stac` is a privileged instruction, user memory is open.
+    let has = cfg!(target_os = "none") && __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx >> 20 & 1 == 1;
+    SMAP.store(u8::from(has), Ordering::Relaxed);
+}
+
+/// A word (0 for a fault), and whether there was a fault; returned in two registers.
+#[repr(C)]
+pub(super) struct Loaded {
+    pub(super) value: u64,
+    pub(super) fault: u64,
+}
+type Fixups = [[u64; 3]; 8];
+
+unsafe extern "C" {
+    static user_fixups_sleeping: Fixups;
+    static user_fixups_nofault: Fixups;
+    fn user_copy_sleeping(to: u64, from: u64, length: usize) -> usize;
+    fn user_copy_nofault(to: u64, from: u64, length: usize) -> usize;
+    fn user_clear_sleeping(to: u64, length: usize) -> usize;
+    fn user_clear_nofault(to: u64, length: usize) -> usize;
+    fn user_load_sleeping(from: u64, size_log: u32) -> Loaded;
+    fn user_load_nofault(from: u64, size_log: u32) -> Loaded;
+    fn user_store_sleeping(to: u64, size_log: u32, value: u64) -> Loaded;
+    fn user_store_nofault(to: u64, size_log: u32, value: u64) -> Loaded;
+    fn user_exchange_sleeping(at: u64, expected: u32, new: u32) -> Loaded;
+    fn user_exchange_nofault(at: u64, expected: u32, new: u32) -> Loaded;
+    fn user_string_sleeping(to: u64, from: u64, length: usize) -> usize;
+    fn user_string_nofault(to: u64, from: u64, length: usize) -> usize;
+}
+
+/// The routines of one mode. For all of them: the user range lies in user space, the other one in memory of the kernel's.
+pub(super) struct Routines {
+    pub(super) copy: unsafe extern "C" fn(u64, u64, usize) -> usize,
+    pub(super) clear: unsafe extern "C" fn(u64, usize) -> usize,
+    pub(super) load: unsafe extern "C" fn(u64, u32) -> Loaded,
+    pub(super) store: unsafe extern "C" fn(u64, u32, u64) -> Loaded,
+    pub(super) exchange: unsafe extern "C" fn(u64, u32, u32) -> Loaded,
+    pub(super) string: unsafe extern "C" fn(u64, u64, usize) -> usize,
+}
+/// Faults are resolved by the kernel.
+pub(super) const SLEEPING: Routines = Routines {
+    copy: user_copy_sleeping,
+    clear: user_clear_sleeping,
+    load: user_load_sleeping,
+    store: user_store_sleeping,
+    exchange: user_exchange_sleeping,
+    string: user_string_sleeping,
+};
+/// Faults end the access.
+pub(super) const NOFAULT: Routines = Routines {
+    copy: user_copy_nofault,
+    clear: user_clear_nofault,
+    load: user_load_nofault,
+    store: user_store_nofault,
+    exchange: user_exchange_nofault,
+    string: user_string_nofault,
+};
+
+/// What to do about a fault at this kernel instruction; none if it is not one that touches user memory.
+pub(crate) fn fixup(instruction_pointer: u64) -> Option<Fixup> {
+    // SAFETY: constant tables with as many rows as the type says.
+    let tables = unsafe { [(&user_fixups_sleeping, true), (&user_fixups_nofault, false)] };
+    tables.into_iter().find_map(|(table, may_sleep)| {
+        let row = table.iter().find(|row| (row[0]..row[1]).contains(&instruction_pointer))?;
+        Some(Fixup { landing: row[2], may_sleep })
+    })
+}

@@ -1,0 +1,235 @@
+//! Copies between kernel and user memory, of the current task's loaded address space only.
+//!
+//! The plain functions resolve faults as user mode would and may sleep: no spin lock may be held (checked). The
+//! `_nofault` ones give up at the first page that is not there. All return how many bytes they could NOT copy, 0 for
+//! success, and never touch kernel memory whatever the address.
+mod access;
+#[cfg(test)]
+mod tests;
+
+use crate::memory::Frame;
+use crate::paging::USER_END;
+pub(crate) use access::{Fixup, fixup, initialize};
+use access::{NOFAULT, Routines, SLEEPING};
+
+/// User memory was not accessible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault;
+
+/// Whether a range lies in user space. As on Linux nothing of one that reaches beyond is copied.
+#[inline(always)]
+fn is_user(start: u64, length: usize) -> bool {
+    let length = length as u64;
+    length <= USER_END && start <= USER_END - length
+}
+/// A sleeping copy needs a context that may sleep; the trap refuses to resolve the fault otherwise.
+#[inline(always)]
+fn check_context() {
+    #[cfg(target_os = "none")]
+    debug_assert!(crate::cpu::preempt_count() == 0, "user copy that may sleep under a spin lock");
+}
+
+#[inline(always)]
+fn from_user(routines: &Routines, into: &mut [u8], from: u64) -> usize {
+    if !is_user(from, into.len()) {
+        return into.len();
+    }
+    // SAFETY: the user range is in user space, the other is the slice.
+    unsafe { (routines.copy)(into.as_mut_ptr() as u64, from, into.len()) }
+}
+#[inline(always)]
+fn to_user(routines: &Routines, to: u64, from: &[u8]) -> usize {
+    if !is_user(to, from.len()) {
+        return from.len();
+    }
+    // SAFETY: the user range is in user space, the other is the slice.
+    unsafe { (routines.copy)(to, from.as_ptr() as u64, from.len()) }
+}
+/// Frame to user or back: `length` counts as asked, what does not fit the page is not copied.
+#[inline(always)]
+fn with_frame(routines: &Routines, frame: &Frame, offset: usize, user: u64, length: usize, to_user: bool) -> usize {
+    if !is_user(user, length) || !to_user && frame.is_zero_page() {
+        return length;
+    }
+    let (offset, clamped) = Frame::clamp(offset, length);
+    let memory = frame.address() as u64 + offset as u64;
+    let (to, from) = if to_user { (user, memory) } else { (memory, user) };
+    // SAFETY: the user range is in user space, the other in the frame.
+    let left = unsafe { (routines.copy)(to, from, clamped) };
+    length - clamped + left
+}
+
+/// Copies from user memory.
+#[inline]
+pub fn copy_from_user(into: &mut [u8], from: u64) -> usize {
+    check_context();
+    from_user(&SLEEPING, into, from)
+}
+/// Copies to user memory.
+#[inline]
+pub fn copy_to_user(to: u64, from: &[u8]) -> usize {
+    check_context();
+    to_user(&SLEEPING, to, from)
+}
+/// Zeroes user memory.
+pub fn clear_user(to: u64, length: usize) -> usize {
+    check_context();
+    if !is_user(to, length) {
+        return length;
+    }
+    // SAFETY: in user space.
+    unsafe { (SLEEPING.clear)(to, length) }
+}
+/// Zeroes user memory without resolving faults.
+pub fn clear_user_nofault(to: u64, length: usize) -> usize {
+    if !is_user(to, length) {
+        return length;
+    }
+    // SAFETY: in user space.
+    unsafe { (NOFAULT.clear)(to, length) }
+}
+/// Copies from user memory without resolving faults.
+#[inline]
+pub fn copy_from_user_nofault(into: &mut [u8], from: u64) -> usize {
+    from_user(&NOFAULT, into, from)
+}
+/// Copies to user memory without resolving faults.
+#[inline]
+pub fn copy_to_user_nofault(to: u64, from: &[u8]) -> usize {
+    to_user(&NOFAULT, to, from)
+}
+/// Copies from a frame to user memory.
+pub fn copy_frame_to_user(to: u64, frame: &Frame, offset: usize, length: usize) -> usize {
+    check_context();
+    with_frame(&SLEEPING, frame, offset, to, length, true)
+}
+/// As [`copy_frame_to_user`], without resolving faults.
+pub fn copy_frame_to_user_nofault(to: u64, frame: &Frame, offset: usize, length: usize) -> usize {
+    with_frame(&NOFAULT, frame, offset, to, length, true)
+}
+/// Copies from user memory to a frame (nothing to the zero page).
+pub fn copy_user_to_frame(frame: &Frame, offset: usize, from: u64, length: usize) -> usize {
+    check_context();
+    with_frame(&SLEEPING, frame, offset, from, length, false)
+}
+/// As `copy_user_to_frame`, without resolving faults.
+pub fn copy_user_to_frame_nofault(frame: &Frame, offset: usize, from: u64, length: usize) -> usize {
+    with_frame(&NOFAULT, frame, offset, from, length, false)
+}
+
+#[inline(always)]
+fn string(routines: &Routines, into: &mut [u8], from: u64) -> Result<usize, Fault> {
+    // A string may end just below the end of user space, so what lies beyond only shortens the look.
+    let Some(there) = USER_END.checked_sub(from) else { return Err(Fault) };
+    let length = into.len().min(usize::try_from(there).unwrap_or(usize::MAX));
+    // SAFETY: the user range is in user space, the other is the slice.
+    let found = unsafe { (routines.string)(into.as_mut_ptr() as u64, from, length) };
+    if found > length || found == length && length < into.len() {
+        return Err(Fault);
+    }
+    Ok(found)
+}
+/// Copies a string: the length without the NUL, `into.len()` when there was no NUL within it, or the fault. What follows the
+/// string in `into` is unspecified.
+pub fn strncpy_from_user(into: &mut [u8], from: u64) -> Result<usize, Fault> {
+    check_context();
+    string(&SLEEPING, into, from)
+}
+/// As [`strncpy_from_user`], without resolving faults.
+pub fn strncpy_from_user_nofault(into: &mut [u8], from: u64) -> Result<usize, Fault> {
+    string(&NOFAULT, into, from)
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+/// A word that is loaded and stored in one access: `u8`, `u16`, `u32`, `u64`.
+pub trait UserWord: Copy + sealed::Sealed {
+    /// Binary logarithm of the size.
+    #[doc(hidden)]
+    const SIZE_LOG: u32;
+    #[doc(hidden)]
+    fn from_word(word: u64) -> Self;
+    #[doc(hidden)]
+    fn into_word(self) -> u64;
+}
+macro_rules! user_word {
+    ($($word:ty: $log:literal),*) => {
+        $(
+            impl sealed::Sealed for $word {}
+            impl UserWord for $word {
+                const SIZE_LOG: u32 = $log;
+                fn from_word(word: u64) -> Self {
+                    word as $word
+                }
+                fn into_word(self) -> u64 {
+                    u64::from(self)
+                }
+            }
+        )*
+    };
+}
+user_word!(u8: 0, u16: 1, u32: 2, u64: 3);
+
+#[inline(always)]
+fn load<T: UserWord>(routines: &Routines, from: u64) -> Result<T, Fault> {
+    if !is_user(from, size_of::<T>()) {
+        return Err(Fault);
+    }
+    // SAFETY: in user space.
+    let loaded = unsafe { (routines.load)(from, T::SIZE_LOG) };
+    if loaded.fault == 0 { Ok(T::from_word(loaded.value)) } else { Err(Fault) }
+}
+#[inline(always)]
+fn store<T: UserWord>(routines: &Routines, to: u64, value: T) -> Result<(), Fault> {
+    if !is_user(to, size_of::<T>()) {
+        return Err(Fault);
+    }
+    // SAFETY: in user space.
+    let stored = unsafe { (routines.store)(to, T::SIZE_LOG, value.into_word()) };
+    if stored.fault == 0 { Ok(()) } else { Err(Fault) }
+}
+/// Loads a word in one access (alignment does not matter, as for the CPU).
+#[inline]
+pub fn load_user<T: UserWord>(from: u64) -> Result<T, Fault> {
+    check_context();
+    load(&SLEEPING, from)
+}
+/// Stores a word in one access.
+#[inline]
+pub fn store_user<T: UserWord>(to: u64, value: T) -> Result<(), Fault> {
+    check_context();
+    store(&SLEEPING, to, value)
+}
+/// As [`load_user`], without resolving faults.
+#[inline]
+pub fn load_user_nofault<T: UserWord>(from: u64) -> Result<T, Fault> {
+    load(&NOFAULT, from)
+}
+/// As [`store_user`], without resolving faults.
+#[inline]
+pub fn store_user_nofault<T: UserWord>(to: u64, value: T) -> Result<(), Fault> {
+    store(&NOFAULT, to, value)
+}
+/// Reads a naturally aligned word atomically, without resolving faults (under locks), for futexes. A word that is not
+/// aligned is a fault.
+pub fn load_u32_nofault(from: u64) -> Result<u32, Fault> {
+    if from % 4 != 0 { Err(Fault) } else { load(&NOFAULT, from) }
+}
+fn exchange(routines: &Routines, at: u64, expected: u32, new: u32) -> Result<u32, Fault> {
+    if at % 4 != 0 || !is_user(at, 4) {
+        return Err(Fault);
+    }
+    // SAFETY: in user space.
+    let found = unsafe { (routines.exchange)(at, expected, new) };
+    if found.fault == 0 { Ok(found.value as u32) } else { Err(Fault) }
+}
+/// Compare-exchange of a user word: the value found. Without resolving faults.
+pub fn compare_exchange_u32_nofault(at: u64, expected: u32, new: u32) -> Result<u32, Fault> {
+    exchange(&NOFAULT, at, expected, new)
+}
+/// Compare-exchange of a user word: the value found.
+pub fn compare_exchange_u32(at: u64, expected: u32, new: u32) -> Result<u32, Fault> {
+    check_context();
+    exchange(&SLEEPING, at, expected, new)
+}
