@@ -3,8 +3,6 @@
 //! On the host every thread counts as a CPU of its own, so that per-CPU data is exclusive there too.
 #[cfg(target_os = "none")]
 mod machine {
-    use core::arch::asm;
-
     /// Keeps the code on this CPU.
     pub(crate) use crate::cpu::PreemptGuard as Pinned;
 
@@ -14,31 +12,16 @@ mod machine {
         crate::cpu::current_cpu().0 as usize
     }
 
-    /// Disables interrupts; what to give to [`restore_interrupts`].
+    /// Disables interrupts until the matching [`restore_interrupts`]. Nests with the guards of `cpu`.
     #[inline(always)]
-    pub(crate) fn save_interrupts() -> u64 {
-        let flags: u64;
-        // SAFETY: reads the flags through the stack and clears the interrupt flag; no memory of Rust's changes.
-        unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
-        flags
+    pub(crate) fn save_interrupts() {
+        crate::cpu::interrupts_disable();
     }
 
-    /// Enables interrupts again if they were enabled when `flags` was saved.
+    /// Undoes one [`save_interrupts`].
     #[inline(always)]
-    pub(crate) fn restore_interrupts(flags: u64) {
-        if flags & 0x200 != 0 {
-            // SAFETY: interrupts were enabled before the matching `save_interrupts`.
-            unsafe { asm!("sti", options(nostack)) };
-        }
-    }
-
-    /// Whether interrupts are enabled.
-    #[inline(always)]
-    pub(crate) fn interrupts_enabled() -> bool {
-        let flags: u64;
-        // SAFETY: reads the flags through the stack.
-        unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(nomem, preserves_flags)) };
-        flags & 0x200 != 0
+    pub(crate) fn restore_interrupts() {
+        crate::cpu::interrupts_enable();
     }
 
     /// Whether this is interrupt context.
@@ -49,7 +32,7 @@ mod machine {
 
     /// Whether a CPU takes part.
     pub(crate) fn is_online(cpu: usize) -> bool {
-        cpu < crate::cpu::online_cpus()
+        crate::cpu::is_online(crate::cpu::CpuId(cpu as u32))
     }
 
     /// Makes another CPU leave user mode or idle for a moment.
@@ -110,14 +93,8 @@ mod machine {
     pub(crate) fn cpu_index() -> usize {
         CPU.with(|lease| lease.0)
     }
-    pub(crate) fn save_interrupts() -> u64 {
-        0
-    }
-    pub(crate) fn restore_interrupts(_flags: u64) {}
-    #[allow(dead_code)]
-    pub(crate) fn interrupts_enabled() -> bool {
-        true
-    }
+    pub(crate) fn save_interrupts() {}
+    pub(crate) fn restore_interrupts() {}
     pub(crate) fn in_interrupt() -> bool {
         false
     }

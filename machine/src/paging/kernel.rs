@@ -169,14 +169,10 @@ mod machine {
         }
         Ok(())
     }
-    fn has_pages_of_1g() -> bool {
-        use core::arch::x86_64::__cpuid;
-        __cpuid(0x8000_0000).eax >= 0x8000_0001 && __cpuid(0x8000_0001).edx >> 26 & 1 == 1
-    }
     /// Maps all memory with the largest pages that keep `read_only` to itself.
     fn direct_map(read_only: core::ops::Range<u64>) -> Result<(), NoTable> {
         let end = crate::memory::top().max(1 << 32);
-        let largest = if has_pages_of_1g() { 3 } else { 2 };
+        let largest = if crate::cpu::features().pages_1g { 3 } else { 2 };
         let mut at = 0;
         while at < end {
             let mut level = largest;
@@ -215,7 +211,7 @@ mod machine {
     }
     /// Drops all TLB entries, global ones too.
     pub(in crate::paging) fn flush_everything() {
-        let flags = crate::local::save_interrupts();
+        crate::local::save_interrupts();
         // SAFETY: turning global pages off and on again changes nothing but the TLB.
         unsafe {
             let cr4: u64;
@@ -223,7 +219,7 @@ mod machine {
             asm!("mov cr4, {}", in(reg) cr4 ^ 1 << 7, options(nostack, preserves_flags));
             asm!("mov cr4, {}", in(reg) cr4, options(nostack, preserves_flags));
         }
-        crate::local::restore_interrupts(flags);
+        crate::local::restore_interrupts();
     }
 }
 #[cfg(not(target_os = "none"))]

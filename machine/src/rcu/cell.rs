@@ -44,6 +44,11 @@ impl<T: Send + Sync + 'static> RcuCell<T> {
     pub fn try_replace(&self, value: Arc<T>) -> Result<(), OutOfMemory> {
         try_box(value).map(|value| self.publish(value))
     }
+    /// The value, by unique access.
+    pub fn get_mut(&mut self) -> &mut Arc<T> {
+        // SAFETY: from `Box::into_raw`; nobody reads a slot that is borrowed uniquely.
+        unsafe { &mut **self.value.get_mut() }
+    }
     fn publish(&self, value: Box<Arc<T>>) {
         let old = self.value.swap(Box::into_raw(value), Ordering::AcqRel);
         // SAFETY: from `Box::into_raw`, and out of the slot: only readers under their guards refer to it now.

@@ -19,11 +19,11 @@ mod checked {
     static HELD: [Padded<[Context; 2]>; MAX_CPUS] = [const { Padded([EMPTY, EMPTY]) }; MAX_CPUS];
 
     fn with<R>(change: impl FnOnce(&mut Held) -> R) -> R {
-        let flags = local::save_interrupts();
+        local::save_interrupts();
         let context = &HELD[local::cpu_index()].0[usize::from(local::in_interrupt())];
         // SAFETY: the caller is pinned and interrupts are off, so nothing else reaches this context; `change` takes no lock.
         let result = change(unsafe { &mut *context.0.get() });
-        local::restore_interrupts(flags);
+        local::restore_interrupts();
         result
     }
 

@@ -74,7 +74,6 @@ pub struct SpinGuard<'a, T: ?Sized> {
 /// A held [`IrqLock`].
 pub struct IrqGuard<'a, T: ?Sized> {
     lock: &'a IrqLock<T>,
-    flags: u64,
     _pinned: Pinned,
 }
 // SAFETY: a shared guard gives `&T` only.
@@ -169,38 +168,38 @@ impl<T: ?Sized> IrqLock<T> {
     #[inline(always)]
     pub fn lock(&self) -> IrqGuard<'_, T> {
         let pinned = Pinned::new();
-        let flags = local::save_interrupts();
+        local::save_interrupts();
         #[cfg(debug_assertions)]
         rank::check(self.rank);
         self.word.lock();
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        IrqGuard { lock: self, flags, _pinned: pinned }
+        IrqGuard { lock: self, _pinned: pinned }
     }
     /// Takes a second lock of the same rank; the caller keeps such locks in an order of its own (address, CPU number).
     #[inline(always)]
     pub fn lock_nested(&self) -> IrqGuard<'_, T> {
         let pinned = Pinned::new();
-        let flags = local::save_interrupts();
+        local::save_interrupts();
         #[cfg(debug_assertions)]
         rank::check_nested(self.rank);
         self.word.lock();
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        IrqGuard { lock: self, flags, _pinned: pinned }
+        IrqGuard { lock: self, _pinned: pinned }
     }
     /// Takes the lock if it is free.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
         let pinned = Pinned::new();
-        let flags = local::save_interrupts();
+        local::save_interrupts();
         if !self.word.try_lock() {
-            local::restore_interrupts(flags);
+            local::restore_interrupts();
             return None;
         }
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        Some(IrqGuard { lock: self, flags, _pinned: pinned })
+        Some(IrqGuard { lock: self, _pinned: pinned })
     }
     /// The value, by unique access.
     pub fn get_mut(&mut self) -> &mut T {
@@ -252,6 +251,6 @@ impl<T: ?Sized> Drop for IrqGuard<'_, T> {
         #[cfg(debug_assertions)]
         rank::pop(self.lock.rank);
         self.lock.word.unlock();
-        local::restore_interrupts(self.flags);
+        local::restore_interrupts();
     }
 }
