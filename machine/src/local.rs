@@ -101,7 +101,10 @@ mod machine {
     pub(crate) fn is_online(cpu: usize) -> bool {
         LEASED[cpu].load(Ordering::Acquire) != 0
     }
-    pub(crate) fn interrupt_for_flush(_cpu: usize) {}
+    /// Threads of the host take no interrupts: the flush is answered in their place.
+    pub(crate) fn interrupt_for_flush(cpu: usize) {
+        crate::paging::answer_for(cpu);
+    }
     pub(crate) fn interrupt_for_quiescence(_cpu: usize) {
         std::thread::yield_now();
     }

@@ -152,7 +152,10 @@ fn here(root: u64, pages: &[u64], all: bool) {
 /// Serves what other CPUs ask of this one.
 pub(crate) fn flush_interrupt() {
     let _pinned = Pinned::new();
-    let me = local::cpu_index();
+    answer_for(local::cpu_index());
+}
+/// The same on behalf of the CPU with this index.
+pub(crate) fn answer_for(me: usize) {
     let asking = ASKED[me].0.swap(0, Ordering::SeqCst);
     for cpu in bits(asking) {
         let request = &REQUESTS[cpu].0;
