@@ -118,8 +118,11 @@ impl Vm {
         }
         let text = read_whole(self.complaints.try_clone().ok()?);
         let line = text.lines().last()?;
-        match server.lines().last().filter(|_| line.contains("id=root,")) {
-            Some(cause) => Some(format!("virtiofsd, which serves --root: {cause}")),
+        match server.lines().last().filter(|_| line.contains("=root")) {
+            Some(cause) if !rustix::process::geteuid().is_root() => {
+                Some(format!("virtiofsd, which serves a folder to Linux and must be run by root: {cause}"))
+            }
+            Some(cause) => Some(format!("virtiofsd, which serves --root to Linux: {cause}")),
             None => Some(format!("QEMU: {}", qemu::last_part(line))),
         }
     }
