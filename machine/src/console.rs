@@ -41,15 +41,22 @@ pub(crate) fn release() {
     OWNER.store(0, Ordering::SeqCst);
 }
 
-fn send(byte: u8) {
-    // A port that is not there reads as all ones: ready. One that never gets ready is given up on.
-    let mut patience = 100_000;
-    while in8(LINE_STATUS) & STATUS_ROOM == 0 && patience > 0 {
-        patience -= 1;
-        core::hint::spin_loop();
+/// Bytes the port takes at once when its status says that there is room.
+const FIFO: usize = 16;
+
+fn send(bytes: &[u8]) {
+    for chunk in bytes.chunks(FIFO) {
+        // A port that is not there reads as all ones: ready. One that never gets ready is given up on.
+        let mut patience = 100_000;
+        while in8(LINE_STATUS) & STATUS_ROOM == 0 && patience > 0 {
+            patience -= 1;
+            core::hint::spin_loop();
+        }
+        for &byte in chunk {
+            // SAFETY: the serial port changes no memory.
+            unsafe { out8(PORT, byte) };
+        }
     }
-    // SAFETY: the serial port changes no memory.
-    unsafe { out8(PORT, byte) };
 }
 
 /// Runs `body` with the port to itself.
@@ -71,11 +78,14 @@ fn with_port(body: impl FnOnce()) {
 }
 
 fn send_all(bytes: &[u8]) {
-    for &byte in bytes {
-        if byte == b'\n' {
-            send(b'\r');
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        match line.strip_suffix(b"\n") {
+            Some(line) => {
+                send(line);
+                send(b"\r\n");
+            }
+            None => send(line),
         }
-        send(byte);
     }
 }
 

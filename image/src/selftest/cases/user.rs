@@ -1,5 +1,5 @@
 //! User mode: small programs in machine code, one page each.
-use crate::kernel::{TICK, TestTask, enqueue, exit, schedule, wait_for};
+use crate::kernel::{TICK, TestTask, enqueue, exit, schedule, spawn, wait_for};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::entry::{EntryKind, Exception, UserFrame};
@@ -26,6 +26,7 @@ pub const CASES: &[(&str, fn() -> bool)] = &[
     ("FPU state is per thread", floating_point),
     ("FPU state read and written", floating_point_bytes),
     ("cost of a system call", cost_of_a_call),
+    ("storm of threads", storm),
     ("user copies", copies),
 ];
 
@@ -206,8 +207,9 @@ fn busy_user_thread() -> bool {
     time::set_timer(Some(time::monotonic() + 1_000_000));
     let task = start("busy", &[0xeb, 0xfe], 0); // jmp $
     wait_for(20, || false);
+    let good = !task.has_ended() && stop(&task);
     TICK.store(0, Ordering::Relaxed);
-    !task.has_ended() && stop(&task)
+    good
 }
 
 /// Ends a user thread from outside.
@@ -228,13 +230,20 @@ fn work_is_served() -> bool {
     wait_for(2000, || RETURNED.load(Ordering::Relaxed) != 0) && stop(&task)
 }
 
-fn floating_point() -> bool {
-    // movq xmm0, rdi; mov ebx, 200; again: yield; movq rcx, xmm0; cmp rcx, rdi; jne bad; dec ebx; jnz again; exit; bad: ud2
-    let mut code = alloc::vec![0x66, 0x48, 0x0f, 0x6e, 0xc7, 0xbb, 200, 0, 0, 0];
+/// Keeps its argument in xmm0 over many yields, and dies of #UD if it finds something else there.
+fn computing_program(rounds: u32) -> alloc::vec::Vec<u8> {
+    // movq xmm0, rdi; mov ebx, ROUNDS; again: yield; movq rcx, xmm0; cmp rcx, rdi; jne bad; dec ebx; jnz again; exit; bad: ud2
+    let mut code = alloc::vec![0x66, 0x48, 0x0f, 0x6e, 0xc7, 0xbb];
+    code.extend(rounds.to_le_bytes());
     code.extend(syscall(call::YIELD));
     code.extend([0x66, 0x48, 0x0f, 0x7e, 0xc1, 0x48, 0x39, 0xf9, 0x75, 11, 0xff, 0xcb, 0x75, 0xeb]);
     code.extend(syscall(call::EXIT));
     code.extend([0x0f, 0x0b]);
+    code
+}
+
+fn floating_point() -> bool {
+    let code = computing_program(200);
     let tasks: [_; 4] = core::array::from_fn(|index| start("fpu", &code, 0x1234_5678_0000 + index as u64));
     wait_for(5000, || tasks.iter().all(|task| task.has_ended()))
         && tasks.iter().all(|task| task.last_exception.lock().is_none() && task.calls.load(Ordering::Relaxed) == 201)
@@ -292,6 +301,33 @@ fn check_copies() {
     if mask != 0xff {
         crate::say!("     copies: {mask:#x}");
     }
+}
+
+/// Many threads of all kinds on all CPUs under a fast tick: busy ones, yielding ones, computing ones, short-lived ones.
+fn storm() -> bool {
+    TICK.store(150_000, Ordering::Relaxed);
+    let tickers: alloc::vec::Vec<_> = (0..cpu::online_cpus())
+        .map(|number| spawn("ticker", number, || time::set_timer(Some(time::monotonic() + 150_000))))
+        .collect();
+    wait_for(1000, || tickers.iter().all(|task| task.has_ended()));
+    let compute = computing_program(400);
+    let busy: [_; 4] = core::array::from_fn(|_| start("storm: busy", &[0xeb, 0xfe], 0));
+    let computing: [_; 8] = core::array::from_fn(|index| start("storm: computing", &compute, 0xabc0 + index as u64));
+    let mut good = true;
+    for round in 0..40u64 {
+        let short: [_; 4] = core::array::from_fn(|index| match (round + index as u64) % 4 {
+            0 => start("storm: ud2", &[0x0f, 0x0b], 0),
+            1 => start("storm: exit", &syscall(call::EXIT), 0),
+            2 => start("storm: wild", &syscall(call::WILD), 0),
+            _ => start("storm: fault", &[0x8b, 0x04, 0x25, 0, 0x10, 0, 0], 0),
+        });
+        good &= wait_for(10_000, || short.iter().all(|task| task.has_ended()));
+    }
+    good &= wait_for(20_000, || computing.iter().all(|task| task.has_ended()));
+    good &= computing.iter().all(|task| task.last_exception.lock().is_none());
+    good &= busy.iter().all(|task| !task.has_ended() && stop(task));
+    TICK.store(0, Ordering::Relaxed);
+    good
 }
 
 fn cost_of_a_call() -> bool {
