@@ -8,6 +8,7 @@ pub mod elf;
 mod errno;
 pub mod mman;
 pub mod termios;
+pub mod stat;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.

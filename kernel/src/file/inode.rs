@@ -263,8 +263,10 @@ impl InodeAttributes {
 
 /// A directory that has been removed: nothing can be created in it any more (S_DEAD).
 const DEAD: u32 = 1;
-/// chattr's immutable and append-only, or swap files: not used yet.
+/// Reads leave the access time alone.
 const NO_ACCESS_TIME: u32 = 2;
+/// A file without a name that may get one (O_TMPFILE without O_EXCL).
+const LINKABLE: u32 = 4;
 
 /// A file, directory, link, node, FIFO or socket.
 pub struct Inode {
@@ -469,6 +471,14 @@ impl Inode {
     /// Marks a removed directory.
     pub fn set_dead(&self) {
         self.flags.fetch_or(DEAD, Ordering::Relaxed);
+    }
+    /// Whether a file without a name may get one.
+    pub fn is_linkable(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & LINKABLE != 0
+    }
+    /// Lets a file without a name get one.
+    pub fn set_linkable(&self) {
+        self.flags.fetch_or(LINKABLE, Ordering::Relaxed);
     }
     /// The discretionary check of mode, owner, group and capabilities.
     #[inline]

@@ -136,7 +136,6 @@ pub fn set_range(file: &File, owner: Owner, kind: Option<Kind>, range: Range, id
         }
     };
     if !wait {
-        let mut attempt = attempt;
         return attempt().unwrap_or(Err(EAGAIN));
     }
     let result = locks.released.wait_until(Sleep::Interruptible, None, attempt);

@@ -351,6 +351,11 @@ impl MountNamespace {
         }
         self.attach(old_root, put_old)
     }
+    /// Whether something is mounted on a dentry here.
+    pub fn is_mounted(&self, dentry: &Arc<Dentry>) -> Result<bool> {
+        let mounts = self.mounts()?;
+        Ok(mounts.iter().any(|mount| mount.place_counted().is_some_and(|place| Arc::ptr_eq(&place.dentry, dentry))))
+    }
     /// Every mount, parents before children, in the order of mounting.
     pub fn mounts(&self) -> Result<Vec<Arc<Mount>>> {
         tree(&self.root.get())

@@ -342,6 +342,19 @@ impl File {
             Ok(count)
         })
     }
+    /// Appends whatever the flags (RWF_APPEND); the position follows.
+    pub fn append(&self, from: &mut IoBuffer) -> Result<usize> {
+        self.with_position(|position| {
+            let (count, after) = self.operations.append(self, from)?;
+            *position = after;
+            Ok(count)
+        })
+    }
+    /// Runs `body` with the position's lock held if the kind of file needs that.
+    pub fn lock_position<R>(&self, body: impl FnOnce() -> R) -> R {
+        let _guard = (self.mode & mode::POSITION != 0).then(|| self.position_lock.lock());
+        body()
+    }
     /// Reads at an offset of the caller's, leaving the position alone.
     pub fn read_at(&self, into: &mut IoBuffer, offset: u64) -> Result<usize> {
         self.operations.read(self, into, offset)

@@ -251,3 +251,18 @@ impl FileOperations for DirectoryFile {
         self
     }
 }
+
+/// A file opened with O_PATH: nothing can be done with it.
+pub struct PathFile;
+
+impl FileOperations for PathFile {
+    fn read(&self, _: &File, _: &mut IoBuffer, _: u64) -> Result<usize> {
+        Err(EBADF)
+    }
+    fn write(&self, _: &File, _: &mut IoBuffer, _: u64) -> Result<usize> {
+        Err(EBADF)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -84,6 +84,12 @@ impl Task {
     pub fn files(&self) -> Arc<FileTable> {
         self.files.get()
     }
+    /// Replaces the descriptor table (unshare, close_range); the task leaves the old one.
+    pub fn set_files(&self, files: Arc<FileTable>) {
+        let old = self.files.get();
+        self.files.replace(files);
+        old.leave();
+    }
     /// Root, working directory, umask.
     pub fn context(&self) -> Arc<FileSystemContext> {
         self.context.get()

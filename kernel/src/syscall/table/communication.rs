@@ -3,7 +3,8 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [  22   22   42] pipe() => missing;
+    /// Makes a pipe.
+    [  22   22   42] pipe(descriptors) => call crate::ipc::pipe::pipe, Full;
     [  29   29  395] shmget() => missing;
     [  30   30  397] shmat() => missing;
     [  31   31  396] shmctl() => missing;
@@ -46,7 +47,8 @@ rows! {
     [ 289  289  327] signalfd4() => missing;
     /// Make an event counter.
     [ 290  290  328] eventfd2(count, flags) => call crate::file::eventfd::eventfd2, Full;
-    [ 293  293  331] pipe2() => missing;
+    /// Makes a pipe, with flags.
+    [ 293  293  331] pipe2(descriptors, flags) => call crate::ipc::pipe::pipe2, Full;
     [ 299  537  337] recvmmsg() => missing;
     [ 307  538  345] sendmmsg() => missing;
     [   -    -  102] socketcall() => missing;

@@ -5,7 +5,8 @@ rows! {
 //  x86-64  x32  i386
     /// Wait for events on descriptors.
     [   7    7  168] poll(ufds, nfds, timeout) => call crate::file::select::poll, Full;
-    [  16  514   54] ioctl() => missing;
+    /// Controls a device.
+    [  16  514   54] ioctl(descriptor, command, argument) => call crate::file::control::ioctl, Full;
     /// Wait for descriptors in sets.
     [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select, Full;
     [   -    -   82] select() => missing;

@@ -3,51 +3,95 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [   0    0    3] read() => missing;
-    [   1    1    4] write() => missing;
-    [   2    2    5] open() => missing;
-    [   3    3    6] close() => missing;
-    [   4    4  106] stat() => missing;
-    [   5    5  108] fstat() => missing;
-    [   6    6  107] lstat() => missing;
-    [   8    8   19] lseek() => missing;
-    [  17   17  180] pread64() => missing;
-    [  18   18  181] pwrite64() => missing;
-    [  19  515  145] readv() => missing;
-    [  20  516  146] writev() => missing;
-    [  21   21   33] access() => missing;
-    [  32   32   41] dup() => missing;
-    [  33   33   63] dup2() => missing;
+    /// Reads from an open file at its position.
+    [   0    0    3] read(descriptor, buffer, count) => call crate::file::read_write::read, Full;
+    /// Writes to an open file at its position.
+    [   1    1    4] write(descriptor, buffer, count) => call crate::file::read_write::write, Full;
+    /// Opens a file by path.
+    [   2    2    5] open(path, flags, mode) => call crate::file::open::open, Full;
+    /// Closes a descriptor.
+    [   3    3    6] close(descriptor) => call crate::file::open::close, Full;
+    /// Attributes of the file a path names.
+    [   4    4  106] stat(path, status) => call crate::file::status::stat, Partial("i386's structure");
+    /// Attributes of an open file.
+    [   5    5  108] fstat(descriptor, status) => call crate::file::status::fstat, Partial("i386's structure");
+    /// Attributes of what a path names, a link included.
+    [   6    6  107] lstat(path, status) => call crate::file::status::lstat, Partial("i386's structure");
+    /// Moves the position of an open file.
+    [   8    8   19] lseek(descriptor, offset, whence) => call crate::file::read_write::lseek, Full;
+    /// Reads at an offset.
+    [  17   17  180] pread64(descriptor, buffer, count, offset) => call crate::file::read_write::pread64, Full;
+    /// Writes at an offset.
+    [  18   18  181] pwrite64(descriptor, buffer, count, offset) => call crate::file::read_write::pwrite64, Full;
+    /// Reads into several buffers.
+    [  19  515  145] readv(descriptor, vector, count) => call crate::file::read_write::readv, Full;
+    /// Writes from several buffers.
+    [  20  516  146] writev(descriptor, vector, count) => call crate::file::read_write::writev, Full;
+    /// Asks whether the real user may access a file.
+    [  21   21   33] access(path, mode) => call crate::file::status::access, Full;
+    /// Duplicates a descriptor to the lowest free number.
+    [  32   32   41] dup(descriptor) => call crate::file::control::dup, Full;
+    /// Duplicates a descriptor to a given number.
+    [  33   33   63] dup2(old, new) => call crate::file::control::dup2, Full;
     [  40   40  187] sendfile() => missing;
-    [  72   72   55] fcntl() => missing;
-    [  73   73  143] flock() => missing;
-    [  74   74  118] fsync() => missing;
-    [  75   75  148] fdatasync() => missing;
-    [  76   76   92] truncate() => missing;
-    [  77   77   93] ftruncate() => missing;
-    [  78   78  141] getdents() => missing;
-    [  79   79  183] getcwd() => missing;
-    [  80   80   12] chdir() => missing;
-    [  81   81  133] fchdir() => missing;
-    [  82   82   38] rename() => missing;
-    [  83   83   39] mkdir() => missing;
-    [  84   84   40] rmdir() => missing;
-    [  85   85    8] creat() => missing;
-    [  86   86    9] link() => missing;
-    [  87   87   10] unlink() => missing;
-    [  88   88   83] symlink() => missing;
-    [  89   89   85] readlink() => missing;
-    [  90   90   15] chmod() => missing;
-    [  91   91   94] fchmod() => missing;
-    [  92   92  182] chown() => missing;
-    [  93   93   95] fchown() => missing;
-    [  94   94   16] lchown() => missing;
-    [ 132  132   30] utime() => missing;
-    [ 133  133   14] mknod() => missing;
-    [ 137  137   99] statfs() => missing;
-    [ 138  138  100] fstatfs() => missing;
-    [ 161  161   61] chroot() => missing;
-    [ 162  162   36] sync() => missing;
+    /// Controls a descriptor or an open file.
+    [  72   72   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
+    /// Locks a whole file.
+    [  73   73  143] flock(descriptor, operation) => call crate::file::control::flock, Full;
+    /// Writes a file back.
+    [  74   74  118] fsync(descriptor) => call crate::file::control::fsync, Full;
+    /// Writes a file's data back.
+    [  75   75  148] fdatasync(descriptor) => call crate::file::control::fdatasync, Full;
+    /// Sets the length of the file a path names.
+    [  76   76   92] truncate(path, length) => call crate::file::resize::truncate, Full;
+    /// Sets the length of an open file.
+    [  77   77   93] ftruncate(descriptor, length) => call crate::file::resize::ftruncate, Full;
+    /// Lists a directory, old structure.
+    [  78   78  141] getdents(descriptor, entries, count) => call crate::file::directory::getdents, Partial("i386's structure");
+    /// The path of the working directory.
+    [  79   79  183] getcwd(buffer, size) => call crate::file::directory::getcwd, Full;
+    /// Changes the working directory.
+    [  80   80   12] chdir(path) => call crate::file::directory::chdir, Full;
+    /// Changes the working directory to an open one.
+    [  81   81  133] fchdir(descriptor) => call crate::file::directory::fchdir, Full;
+    /// Renames.
+    [  82   82   38] rename(old, new) => call crate::file::entry_calls::rename, Full;
+    /// Makes a directory.
+    [  83   83   39] mkdir(path, mode) => call crate::file::entry_calls::mkdir, Full;
+    /// Removes an empty directory.
+    [  84   84   40] rmdir(path) => call crate::file::entry_calls::rmdir, Full;
+    /// Makes or truncates a file and opens it for writing.
+    [  85   85    8] creat(path, mode) => call crate::file::open::creat, Full;
+    /// Gives a file another name.
+    [  86   86    9] link(old, new) => call crate::file::entry_calls::link, Full;
+    /// Removes a name.
+    [  87   87   10] unlink(path) => call crate::file::entry_calls::unlink, Full;
+    /// Makes a symbolic link.
+    [  88   88   83] symlink(target, path) => call crate::file::entry_calls::symlink, Full;
+    /// The text of a symbolic link.
+    [  89   89   85] readlink(path, buffer, size) => call crate::file::entry_calls::readlink, Full;
+    /// Changes permission bits.
+    [  90   90   15] chmod(path, mode) => call crate::file::change::chmod, Full;
+    /// Changes permission bits of an open file.
+    [  91   91   94] fchmod(descriptor, mode) => call crate::file::change::fchmod, Full;
+    /// Changes owner and group.
+    [  92   92  182] chown(path, user, group) => call crate::file::change::chown, Partial("i386's 16-bit ids");
+    /// Changes owner and group of an open file.
+    [  93   93   95] fchown(descriptor, user, group) => call crate::file::change::fchown, Partial("i386's 16-bit ids");
+    /// Changes owner and group, of a link itself.
+    [  94   94   16] lchown(path, user, group) => call crate::file::change::lchown, Partial("i386's 16-bit ids");
+    /// Sets access and modification time in seconds.
+    [ 132  132   30] utime(path, times) => call crate::file::change::utime, Partial("i386's structure");
+    /// Makes a file, node, FIFO or socket.
+    [ 133  133   14] mknod(path, mode, device) => call crate::file::entry_calls::mknod, Full;
+    /// Statistics of a file system.
+    [ 137  137   99] statfs(path, statistics) => call crate::file::status::statfs, Partial("i386's structure");
+    /// Statistics of an open file's file system.
+    [ 138  138  100] fstatfs(descriptor, statistics) => call crate::file::status::fstatfs, Partial("i386's structure");
+    /// Changes the root directory.
+    [ 161  161   61] chroot(path) => call crate::file::directory::chroot, Full;
+    /// Writes all file systems back.
+    [ 162  162   36] sync() => call crate::file::control::sync, Full;
     [ 187  187  225] readahead() => missing;
     [ 188  188  226] setxattr() => missing;
     [ 189  189  227] lsetxattr() => missing;
@@ -61,42 +105,71 @@ rows! {
     [ 197  197  235] removexattr() => missing;
     [ 198  198  236] lremovexattr() => missing;
     [ 199  199  237] fremovexattr() => missing;
-    [ 217  217  220] getdents64() => missing;
+    /// Lists a directory.
+    [ 217  217  220] getdents64(descriptor, entries, count) => call crate::file::directory::getdents64, Full;
     [ 221  221  250] fadvise64() => missing;
-    [ 235  235  271] utimes() => missing;
-    [ 257  257  295] openat() => missing;
-    [ 258  258  296] mkdirat() => missing;
-    [ 259  259  297] mknodat() => missing;
-    [ 260  260  298] fchownat() => missing;
-    [ 261  261  299] futimesat() => missing;
-    [ 262  262    -] newfstatat() => missing;
-    [ 263  263  301] unlinkat() => missing;
-    [ 264  264  302] renameat() => missing;
-    [ 265  265  303] linkat() => missing;
-    [ 266  266  304] symlinkat() => missing;
-    [ 267  267  305] readlinkat() => missing;
-    [ 268  268  306] fchmodat() => missing;
-    [ 269  269  307] faccessat() => missing;
+    /// Sets access and modification time in microseconds.
+    [ 235  235  271] utimes(path, times) => call crate::file::change::utimes, Partial("i386's structure");
+    /// Opens a file by path from a directory.
+    [ 257  257  295] openat(directory, path, flags, mode) => call crate::file::open::openat, Full;
+    /// Makes a directory.
+    [ 258  258  296] mkdirat(directory, path, mode) => call crate::file::entry_calls::mkdirat, Full;
+    /// Makes a file, node, FIFO or socket.
+    [ 259  259  297] mknodat(directory, path, mode, device) => call crate::file::entry_calls::mknodat, Full;
+    /// Changes owner and group.
+    [ 260  260  298] fchownat(directory, path, user, group, flags) => call crate::file::change::fchownat, Full;
+    /// Sets access and modification time in microseconds.
+    [ 261  261  299] futimesat(directory, path, times) => call crate::file::change::futimesat, Partial("i386's structure");
+    /// Attributes of what a path names.
+    [ 262  262    -] newfstatat(directory, path, status, flags) => call crate::file::status::newfstatat, Full;
+    /// Removes a name or an empty directory.
+    [ 263  263  301] unlinkat(directory, path, flags) => call crate::file::entry_calls::unlinkat, Full;
+    /// Renames.
+    [ 264  264  302] renameat(old_directory, old, new_directory, new) => call crate::file::entry_calls::renameat, Full;
+    /// Gives a file another name.
+    [ 265  265  303] linkat(old_directory, old, new_directory, new, flags) => call crate::file::entry_calls::linkat, Full;
+    /// Makes a symbolic link.
+    [ 266  266  304] symlinkat(target, directory, path) => call crate::file::entry_calls::symlinkat, Full;
+    /// The text of a symbolic link.
+    [ 267  267  305] readlinkat(directory, path, buffer, size) => call crate::file::entry_calls::readlinkat, Full;
+    /// Changes permission bits.
+    [ 268  268  306] fchmodat(directory, path, mode) => call crate::file::change::fchmodat, Full;
+    /// Asks whether the real user may access a file.
+    [ 269  269  307] faccessat(directory, path, mode) => call crate::file::status::faccessat, Full;
     [ 275  275  313] splice() => missing;
     [ 276  276  315] tee() => missing;
-    [ 277  277  314] sync_file_range() => missing;
+    /// Writes part of a file back.
+    [ 277  277  314] sync_file_range(descriptor, offset, length, flags) => call crate::file::control::sync_file_range, Full;
     [ 278  532  316] vmsplice() => missing;
-    [ 280  280  320] utimensat() => missing;
-    [ 285  285  324] fallocate() => missing;
-    [ 292  292  330] dup3() => missing;
-    [ 295  534  333] preadv() => missing;
-    [ 296  535  334] pwritev() => missing;
+    /// Sets access and modification time in nanoseconds.
+    [ 280  280  320] utimensat(directory, path, times, flags) => call crate::file::change::utimensat, Partial("i386's structure");
+    /// Allocates or frees a range of a file.
+    [ 285  285  324] fallocate(descriptor, mode, offset, length) => call crate::file::resize::fallocate, Full;
+    /// Duplicates a descriptor to a given number with flags.
+    [ 292  292  330] dup3(old, new, flags) => call crate::file::control::dup3, Full;
+    /// Reads into several buffers at an offset.
+    [ 295  534  333] preadv(descriptor, vector, count, low, high) => call crate::file::read_write::preadv, Full;
+    /// Writes from several buffers at an offset.
+    [ 296  535  334] pwritev(descriptor, vector, count, low, high) => call crate::file::read_write::pwritev, Full;
     [ 303  303  341] name_to_handle_at() => missing;
     [ 304  304  342] open_by_handle_at() => missing;
-    [ 306  306  344] syncfs() => missing;
-    [ 316  316  353] renameat2() => missing;
+    /// Writes one file system back.
+    [ 306  306  344] syncfs(descriptor) => call crate::file::control::syncfs, Full;
+    /// Renames, with flags.
+    [ 316  316  353] renameat2(old_directory, old, new_directory, new, flags) => call crate::file::entry_calls::renameat2, Full;
     [ 326  326  377] copy_file_range() => missing;
-    [ 327  546  378] preadv2() => missing;
-    [ 328  547  379] pwritev2() => missing;
-    [ 332  332  383] statx() => missing;
-    [ 436  436  436] close_range() => missing;
-    [ 437  437  437] openat2() => missing;
-    [ 439  439  439] faccessat2() => missing;
+    /// Reads into several buffers with flags.
+    [ 327  546  378] preadv2(descriptor, vector, count, offset, tail) => call crate::file::read_write::preadv2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    /// Writes from several buffers with flags.
+    [ 328  547  379] pwritev2(descriptor, vector, count, offset, tail) => call crate::file::read_write::pwritev2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    /// Extended attributes of what a path names.
+    [ 332  332  383] statx(directory, path, flags, mask, status) => call crate::file::status::statx, Full;
+    /// Closes or marks a range of descriptors.
+    [ 436  436  436] close_range(first, last, flags) => call crate::file::control::close_range, Full;
+    /// Opens a file by path with rules for its resolution.
+    [ 437  437  437] openat2(directory, path, how, size) => call crate::file::open::openat2, Full;
+    /// Asks whether a file may be accessed, with flags.
+    [ 439  439  439] faccessat2(directory, path, mode, flags) => call crate::file::status::faccessat2, Full;
     [   -    -   18] oldstat() => missing;
     [   -    -   28] oldfstat() => missing;
     [   -    -   58] ulimit() => missing;

@@ -3,7 +3,8 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [  95   95   60] umask() => missing;
+    /// Sets the mask of new files' permissions.
+    [  95   95   60] umask(mask) => call crate::file::directory::umask, Full;
     [ 102  102   24] getuid() => missing;
     [ 104  104   47] getgid() => missing;
     [ 105  105   23] setuid() => missing;

@@ -1,0 +1,248 @@
+//! read(2), write(2) and their vector and positioned forms, lseek(2).
+use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
+use super::open_file::{File, SeekFrom, mode};
+use crate::error::*;
+use crate::process::Task;
+use crate::syscall::{Fd, UserBytes, UserPtr, UserSlice};
+use alloc::sync::Arc;
+
+/// An open file that can be read; EBADF.
+#[inline(always)]
+fn readable(task: &Task, fd: Fd) -> Result<Arc<File>> {
+    let file = task.file(fd)?;
+    if file.is_readable() { Ok(file) } else { Err(EBADF.because("not open for reading")) }
+}
+/// An open file that can be written; EBADF.
+#[inline(always)]
+fn writable(task: &Task, fd: Fd) -> Result<Arc<File>> {
+    let file = task.file(fd)?;
+    if file.is_writable() { Ok(file) } else { Err(EBADF.because("not open for writing")) }
+}
+/// One user buffer, cut to the largest transfer; EFAULT outside of user memory.
+#[inline(always)]
+fn one<'a>(buffer: UserBytes, count: usize) -> Result<IoBuffer<'a>> {
+    check_user_range(buffer.0, count)?;
+    Ok(IoBuffer::user(UserSlice::new(buffer.0, count.min(LARGEST_TRANSFER))))
+}
+/// An offset that a positioned call may use on a file: EINVAL if negative, ESPIPE for streams, EINVAL past the largest offset.
+fn offset_on(file: &File, offset: i64, count: usize) -> Result<u64> {
+    if file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    offset.checked_add(count.min(LARGEST_TRANSFER) as i64).ok_or(EINVAL.because("offset overflows"))?;
+    Ok(offset as u64)
+}
+
+/// read(2).
+#[inline]
+pub fn read(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
+    let file = readable(task, fd)?;
+    file.read(&mut one(buffer, count)?)
+}
+/// write(2).
+#[inline]
+pub fn write(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
+    let file = writable(task, fd)?;
+    file.write(&mut one(buffer, count)?)
+}
+/// pread64(2).
+pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64) -> Result<usize> {
+    if offset < 0 {
+        return Err(EINVAL);
+    }
+    let file = task.file(fd)?;
+    if file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    let file = if file.is_readable() { file } else { return Err(EBADF) };
+    let mut into = one(buffer, count)?;
+    file.read_at(&mut into, offset_on(&file, offset, count)?)
+}
+/// pwrite64(2): on an O_APPEND file it appends, as on Linux.
+pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64) -> Result<usize> {
+    if offset < 0 {
+        return Err(EINVAL);
+    }
+    let file = task.file(fd)?;
+    if file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    let file = if file.is_writable() { file } else { return Err(EBADF) };
+    let mut from = one(buffer, count)?;
+    file.write_at(&mut from, offset_on(&file, offset, count)?)
+}
+/// readv(2).
+pub fn readv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
+    let file = readable(task, fd)?;
+    let segments = read_vector(task, vector, count)?;
+    file.read(&mut IoBuffer::vector(&segments))
+}
+/// writev(2).
+pub fn writev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
+    let file = writable(task, fd)?;
+    let segments = read_vector(task, vector, count)?;
+    file.write(&mut IoBuffer::vector(&segments))
+}
+
+/// Flags of preadv2(2) and pwritev2(2).
+mod vector_flag {
+    pub const HIGH_PRIORITY: u32 = 1;
+    pub const DATA_SYNC: u32 = 2;
+    pub const SYNC: u32 = 4;
+    pub const NO_WAIT: u32 = 8;
+    pub const APPEND: u32 = 16;
+    pub const ALL: u32 = HIGH_PRIORITY | DATA_SYNC | SYNC | NO_WAIT | APPEND;
+}
+
+/// The 64-bit offset of preadv and pwritev: in one register where a long has 64 bits, else in two.
+fn joined_offset(task: &Task, low: u64, high: u64) -> i64 {
+    match task.abi() {
+        abi::Abi::I386 => (high << 32 | low & 0xffff_ffff) as i64,
+        _ => low as i64,
+    }
+}
+fn check_vector_flags(file: &File, flags: u32) -> Result<()> {
+    if flags & !vector_flag::ALL != 0 {
+        return Err(EOPNOTSUPP);
+    }
+    // Nothing here promises not to wait yet.
+    if flags & vector_flag::NO_WAIT != 0 && file.mode() & mode::SEEK != 0 {
+        return Err(EOPNOTSUPP.because("RWF_NOWAIT"));
+    }
+    Ok(())
+}
+/// preadv(2).
+pub fn preadv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low: u64, high: u64) -> Result<usize> {
+    let offset = joined_offset(task, low, high);
+    if offset < 0 {
+        return Err(EINVAL);
+    }
+    read_vector_at(task, fd, vector, count, offset, 0)
+}
+/// preadv2(2): offset -1 means the file's position.
+pub fn preadv2(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: u64,
+    high_and_flags: VectorTail,
+) -> Result<usize> {
+    let offset = joined_offset(task, offset, high_and_flags.high);
+    read_vector_at(task, fd, vector, count, offset, high_and_flags.flags)
+}
+fn read_vector_at(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: i64,
+    flags: u32,
+) -> Result<usize> {
+    if offset < -1 {
+        return Err(EINVAL);
+    }
+    let file = task.file(fd)?;
+    if offset != -1 && file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    if !file.is_readable() {
+        return Err(EBADF);
+    }
+    let segments = read_vector(task, vector, count)?;
+    let mut into = IoBuffer::vector(&segments);
+    check_vector_flags(&file, flags)?;
+    if offset == -1 {
+        return file.read(&mut into);
+    }
+    let offset = offset_on(&file, offset, into.remaining())?;
+    file.read_at(&mut into, offset)
+}
+/// pwritev(2).
+pub fn pwritev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low: u64, high: u64) -> Result<usize> {
+    let offset = joined_offset(task, low, high);
+    if offset < 0 {
+        return Err(EINVAL);
+    }
+    write_vector_at(task, fd, vector, count, offset, 0)
+}
+/// pwritev2(2): offset -1 means the file's position.
+pub fn pwritev2(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: u64,
+    high_and_flags: VectorTail,
+) -> Result<usize> {
+    let offset = joined_offset(task, offset, high_and_flags.high);
+    write_vector_at(task, fd, vector, count, offset, high_and_flags.flags)
+}
+fn write_vector_at(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: i64,
+    flags: u32,
+) -> Result<usize> {
+    if offset < -1 {
+        return Err(EINVAL);
+    }
+    let file = task.file(fd)?;
+    if offset != -1 && file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    if !file.is_writable() {
+        return Err(EBADF);
+    }
+    let segments = read_vector(task, vector, count)?;
+    let mut from = IoBuffer::vector(&segments);
+    check_vector_flags(&file, flags)?;
+    let written = if flags & vector_flag::APPEND != 0 && offset != -1 {
+        file.operations().append(&file, &mut from)?.0
+    } else if flags & vector_flag::APPEND != 0 {
+        file.append(&mut from)?
+    } else if offset == -1 {
+        file.write(&mut from)?
+    } else {
+        let offset = offset_on(&file, offset, from.remaining())?;
+        file.write_at(&mut from, offset)?
+    };
+    if written > 0 && flags & (vector_flag::DATA_SYNC | vector_flag::SYNC) != 0 {
+        file.operations().sync(&file, flags & vector_flag::SYNC == 0)?;
+    }
+    Ok(written)
+}
+
+/// The last two registers of preadv2 and pwritev2: the high half of the offset and the flags.
+#[derive(Clone, Copy, Debug)]
+pub struct VectorTail {
+    high: u64,
+    flags: u32,
+}
+impl crate::syscall::Argument for VectorTail {
+    fn take(reader: &mut crate::syscall::argument::ArgumentReader) -> Self {
+        VectorTail { high: reader.register(), flags: reader.register() as u32 }
+    }
+    fn show(&self, _: &Task, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+        write!(out, "{:#x}, {:#x}", self.high, self.flags)
+    }
+}
+
+/// lseek(2).
+pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: u32) -> Result<u64> {
+    let file = task.file(fd)?;
+    let to = match whence {
+        0 => SeekFrom::Start(offset),
+        1 => SeekFrom::Current(offset),
+        2 => SeekFrom::End(offset),
+        3 => SeekFrom::Data(offset),
+        4 => SeekFrom::Hole(offset),
+        _ => return Err(EINVAL.because("unknown whence")),
+    };
+    if file.mode() & mode::SEEK == 0 {
+        return Err(ESPIPE);
+    }
+    file.lock_position(|| file.operations().seek(&file, to))
+}
