@@ -4,6 +4,7 @@ pub mod area;
 pub mod calls;
 pub mod commit;
 pub mod mapping;
+pub mod memfd;
 pub mod oom;
 
 pub use address_space::{AddressSpace, FaultError, Limits};

@@ -226,6 +226,22 @@ impl Layout {
 }
 
 impl Space {
+    /// The one shared file behind a range, with the properties it is mapped with; EINVAL if there is none.
+    pub fn shared_file(&self, range: Range<u64>) -> Result<(AreaFlags, Arc<Mapping>, Option<Arc<File>>)> {
+        let layout = self.layout.read();
+        if !layout.areas.covers(range.clone()) {
+            return Err(EINVAL);
+        }
+        let mut areas = layout.areas.overlapping(range);
+        let first = areas.next().filter(|area| area.is_shared()).ok_or(EINVAL)?;
+        let file = first.file.as_ref().ok_or(EINVAL)?;
+        let is_same =
+            |area: &Area| area.flags == first.flags && area.file.as_ref().is_some_and(|other| other.is_same_file(file));
+        if !areas.all(is_same) {
+            return Err(EINVAL);
+        }
+        Ok((first.flags, file.mapping().clone(), file.file().cloned()))
+    }
     /// Brings in the pages of a range as MAP_POPULATE and mlock do: private writable ones as for writing, the rest as for
     /// reading. Stops at the first page that cannot be had, with the error mlock(2) gives for it.
     pub fn populate(&self, range: Range<u64>) -> Result<()> {

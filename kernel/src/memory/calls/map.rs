@@ -184,3 +184,31 @@ pub fn brk(task: &Task, address: u64) -> Result<u64> {
     space.populate_what_is_there(populate);
     Ok(end)
 }
+
+/// Maps another part of a file in place of a part of a shared mapping, as Linux has done it since 4.0: by a new mapping.
+pub fn remap_file_pages(
+    task: &Task,
+    address: u64,
+    length: u64,
+    protection: u64,
+    page_offset: u64,
+    flags: u64,
+) -> Result<()> {
+    if protection != 0 {
+        return Err(EINVAL);
+    }
+    let (start, length) = (address & !0xfff, length & !0xfff);
+    let end = start.checked_add(length).filter(|end| *end > start).ok_or(EINVAL)?;
+    page_offset.checked_add(length >> 12).ok_or(EINVAL)?;
+    let space = space(task)?;
+    let (area, mapping, file) = space.shared_file(start..end)?;
+    let kept = AreaFlags::ACCESS | MAY_ALL | AreaFlags::SHARED | AreaFlags::MAY_SHARE | AreaFlags::LOCKED;
+    let mut request = MapRequest::anonymous(length, area & kept);
+    (request.address, request.fixed, request.page_offset) = (start, Fixed::Replace, page_offset);
+    request.file = Some((&mapping, file.as_ref()));
+    space.map(&request, &Limits::of(task))?;
+    if flags & MAP_NONBLOCK == 0 {
+        space.populate_what_is_there(start..end);
+    }
+    Ok(())
+}

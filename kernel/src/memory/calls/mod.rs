@@ -3,7 +3,7 @@ mod advice;
 mod map;
 
 pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
-pub use map::{brk, mmap, mprotect, mremap, munmap};
+pub use map::{brk, mmap, mprotect, mremap, munmap, remap_file_pages};
 
 use super::AddressSpace;
 use crate::error::{EFAULT, Result};

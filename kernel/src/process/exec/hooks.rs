@@ -1,7 +1,11 @@
 //! What exec asks of files, threads, signals and credentials.
 use super::credentials::FilePrivileges;
-use crate::error::Result;
+use crate::error::{EACCES, ELOOP, Result};
 use crate::file::File;
+use crate::file::attributes::{Access, FileType, SET_GROUP_ID, SET_USER_ID};
+use crate::file::mount::mount_flag;
+use crate::file::open_file::open_flag;
+use crate::file::walk::{self, walk_flag};
 use crate::memory::AddressSpace;
 use crate::process::{Credentials, Task};
 use crate::syscall::Fd;
@@ -15,21 +19,57 @@ pub fn check_process_limit(_task: &Task) -> Result<()> {
 pub fn lock_credentials(_task: &Task) -> Result<()> {
     Ok(())
 }
-/// Opens a program file: ENOENT, EACCES, ELOOP, ENOTDIR and the like as execve(2) gives them.
-pub fn open_program(_task: &Task, _directory: Fd, _path: &[u8], _no_follow: bool) -> Result<Arc<File>> {
-    todo!()
+/// Opens a program file: ENOENT, ENOTDIR, ELOOP for a path that leads nowhere, EACCES for what is not a regular file or may
+/// not be executed, here or by its mount.
+pub fn open_program(task: &Task, directory: Fd, path: &[u8], no_follow: bool) -> Result<Arc<File>> {
+    let follow = if no_follow { 0 } else { walk_flag::FOLLOW };
+    let place = walk::resolve(task, directory, path, follow | walk_flag::EMPTY)?;
+    let inode = place.inode()?.clone();
+    match inode.kind() {
+        FileType::SymbolicLink => return Err(ELOOP),
+        FileType::Regular if place.mount.flags() & mount_flag::NO_EXECUTE == 0 => (),
+        _ => return Err(EACCES),
+    }
+    let credentials = task.credentials();
+    inode.operations().permission(&inode, &credentials, Access::EXECUTE)?;
+    let flags = open_flag::READ_ONLY | open_flag::LARGE_FILE;
+    let operations = inode.operations().open(&inode, flags)?;
+    File::new(place, operations, flags, credentials)
 }
 /// The set-user-ID and set-group-ID bits and capabilities of a file, as far as its mount lets them count.
-pub fn file_privileges(_file: &File) -> FilePrivileges {
-    FilePrivileges::default()
+pub fn file_privileges(file: &File) -> FilePrivileges {
+    let inode = file.inode();
+    if file.path().mount.flags() & mount_flag::NO_SET_ID != 0 {
+        return FilePrivileges::default();
+    }
+    let mode = inode.mode();
+    let group_executes = mode & 0o10 != 0;
+    FilePrivileges {
+        set_user: (mode & SET_USER_ID != 0).then(|| inode.user()),
+        set_group: (mode & SET_GROUP_ID != 0 && group_executes).then(|| inode.group()),
+        capabilities: inode
+            .operations()
+            .extended_attribute(inode, b"security.capability")
+            .ok()
+            .and_then(|value| file_capabilities(&value)),
+    }
+}
+/// Reads `struct vfs_cap_data` of version 2 or 3 (capabilities(7)): permitted, inheritable, effective.
+fn file_capabilities(value: &[u8]) -> Option<(u64, u64, bool)> {
+    let word = |at: usize| Some(u64::from(u32::from_le_bytes(value.get(at..at + 4)?.try_into().ok()?)));
+    let magic = word(0)?;
+    let is_known = matches!((magic >> 24, value.len()), (2, 20) | (3, 24));
+    let permitted = word(4)? | word(12)? << 32;
+    let inheritable = word(8)? | word(16)? << 32;
+    is_known.then_some((permitted, inheritable, magic & 1 != 0))
 }
 /// Whether nobody else could use privileges that the task gains.
 pub fn may_gain_privileges(_task: &Task) -> bool {
     true
 }
 /// Whether these credentials may read the file.
-pub fn is_readable(_credentials: &Credentials, _file: &File) -> bool {
-    true
+pub fn is_readable(credentials: &Credentials, file: &File) -> bool {
+    file.inode().operations().permission(file.inode(), credentials, Access::READ).is_ok()
 }
 /// Ends all other threads of the process, and takes over the process id; EAGAIN when the process is dying already.
 pub fn end_other_threads(_task: &Task) -> Result<()> {

@@ -29,13 +29,15 @@ rows! {
     [ 152  152  153] munlockall() => call crate::memory::calls::munlockall, Full;
     [ 167  167   87] swapon() => missing;
     [ 168  168  115] swapoff() => missing;
-    [ 216  216  257] remap_file_pages() => missing;
+    /// Maps another part of a file in place of a part of a shared mapping.
+    [ 216  216  257] remap_file_pages(address, length, protection, page_offset, flags) => call crate::memory::calls::remap_file_pages, Full;
     [ 237  237  274] mbind() => missing;
     [ 238  238  276] set_mempolicy() => missing;
     [ 239  239  275] get_mempolicy() => missing;
     [ 256  256  294] migrate_pages() => missing;
     [ 279  533  317] move_pages() => missing;
-    [ 319  319  356] memfd_create() => missing;
+    /// Makes a file in memory.
+    [ 319  319  356] memfd_create(name, flags) => call crate::memory::memfd::memfd_create, Partial("MFD_HUGETLB: there are no huge pages");
     [ 323  323  374] userfaultfd() => missing;
     /// Locks pages in memory, at once or as they are touched.
     [ 325  325  376] mlock2(address, length, flags) => call crate::memory::calls::mlock2, Full;
