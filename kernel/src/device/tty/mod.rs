@@ -1,0 +1,343 @@
+//! Terminals: the serial console and pseudo-terminals, with job control.
+//!
+//! A terminal's settings, line discipline and queues are under one sleeping lock; session and foreground group under a spin
+//! lock of their own, because the process side asks for them. Signals are sent with neither held.
+pub mod console;
+pub mod control;
+pub mod devpts;
+mod file;
+mod hangup;
+mod ioctl;
+mod job_control;
+pub mod master;
+mod settings;
+
+pub use file::TerminalFile;
+
+use crate::error::*;
+use crate::file::{DeviceNumber, PollEvents};
+use crate::process::session::{ProcessGroup, Session};
+use crate::sync::{Mutex, SpinLock, rank};
+use crate::wait::WaitQueue;
+use abi::termios::{Termios, WindowSize, packet};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
+use machine::memory::try_arc;
+use terminal::{Event, LineDiscipline};
+
+/// Bytes a pseudo-terminal keeps for its master.
+pub(super) const OUTPUT_LIMIT: usize = 8192;
+/// Received bytes kept while the line discipline has no room.
+pub(super) const PENDING_LIMIT: usize = 8192;
+/// Output room below which poll(2) does not report a terminal as writable.
+const WRITABLE_ROOM: usize = 256;
+
+/// Registers the terminals' drivers. Once, at boot.
+pub fn initialize() -> Result<()> {
+    console::initialize()?;
+    master::initialize()?;
+    devpts::initialize()
+}
+
+/// What is at the other end of a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The machine's serial port.
+    Console,
+    /// A pseudo-terminal's master.
+    Pty,
+}
+
+/// A terminal (for pseudo-terminals: the pair, seen from the slave).
+pub struct Tty {
+    kind: Kind,
+    device: DeviceNumber,
+    /// The terminal itself, for its session.
+    own: alloc::sync::Weak<Tty>,
+    state: Mutex<State>,
+    control: SpinLock<Control>,
+    /// Readers and writers of the terminal.
+    readers: Arc<WaitQueue>,
+    writers: Arc<WaitQueue>,
+    /// Readers and writers of the master.
+    master_readers: Arc<WaitQueue>,
+    master_writers: Arc<WaitQueue>,
+    /// Counts hang-ups: files opened before one are dead.
+    hangups: AtomicU32,
+}
+
+/// Session and foreground group.
+#[derive(Default)]
+struct Control {
+    session: Option<Arc<Session>>,
+    foreground: Option<Arc<ProcessGroup>>,
+}
+
+/// What the terminal's lock protects.
+struct State {
+    termios: Termios,
+    window: WindowSize,
+    line: LineDiscipline,
+    /// Received, but not yet taken by the line discipline.
+    pending: VecDeque<u8>,
+    /// Written by the slave's side, for the master.
+    output: VecDeque<u8>,
+    /// Open files of the slave's side.
+    opens: u32,
+    /// TIOCEXCL.
+    exclusive: bool,
+    /// Packet mode of the master, and what it is to be told.
+    packet: bool,
+    packet_status: u8,
+    /// TIOCSPTLCK: the slave cannot be opened.
+    locked: bool,
+    /// The slave was open and all its files are closed.
+    slave_closed: bool,
+    /// The master is closed.
+    master_closed: bool,
+}
+
+/// What is to be done once the lock is free.
+#[derive(Default)]
+struct Aftermath {
+    signals: [u8; 4],
+    count: usize,
+    started: bool,
+    echoed: bool,
+    input: bool,
+}
+impl Aftermath {
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Signal(signal) => {
+                if let Some(place) = self.signals.get_mut(self.count) {
+                    *place = signal;
+                    self.count += 1;
+                }
+            }
+            Event::Start => self.started = true,
+            Event::Stop | Event::Flush => {}
+        }
+    }
+}
+
+impl State {
+    /// Room for output: a pseudo-terminal's master may be slow, the serial port always takes it.
+    fn output_room(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Console => usize::MAX,
+            Kind::Pty => OUTPUT_LIMIT.saturating_sub(self.output.len()),
+        }
+    }
+    /// Moves echoed bytes to the output. True if there were some.
+    fn show_echo(&mut self, kind: Kind) -> bool {
+        if self.line.echo_length() == 0 {
+            return false;
+        }
+        match kind {
+            Kind::Pty => {
+                let room = self.output_room(kind);
+                let output = &mut self.output;
+                self.line.take_echo(room, |byte| output.push_back(byte));
+            }
+            Kind::Console => {
+                let mut bytes = [0; 64];
+                while self.line.echo_length() > 0 && !self.line.is_stopped() {
+                    let mut count = 0;
+                    self.line.take_echo(bytes.len(), |byte| {
+                        if let Some(place) = bytes.get_mut(count) {
+                            *place = byte;
+                            count += 1;
+                        }
+                    });
+                    machine::console::write(bytes.get(..count).unwrap_or_default());
+                }
+            }
+        }
+        true
+    }
+    /// Tells a packet-mode master; opposite bits go.
+    fn tell_master(&mut self, set: u8, clear: u8) {
+        if self.packet {
+            self.packet_status = self.packet_status & !clear | set;
+        }
+    }
+    /// Gives pending bytes to the line discipline.
+    fn take_pending(&mut self, aftermath: &mut Aftermath) {
+        while !self.pending.is_empty() {
+            let (front, _) = self.pending.as_slices();
+            let (termios, packet) = (self.termios, self.packet);
+            let mut status = (0, 0);
+            let taken = self.line.receive(&termios, front, |event| {
+                aftermath.note(event);
+                match event {
+                    Event::Flush => status.0 |= packet::FLUSHREAD | packet::FLUSHWRITE,
+                    Event::Stop => status = (status.0 & !packet::START | packet::STOP, packet::START),
+                    Event::Start => status = (status.0 & !packet::STOP | packet::START, packet::STOP),
+                    Event::Signal(_) => {}
+                }
+            });
+            if packet {
+                self.tell_master(status.0, status.1);
+            }
+            if taken == 0 {
+                break;
+            }
+            if status.0 & packet::FLUSHWRITE != 0 {
+                self.output.clear();
+            }
+            self.pending.drain(..taken);
+            aftermath.input = true;
+        }
+    }
+}
+
+impl Tty {
+    /// A terminal nobody has opened.
+    fn new(kind: Kind, device: DeviceNumber) -> Result<Arc<Tty>> {
+        let mut pending = VecDeque::new();
+        let mut output = VecDeque::new();
+        pending.try_reserve_exact(if kind == Kind::Pty { PENDING_LIMIT } else { 1024 })?;
+        if kind == Kind::Pty {
+            output.try_reserve_exact(OUTPUT_LIMIT)?;
+        }
+        let queue = || try_arc(WaitQueue::new());
+        let (readers, writers, master_readers, master_writers) = (queue()?, queue()?, queue()?, queue()?);
+        let state = State {
+            termios: Termios::STANDARD,
+            window: WindowSize::default(),
+            line: LineDiscipline::new(),
+            pending,
+            output,
+            opens: 0,
+            exclusive: false,
+            packet: false,
+            packet_status: 0,
+            locked: kind == Kind::Pty,
+            slave_closed: false,
+            master_closed: false,
+        };
+        Ok(Arc::new_cyclic(|own| Tty {
+            kind,
+            device,
+            own: own.clone(),
+            state: Mutex::new(rank::TTY_DATA, state),
+            control: SpinLock::new(rank::TTY_CONTROL, Control::default()),
+            readers,
+            writers,
+            master_readers,
+            master_writers,
+            hangups: AtomicU32::new(0),
+        }))
+    }
+
+    /// The device number.
+    pub fn device(&self) -> DeviceNumber {
+        self.device
+    }
+    /// A counted reference.
+    fn counted(&self) -> Option<Arc<Tty>> {
+        self.own.upgrade()
+    }
+
+    /// Takes bytes that were typed (or written to the master): as many as there is room for.
+    fn receive(&self, bytes: &[u8]) -> usize {
+        let mut aftermath = Aftermath::default();
+        let mut taken = 0;
+        while taken < bytes.len() {
+            let mut state = self.state.lock();
+            let room = PENDING_LIMIT.min(state.pending.capacity()).saturating_sub(state.pending.len());
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let step = rest.len().min(room);
+            if step == 0 {
+                break;
+            }
+            state.pending.extend(rest.get(..step).unwrap_or_default());
+            taken += step;
+            state.take_pending(&mut aftermath);
+            aftermath.echoed |= state.show_echo(self.kind);
+            let full = aftermath.count == aftermath.signals.len();
+            drop(state);
+            if full {
+                self.finish(core::mem::take(&mut aftermath));
+            }
+        }
+        self.finish(aftermath);
+        taken
+    }
+
+    /// Sends signals and wakes whom the received bytes concern. No lock is held.
+    fn finish(&self, aftermath: Aftermath) {
+        for signal in aftermath.signals.into_iter().take(aftermath.count) {
+            self.signal_foreground(signal);
+        }
+        if aftermath.input {
+            self.readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM).0);
+        }
+        if aftermath.started {
+            self.writers.wake_all_for((PollEvents::OUT | PollEvents::WRNORM).0);
+        }
+        if aftermath.echoed || aftermath.started || aftermath.count > 0 {
+            self.master_readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM | PollEvents::PRI).0);
+        }
+    }
+
+    /// After something was read: room in the line discipline is used for what waits, and the master may write on.
+    fn unthrottle(&self) {
+        let mut aftermath = Aftermath::default();
+        let mut state = self.state.lock();
+        if state.pending.is_empty() {
+            return;
+        }
+        state.take_pending(&mut aftermath);
+        aftermath.echoed = state.show_echo(self.kind);
+        drop(state);
+        self.finish(aftermath);
+        self.master_writers.wake_all_for((PollEvents::OUT | PollEvents::WRNORM).0);
+    }
+
+    /// Takes bytes written to the terminal, as many as the other end has room for.
+    fn transmit(&self, state: &mut State, bytes: &[u8]) -> usize {
+        if state.line.is_stopped() {
+            return 0;
+        }
+        let termios = state.termios;
+        match self.kind {
+            Kind::Console => {
+                let mut out = [0; 128];
+                let mut count = 0;
+                for byte in bytes {
+                    state.line.output(&termios, core::slice::from_ref(byte), |byte| {
+                        if let Some(place) = out.get_mut(count) {
+                            *place = byte;
+                            count += 1;
+                        }
+                    });
+                    if count + LineDiscipline::LARGEST_OUTPUT > out.len() {
+                        machine::console::write(out.get(..count).unwrap_or_default());
+                        count = 0;
+                    }
+                }
+                machine::console::write(out.get(..count).unwrap_or_default());
+                bytes.len()
+            }
+            Kind::Pty => {
+                let mut taken = 0;
+                for byte in bytes {
+                    if state.output.len() + LineDiscipline::LARGEST_OUTPUT > OUTPUT_LIMIT {
+                        break;
+                    }
+                    let output = &mut state.output;
+                    state.line.output(&termios, core::slice::from_ref(byte), |byte| output.push_back(byte));
+                    taken += 1;
+                }
+                taken
+            }
+        }
+    }
+
+    fn hangups(&self) -> u32 {
+        self.hangups.load(Ordering::Acquire)
+    }
+}
