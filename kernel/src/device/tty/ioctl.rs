@@ -4,7 +4,8 @@ use super::settings::{read_bytes, write_bytes};
 use super::Tty;
 use crate::error::*;
 use crate::file::open_file::open_flag;
-use crate::file::{File, FileOperations, Path};
+use crate::file::walk::Walker;
+use crate::file::{File, Path};
 use crate::process::{Capability, Task};
 use crate::syscall::UserPtr;
 use abi::termios::{WindowSize, packet, request};
@@ -120,7 +121,7 @@ impl Tty {
 
 impl MasterFile {
     /// Requests on a pseudo-terminal's master.
-    pub(super) fn master_ioctl(&self, file: &File, task: &Task, command: u32, argument: u64) -> Result<usize> {
+    pub(super) fn master_ioctl(&self, task: &Task, command: u32, argument: u64) -> Result<usize> {
         let tty = self.tty();
         match command {
             request::TIOCGPTN => write_int(task, argument, self.index() as i32),
@@ -154,7 +155,7 @@ impl MasterFile {
                 tty.signal_foreground(argument as u8);
                 Ok(0)
             }
-            request::TIOCGPTPEER => self.open_peer(file, task, argument as u32),
+            request::TIOCGPTPEER => self.open_peer(task, argument as u32),
             request::FIONREAD => {
                 let length = tty.state.lock().output.len();
                 write_int(task, argument, i32::try_from(length).unwrap_or(i32::MAX))
@@ -176,15 +177,17 @@ impl MasterFile {
         }
     }
 
-    /// TIOCGPTPEER: opens the slave, whatever is mounted where.
-    fn open_peer(&self, file: &File, task: &Task, flags: u32) -> Result<usize> {
-        let dentry = self.instance().slave_dentry(self.index())?;
-        let path = Path { mount: self.instance().mount_of(file)?, dentry };
-        let flags = flags | if flags & open_flag::ACCESS_MODE == 0 { 0 } else { flags & open_flag::ACCESS_MODE };
+    /// TIOCGPTPEER: opens the slave, whatever names it has.
+    fn open_peer(&self, task: &Task, flags: u32) -> Result<usize> {
+        let mount = self.instance().mount_seen_by(task)?;
+        let top = Path { dentry: mount.root().clone(), mount };
+        let credentials = task.credentials();
+        let mut name = crate::file::text::Line::<12>::new();
+        let _ = core::fmt::Write::write_fmt(&mut name, format_args!("{}", self.index()));
+        let path = Walker::from(&credentials, top.clone(), top, name.as_bytes(), 0)?.to_end()?;
         let operations = self.tty().open(flags, true)?;
-        let close_on_exec = flags & open_flag::CLOSE_ON_EXEC != 0;
-        let opened = File::new(path, operations, flags, task.credentials())?;
-        Ok(task.files().install(opened, 0, close_on_exec)?.0 as usize)
+        let opened = File::new(path, operations, flags, credentials.clone())?;
+        Ok(task.files().install(opened, 0, flags & open_flag::CLOSE_ON_EXEC != 0)?.0 as usize)
     }
 }
 
@@ -197,6 +200,3 @@ impl Tty {
         self.writers.wake_all();
     }
 }
-
-// Keeps the trait in scope for `open`'s return type.
-const _: Option<&dyn FileOperations> = None;

@@ -177,8 +177,8 @@ impl FileOperations for MasterFile {
         events
     }
 
-    fn ioctl(&self, file: &File, task: &Task, command: u32, argument: u64) -> Result<usize> {
-        self.master_ioctl(file, task, command, argument)
+    fn ioctl(&self, _file: &File, task: &Task, command: u32, argument: u64) -> Result<usize> {
+        self.master_ioctl(task, command, argument)
     }
     fn is_seekable(&self) -> bool {
         false
