@@ -31,6 +31,7 @@ pub mod rank {
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
+        INODE_TABLE = 125, "a remote file system's inodes by number";
         EPOLL_NESTING = 168, "epoll instances that watch one another";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.

@@ -18,6 +18,7 @@ pub mod inode;
 pub mod lock;
 pub mod lock_range;
 pub mod mount;
+pub mod ninep;
 pub mod open;
 pub mod open_file;
 pub mod path;
