@@ -19,6 +19,16 @@ static TELLING: AtomicU32 = AtomicU32::new(0);
 /// How long to wait for another CPU, in ticks of the counter (about a fifth of a second).
 const PATIENCE: u64 = 500_000_000;
 
+/// Number of the CPU that runs the kernel's part of a report plus one.
+static IN_KERNEL_REPORT: AtomicU32 = AtomicU32::new(0);
+/// Rounds a report spins for a lock before it gives the lock up, and itself: the holder may have been stopped.
+pub(crate) const PATIENCE_WITH_LOCKS: u32 = 1 << 24;
+
+/// Whether this CPU runs the kernel's part of a report.
+pub(crate) fn is_reporting() -> bool {
+    IN_KERNEL_REPORT.load(Ordering::Relaxed) == local::number() + 1
+}
+
 /// Writes to the serial port in pieces.
 struct Port;
 impl Write for Port {
@@ -165,7 +175,9 @@ fn kernel_report(out: &mut dyn Write) {
     if !local::this().thread.get().is_null()
         && let Some(hooks) = crate::hooks()
     {
+        IN_KERNEL_REPORT.store(local::number() + 1, Ordering::Relaxed);
         (hooks.report)(out);
+        IN_KERNEL_REPORT.store(0, Ordering::Relaxed);
     }
 }
 

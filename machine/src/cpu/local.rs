@@ -30,8 +30,8 @@ pub(crate) struct CpuLocal {
     pub preemption: AtomicU32,
     /// How many interrupt guards are held.
     pub interrupt_depth: Cell<u32>,
-    /// Whether interrupts were on when the outermost guard was made.
-    pub interrupts_were_on: Cell<u32>,
+    /// The flags before the outermost guard was made: whether interrupts were on.
+    pub flags_before: Cell<u32>,
     /// This CPU's number.
     pub number: Cell<u32>,
     /// Identifies the kernel's task type.
@@ -81,7 +81,7 @@ impl CpuLocal {
             scratch: Cell::new(0),
             preemption: AtomicU32::new(0),
             interrupt_depth: Cell::new(0),
-            interrupts_were_on: Cell::new(0),
+            flags_before: Cell::new(0),
             number: Cell::new(0),
             task_tag: Cell::new(0),
             thread: Cell::new(core::ptr::null()),
@@ -112,6 +112,8 @@ pub(crate) const TASK: usize = offset_of!(CpuLocal, task);
 pub(crate) const STACK_TOP: usize = offset_of!(CpuLocal, stack_top);
 pub(crate) const SCRATCH: usize = offset_of!(CpuLocal, scratch);
 pub(crate) const PREEMPTION: usize = offset_of!(CpuLocal, preemption);
+const DEPTH: usize = offset_of!(CpuLocal, interrupt_depth);
+const FLAGS_BEFORE: usize = offset_of!(CpuLocal, flags_before);
 pub(crate) const NUMBER: usize = offset_of!(CpuLocal, number);
 pub(crate) const TASK_TAG: usize = offset_of!(CpuLocal, task_tag);
 pub(crate) const INTERRUPT_STACK_TOP: usize = offset_of!(CpuLocal, interrupt_stack_top);
@@ -226,15 +228,12 @@ pub(crate) fn interrupts_are_on() -> bool {
 #[inline(always)]
 pub(crate) fn interrupts_disable() {
     #[cfg(target_os = "none")]
-    {
-        let were_on = interrupts_are_on();
-        crate::instructions::disable_interrupts();
-        let local = this();
-        let depth = local.interrupt_depth.get();
-        if depth == 0 {
-            local.interrupts_were_on.set(were_on as u32);
-        }
-        local.interrupt_depth.set(depth.wrapping_add(1));
+    // SAFETY: GS points to this CPU's block, and the CPU stays the same once interrupts are off. A compiler barrier.
+    unsafe {
+        asm!("pushfq", "pop {flags}", "cli",
+            "cmp dword ptr gs:[{depth}], 0", "jne 2f", "mov gs:[{before}], {flags:e}", "2:",
+            "inc dword ptr gs:[{depth}]",
+            flags = out(reg) _, depth = const DEPTH, before = const FLAGS_BEFORE);
     }
 }
 
@@ -242,16 +241,14 @@ pub(crate) fn interrupts_disable() {
 #[inline(always)]
 pub(crate) fn interrupts_enable() {
     #[cfg(target_os = "none")]
-    {
-        let local = this();
-        let depth = local.interrupt_depth.get().wrapping_sub(1);
-        local.interrupt_depth.set(depth);
-        if depth == 0 && local.interrupts_were_on.get() != 0 {
-            // SAFETY: no guard is left, and interrupts were on before the first.
-            unsafe { crate::instructions::enable_interrupts() };
-            if preemption_word() == 0 {
-                super::preempt_now();
-            }
-        }
+    // SAFETY: GS points to this CPU's block. Interrupts go on only if they were before the first guard, and no guard is
+    // left; the stub called when a reschedule is due keeps all registers.
+    unsafe {
+        asm!("dec dword ptr gs:[{depth}]", "jnz 2f",
+            "test dword ptr gs:[{before}], 0x200", "jz 2f",
+            "sti",
+            "cmp dword ptr gs:[{preemption}], 0", "jne 2f",
+            "call {slow}", "2:",
+            depth = const DEPTH, before = const FLAGS_BEFORE, preemption = const PREEMPTION, slow = sym preempt_stub);
     }
 }

@@ -29,6 +29,9 @@ impl Word {
                 return;
             }
             rounds = rounds.wrapping_add(1);
+            if rounds == crate::report::PATIENCE_WITH_LOCKS && crate::report::is_reporting() {
+                panic!("a lock that the report wants is held by a stopped CPU");
+            }
             if rounds % 32 == 0 {
                 // A CPU that waits with interrupts off must still answer TLB flushes, or it could wait for their sender.
                 crate::paging::answer_flush();

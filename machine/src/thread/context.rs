@@ -161,14 +161,14 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
         // SAFETY: this CPU's block, interrupts off, the stack of the task that is now current.
         unsafe { tables::set_entry_stack(local, stack.top()) };
     }
-    let were_on = local.interrupts_were_on.get();
+    let flags_before = local.flags_before.get();
     // SAFETY: `thread`'s context was saved by this function or laid out for a new thread, and this CPU alone holds it;
     // `previous` is kept by the reference in `local.previous` until the other side has taken note.
     unsafe { switch_context(previous.saved_stack.as_ptr(), thread.saved_stack.get()) };
     let local = local::this();
     arrive(local);
     local.interrupt_depth.set(1);
-    local.interrupts_were_on.set(were_on);
+    local.flags_before.set(flags_before);
 }
 
 /// Saves the callee-saved registers and the stack pointer, and takes over another context's.
@@ -213,7 +213,7 @@ fn arrive(local: &CpuLocal) {
 pub(crate) extern "C" fn arrive_first_time() {
     let local = local::this();
     arrive(local);
-    local.interrupts_were_on.set(0);
+    local.flags_before.set(0);
     local.interrupt_depth.set(0);
 }
 
