@@ -1,11 +1,13 @@
 //! Devices for safe drivers: what the platform has, and register access that cannot leave the device.
+mod dma;
 mod mmio;
 mod pci;
 mod registers;
 
+pub use dma::DmaBuffer;
 pub use registers::Registers;
 
-use crate::{OutOfMemory, interrupt::Line};
+use crate::interrupt::Line;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,29 +44,4 @@ pub fn virtio_devices() -> Vec<VirtioTransport> {
         pci::discover(&mut devices);
     }
     devices
-}
-
-/// Physically contiguous memory that a device may read and write; owned, zeroed, reached only by copies.
-pub struct DmaBuffer {}
-impl DmaBuffer {
-    /// At least `length` bytes (whole pages, at most 4 MiB).
-    pub fn new(_length: usize) -> Result<Self, OutOfMemory> {
-        todo!()
-    }
-    /// Length in bytes.
-    pub fn len(&self) -> usize {
-        todo!()
-    }
-    /// Whether it is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// Copies out; panics outside the buffer.
-    pub fn read(&self, _offset: usize, _into: &mut [u8]) {
-        todo!()
-    }
-    /// Copies in; panics outside the buffer.
-    pub fn write(&mut self, _offset: usize, _from: &[u8]) {
-        todo!()
-    }
 }
