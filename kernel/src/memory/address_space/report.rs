@@ -49,8 +49,7 @@ impl Space {
     pub fn area_report(&self, address: u64) -> Option<AreaReport> {
         let layout = self.layout.read();
         let area = layout.areas.find_from(address)?;
-        let is_heap =
-            area.start <= layout.heap.end && area.end >= layout.heap.start && layout.heap.start != layout.heap.end;
+        let is_heap = area.start <= layout.heap.end && area.end >= layout.heap.start;
         let is_stack = area.start <= layout.stack_start && area.end >= layout.stack_start;
         let file = area.file.as_ref().and_then(|file| file.file().cloned());
         let name = match (&area.file, &file) {
