@@ -7,8 +7,8 @@
 pub mod elf;
 mod errno;
 pub mod mman;
-pub mod termios;
 pub mod stat;
+pub mod termios;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.

@@ -19,6 +19,8 @@ pub mod inode;
 pub mod lock;
 pub mod lock_range;
 pub mod mount;
+pub mod mount_calls;
+pub mod mount_table;
 pub mod ninep;
 pub mod open;
 pub mod open_file;

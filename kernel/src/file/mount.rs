@@ -94,6 +94,26 @@ impl Mount {
         let root = Dentry::root(superblock.root()?, b"/")?;
         Self::make(root, superblock.type_name().as_bytes(), 0, true)
     }
+    /// A detached mount that shows (part of) what another shows, with the same flags and source.
+    pub fn copy(other: &Mount, root: Arc<Dentry>) -> Result<Arc<Mount>> {
+        let copy = Self::make(root, &other.source, other.flags(), false)?;
+        if other.propagation() == Propagation::Shared {
+            copy.group.store(other.peer_group(), Ordering::Relaxed);
+            copy.propagation.store(Propagation::Shared as u32, Ordering::Relaxed);
+        }
+        Ok(copy)
+    }
+    /// Whether anybody but its parent's list and `known` references of the caller's refers to it (open files, working
+    /// directories). May sleep.
+    pub fn is_used(mount: &Arc<Mount>, known: usize) -> bool {
+        if Arc::strong_count(mount) <= known + 1 {
+            return false;
+        }
+        // References that were given up may still wait for readers without counts to end.
+        machine::rcu::synchronize();
+        while machine::rcu::run_deferred() {}
+        Arc::strong_count(mount) > known + 1
+    }
     fn make(root: Arc<Dentry>, source: &[u8], flags: u32, internal: bool) -> Result<Arc<Mount>> {
         let mut name = Vec::new();
         name.try_reserve_exact(source.len())?;
@@ -278,30 +298,16 @@ impl MountNamespace {
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
-    fn note_change(&self) {
+    pub(super) fn note_change(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.changed.wake_all();
     }
     /// Attaches a detached mount on a place (and, with it, what is mounted on it). The namespace is locked.
     pub fn attach(self: &Arc<Self>, mount: &Arc<Mount>, place: &Path) -> Result<()> {
-        let attachment = try_arc(Attachment(Some(place.clone())))?;
-        let mut children = Children::default();
-        let present = place.mount.children.get();
-        children.0.try_reserve_exact(present.0.len() + 1)?;
-        children.0.extend(present.0.iter().cloned());
-        children.0.push(mount.clone());
-        let children = try_arc(children)?;
+        attach_detached(mount, place)?;
         for member in tree(mount)? {
             *member.namespace.lock() = Some(Arc::downgrade(self));
         }
-        {
-            let _writer = CHANGE_LOCK.lock();
-            MOUNT_CHANGES.write(|| {
-                mount.place.replace(attachment);
-                place.mount.children.replace(children);
-            });
-        }
-        place.dentry.set_mount_point();
         self.note_change();
         Ok(())
     }
@@ -336,30 +342,36 @@ impl MountNamespace {
         }
         Ok(())
     }
-    /// Makes `new_root` (attached in this namespace) the root and attaches the old one at `put_old` (pivot_root). Locked.
-    pub fn exchange_root(self: &Arc<Self>, new_root: &Arc<Mount>, old_root: &Arc<Mount>, put_old: &Path) -> Result<()> {
-        let old_place = old_root.place_counted();
-        self.detach(new_root)?;
-        if let Some(place) = &old_place {
-            self.detach(old_root)?;
-            self.attach(new_root, place)?;
-        } else {
-            self.root.replace(new_root.clone());
-            for member in tree(new_root)? {
-                *member.namespace.lock() = Some(Arc::downgrade(self));
-            }
-        }
-        self.attach(old_root, put_old)
-    }
     /// Whether something is mounted on a dentry here.
     pub fn is_mounted(&self, dentry: &Arc<Dentry>) -> Result<bool> {
         let mounts = self.mounts()?;
         Ok(mounts.iter().any(|mount| mount.place_counted().is_some_and(|place| Arc::ptr_eq(&place.dentry, dentry))))
     }
-    /// Every mount, parents before children, in the order of mounting.
+    /// Every mount, in the order they were made.
     pub fn mounts(&self) -> Result<Vec<Arc<Mount>>> {
-        tree(&self.root.get())
+        let mut mounts = tree(&self.root.get())?;
+        mounts.sort_unstable_by_key(|mount| mount.id());
+        Ok(mounts)
     }
+}
+
+/// Puts a mount on a place, whatever their namespaces (trees being built).
+pub fn attach_detached(mount: &Arc<Mount>, place: &Path) -> Result<()> {
+    let attachment = try_arc(Attachment(Some(place.clone())))?;
+    let mut children = Children::default();
+    let present = place.mount.children.get();
+    children.0.try_reserve_exact(present.0.len() + 1)?;
+    children.0.extend(present.0.iter().cloned());
+    children.0.push(mount.clone());
+    let children = try_arc(children)?;
+    // Before the mount can be found, so that no walk passes under it.
+    place.dentry.set_mount_point();
+    let _writer = CHANGE_LOCK.lock();
+    MOUNT_CHANGES.write(|| {
+        mount.place.replace(attachment);
+        place.mount.children.replace(children);
+    });
+    Ok(())
 }
 
 fn without(parent: &Mount, child: &Arc<Mount>) -> Result<Arc<Children>> {

@@ -45,8 +45,21 @@ impl Header {
                 *field = *field << 4 | value;
             }
         }
-        let [inode, mode, user, group, links, modification_time, size, major, minor, special_major, special_minor, name_size, _] =
-            fields;
+        let [
+            inode,
+            mode,
+            user,
+            group,
+            links,
+            modification_time,
+            size,
+            major,
+            minor,
+            special_major,
+            special_minor,
+            name_size,
+            _,
+        ] = fields;
         Ok(Header {
             inode,
             mode,

@@ -11,9 +11,12 @@ rows! {
     [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select, Full;
     [   -    -   82] select() => missing;
     [ 153  153  111] vhangup() => missing;
-    [ 155  155  217] pivot_root() => missing;
-    [ 165  165   21] mount() => missing;
-    [ 166  166   52] umount2() => missing;
+    /// Makes another mount the root.
+    [ 155  155  217] pivot_root(new_root, put_old) => call crate::file::mount_calls::pivot_root, Partial("other processes keep their root");
+    /// Mounts, moves, binds or changes a mount.
+    [ 165  165   21] mount(source, target, kind, flags, data) => call crate::file::mount_calls::mount, Partial("events do not propagate between shared mounts");
+    /// Unmounts.
+    [ 166  166   52] umount2(target, flags) => call crate::file::mount_calls::umount2, Full;
     [ 172  172  110] iopl() => missing;
     [ 173  173  101] ioperm() => missing;
     [ 179  179  131] quotactl() => missing;

@@ -1,0 +1,356 @@
+//! mount(2), umount2(2), pivot_root(2).
+use super::attributes::FileType;
+use super::mount::{self, Mount, MountNamespace, Propagation, mount_flag};
+use super::path::Path;
+use super::superblock::{MountRequest, find_file_system, superblock_flag};
+use super::walk::{self, walk_flag};
+use crate::error::*;
+use crate::process::{Capability, Task};
+use crate::syscall::{Fd, UserAddress, UserPath};
+use alloc::{sync::Arc, vec::Vec};
+
+const HERE: Fd = Fd::WORKING_DIRECTORY;
+
+const MS_REMOUNT: u32 = 32;
+const MS_NOSYMFOLLOW: u32 = 256;
+const MS_BIND: u32 = 4096;
+const MS_MOVE: u32 = 8192;
+const MS_REC: u32 = 16384;
+const MS_SILENT: u32 = 32768;
+const MS_UNBINDABLE: u32 = 1 << 17;
+const MS_PRIVATE: u32 = 1 << 18;
+const MS_SLAVE: u32 = 1 << 19;
+const MS_SHARED: u32 = 1 << 20;
+const MS_STRICTATIME: u32 = 1 << 24;
+const MS_NOUSER: u32 = 1 << 31;
+const MS_MGC_VAL: u32 = 0xc0ed_0000;
+const MS_MGC_MSK: u32 = 0xffff_0000;
+const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
+
+/// The options page: up to 4096 bytes, cut at the first NUL; what is not readable ends it.
+fn read_options(address: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if address == 0 {
+        return Ok(bytes);
+    }
+    bytes.try_reserve_exact(4096)?;
+    bytes.resize(4096, 0);
+    let failed = machine::user::copy_from_user(&mut bytes, address);
+    if failed == bytes.len() {
+        return Err(EFAULT);
+    }
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(4095).min(4096 - failed);
+    bytes.truncate(end);
+    Ok(bytes)
+}
+
+/// A string argument of mount(2) that may be null.
+fn read_string(pointer: UserPath) -> Result<Option<Vec<u8>>> {
+    if pointer.0 == 0 { Ok(None) } else { pointer.read_string(4096, EINVAL).map(Some) }
+}
+
+/// mount(2).
+pub fn mount(
+    task: &Task,
+    source: UserPath,
+    target: UserPath,
+    kind: UserPath,
+    flags: u64,
+    data: UserAddress,
+) -> Result<()> {
+    let kind = read_string(kind)?;
+    let source = read_string(source)?;
+    let data = read_options(data.0)?;
+    let path = walk::resolve(task, HERE, &target.read()?, walk_flag::FOLLOW)?;
+    let mut flags = flags as u32;
+    if flags & MS_MGC_MSK == MS_MGC_VAL {
+        flags &= !MS_MGC_MSK;
+    }
+    if flags & MS_NOUSER != 0 {
+        return Err(EINVAL);
+    }
+    if !task.capable(Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    let namespace = task.context().namespace();
+    let mount_flags = mount_flags(flags, Some(&path.mount).filter(|_| flags & MS_REMOUNT != 0));
+    let _tree = namespace.lock.lock();
+    match () {
+        () if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT | MS_BIND => {
+            check_member(&namespace, &path)?;
+            check_root(&path)?;
+            path.mount.set_flags(mount_flags);
+            namespace.note_change();
+            Ok(())
+        }
+        () if flags & MS_REMOUNT != 0 => {
+            check_member(&namespace, &path)?;
+            check_root(&path)?;
+            let superblock = path.mount.superblock();
+            superblock.operations().remount(superblock, &data)?;
+            superblock.set_flags(superblock.flags() & !superblock_flag::ALL | flags & superblock_flag::ALL);
+            path.mount.set_flags(mount_flags);
+            namespace.note_change();
+            Ok(())
+        }
+        () if flags & MS_BIND != 0 => bind(task, &namespace, source, &path, flags & MS_REC != 0),
+        () if flags & PROPAGATION != 0 => change_propagation(&namespace, &path, flags),
+        () if flags & MS_MOVE != 0 => move_mount(task, &namespace, source, &path),
+        () => {
+            let kind = kind.ok_or(EINVAL)?;
+            let source = source.unwrap_or_else(|| b"none".to_vec());
+            let request = MountRequest { task, source: &source, flags: flags & superblock_flag::ALL, data: &data };
+            let superblock = find_file_system(&kind)?.mount(&request)?;
+            let root = super::Dentry::root(superblock.root()?, b"/")?;
+            let mounted = Mount::new(root, &source, mount_flags)?;
+            graft(&namespace, &mounted, &path)
+        }
+    }
+}
+
+/// The flags of one mount in mount(2)'s word; a remount without any access-time flag keeps those there are.
+fn mount_flags(flags: u32, remounted: Option<&Arc<Mount>>) -> u32 {
+    const TIMES: u32 =
+        mount_flag::NO_ACCESS_TIME | mount_flag::NO_DIRECTORY_ACCESS_TIME | mount_flag::RELATIVE_ACCESS_TIME;
+    let mut result = flags & (mount_flag::ALL | MS_NOSYMFOLLOW) & !mount_flag::RELATIVE_ACCESS_TIME;
+    if flags & mount_flag::NO_ACCESS_TIME == 0 && flags & MS_STRICTATIME == 0 {
+        result |= mount_flag::RELATIVE_ACCESS_TIME;
+    }
+    if let Some(mount) = remounted.filter(|_| flags & (TIMES | MS_STRICTATIME) == 0) {
+        result = result & !TIMES | mount.flags() & TIMES;
+    }
+    result
+}
+
+/// EINVAL unless the place belongs to the namespace.
+fn check_member(namespace: &Arc<MountNamespace>, path: &Path) -> Result<()> {
+    let member = path.mount.namespace().is_some_and(|other| Arc::ptr_eq(&other, namespace));
+    if member { Ok(()) } else { Err(EINVAL.because("not in this mount namespace")) }
+}
+/// EINVAL unless the place is a mount's root.
+fn check_root(path: &Path) -> Result<()> {
+    let is_root = Arc::ptr_eq(path.mount.root(), &path.dentry);
+    if is_root { Ok(()) } else { Err(EINVAL.because("not a mount point")) }
+}
+
+/// Puts a detached mount on a place (do_add_mount): on top of whatever is mounted there by now.
+fn graft(namespace: &Arc<MountNamespace>, mounted: &Arc<Mount>, path: &Path) -> Result<()> {
+    let mut place = path.clone();
+    while let Some(top) = mount::top_mount(&place) {
+        place = top;
+    }
+    check_member(namespace, &place)?;
+    let same = Arc::ptr_eq(place.mount.superblock(), mounted.superblock())
+        && Arc::ptr_eq(place.mount.root(), &place.dentry)
+        && place.mount.root().inode().map(Arc::as_ptr) == mounted.root().inode().map(Arc::as_ptr);
+    if same && !Arc::ptr_eq(place.mount.root(), mounted.root()) {
+        return Err(EBUSY.because("the same file system is mounted there"));
+    }
+    check_types(mounted, &place)?;
+    namespace.attach(mounted, &place)
+}
+/// A directory goes on a directory and a file on a file; nothing goes on what was removed.
+fn check_types(mounted: &Arc<Mount>, place: &Path) -> Result<()> {
+    let target = place.inode()?;
+    let root = mounted.root().inode().ok_or(ENOENT)?;
+    if target.kind() == FileType::SymbolicLink || root.kind() == FileType::SymbolicLink {
+        return Err(EINVAL);
+    }
+    if target.is_directory() != root.is_directory() {
+        return Err(ENOTDIR);
+    }
+    if place.dentry.is_deleted() || target.is_dead() { Err(ENOENT) } else { Ok(()) }
+}
+
+fn bind(
+    task: &Task,
+    namespace: &Arc<MountNamespace>,
+    source: Option<Vec<u8>>,
+    path: &Path,
+    recursive: bool,
+) -> Result<()> {
+    let source = source.filter(|source| !source.is_empty()).ok_or(EINVAL)?;
+    let old = walk::resolve(task, HERE, &source, walk_flag::FOLLOW)?;
+    if old.mount.propagation() == Propagation::Unbindable {
+        return Err(EINVAL);
+    }
+    check_member(namespace, &old)?;
+    let copy = copy_tree(&old, recursive)?;
+    graft(namespace, &copy, path)
+}
+
+/// A detached copy of what is seen at a place, with the mounts below it if `recursive`.
+pub fn copy_tree(place: &Path, recursive: bool) -> Result<Arc<Mount>> {
+    let top = Mount::copy(&place.mount, place.dentry.clone())?;
+    if recursive {
+        let mut pairs = alloc::vec![(place.mount.clone(), top.clone())];
+        while let Some((original, copy)) = pairs.pop() {
+            for child in original.children() {
+                let Some(at) = child.place_counted() else { continue };
+                let outside = Arc::ptr_eq(&original, &place.mount) && !at.dentry.is_below(&place.dentry);
+                if outside || child.propagation() == Propagation::Unbindable {
+                    continue;
+                }
+                let child_copy = Mount::copy(&child, child.root().clone())?;
+                mount::attach_detached(&child_copy, &Path { mount: copy.clone(), dentry: at.dentry })?;
+                pairs.push((child, child_copy));
+            }
+        }
+    }
+    Ok(top)
+}
+
+fn change_propagation(namespace: &Arc<MountNamespace>, path: &Path, flags: u32) -> Result<()> {
+    let kind = flags & !(MS_REC | MS_SILENT);
+    let propagation = match kind {
+        MS_SHARED => Propagation::Shared,
+        MS_PRIVATE => Propagation::Private,
+        MS_SLAVE => Propagation::Slave,
+        MS_UNBINDABLE => Propagation::Unbindable,
+        _ => return Err(EINVAL),
+    };
+    check_root(path)?;
+    check_member(namespace, path)?;
+    if flags & MS_REC != 0 {
+        for member in mount::tree(&path.mount)? {
+            member.set_propagation(propagation);
+        }
+    } else {
+        path.mount.set_propagation(propagation);
+    }
+    namespace.note_change();
+    Ok(())
+}
+
+fn move_mount(task: &Task, namespace: &Arc<MountNamespace>, source: Option<Vec<u8>>, path: &Path) -> Result<()> {
+    let source = source.filter(|source| !source.is_empty()).ok_or(EINVAL)?;
+    let old = walk::resolve(task, HERE, &source, walk_flag::FOLLOW)?;
+    let mut place = path.clone();
+    while let Some(top) = mount::top_mount(&place) {
+        place = top;
+    }
+    check_member(namespace, &old)?;
+    check_member(namespace, &place)?;
+    check_root(&old)?;
+    let Some(from) = old.mount.place_counted() else { return Err(EINVAL.because("the root cannot be moved")) };
+    check_types(&old.mount, &place)?;
+    if from.mount.propagation() == Propagation::Shared {
+        return Err(EINVAL.because("the parent is shared"));
+    }
+    // Not below itself.
+    let mut at = place.mount.clone();
+    loop {
+        if Arc::ptr_eq(&at, &old.mount) {
+            return Err(ELOOP);
+        }
+        match at.place_counted() {
+            Some(above) => at = above.mount,
+            None => break,
+        }
+    }
+    namespace.detach(&old.mount)?;
+    namespace.attach(&old.mount, &place)
+}
+
+/// umount2(2).
+pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
+    const FORCE: u32 = 1;
+    const DETACH: u32 = 2;
+    const EXPIRE: u32 = 4;
+    const NO_FOLLOW: u32 = 8;
+    if flags & !(FORCE | DETACH | EXPIRE | NO_FOLLOW) != 0 {
+        return Err(EINVAL);
+    }
+    let follow = if flags & NO_FOLLOW == 0 { walk_flag::FOLLOW } else { 0 };
+    let path = walk::resolve(task, HERE, &target.read()?, follow)?;
+    if !task.capable(Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    check_root(&path)?;
+    let places = task.context().places();
+    let namespace = &places.namespace;
+    check_member(namespace, &path)?;
+    let mounted = path.mount.clone();
+    if flags & EXPIRE != 0 && (flags & (FORCE | DETACH) != 0 || Arc::ptr_eq(&mounted, &places.root.mount)) {
+        return Err(EINVAL);
+    }
+    drop(path);
+    if flags & DETACH == 0 && Arc::ptr_eq(&mounted, &places.root.mount) {
+        // Linux makes the root read-only instead.
+        mounted.superblock().set_flags(mounted.superblock().flags() | superblock_flag::READ_ONLY);
+        return Ok(());
+    }
+    let _tree = namespace.lock.lock();
+    if mounted.place_counted().is_none() {
+        return Err(EINVAL.because("not mounted any more"));
+    }
+    if flags & DETACH == 0 {
+        if !mounted.children().is_empty() || Mount::is_used(&mounted, 1) {
+            return Err(EBUSY);
+        }
+        if flags & EXPIRE != 0 && !mounted.expire() {
+            return Err(EAGAIN);
+        }
+    }
+    namespace.detach(&mounted)?;
+    namespace.dissolve(&mounted)
+}
+
+/// pivot_root(2).
+pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<()> {
+    if !task.capable(Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    let flags = walk_flag::FOLLOW | walk_flag::DIRECTORY;
+    let new = walk::resolve(task, HERE, &new_root.read()?, flags)?;
+    let old = walk::resolve(task, HERE, &put_old.read()?, flags)?;
+    let places = task.context().places();
+    let (root, namespace) = (&places.root, &places.namespace);
+    let _tree = namespace.lock.lock();
+    let shared = |path: &Path| path.mount.propagation() == Propagation::Shared;
+    let parent_shared = |path: &Path| path.mount.place_counted().is_some_and(|place| shared(&place));
+    if shared(&old) || parent_shared(&new) || parent_shared(root) {
+        return Err(EINVAL);
+    }
+    check_member(namespace, root)?;
+    check_member(namespace, &new)?;
+    if new.dentry.is_deleted() {
+        return Err(ENOENT);
+    }
+    if Arc::ptr_eq(&new.mount, &root.mount) || Arc::ptr_eq(&old.mount, &root.mount) {
+        return Err(EBUSY);
+    }
+    check_root(root)?;
+    let Some(root_place) = root.mount.place_counted() else { return Err(EINVAL.because("the root is rootfs")) };
+    check_root(&new)?;
+    if new.mount.place_counted().is_none() || !is_reachable(&old, &new) || !is_reachable(&new, root) {
+        return Err(EINVAL);
+    }
+    namespace.detach(&new.mount)?;
+    namespace.detach(&root.mount)?;
+    namespace.attach(&root.mount, &old)?;
+    namespace.attach(&new.mount, &root_place)?;
+    // Whoever stands at the old root of this file system context stands at the new one.
+    let old_root = root.clone();
+    task.context().change(|places| {
+        for place in [&mut places.root, &mut places.working_directory] {
+            if *place == old_root {
+                *place = new.clone();
+            }
+        }
+    })
+}
+
+/// Whether a place lies at or below another.
+fn is_reachable(path: &Path, root: &Path) -> bool {
+    let mut at = path.clone();
+    loop {
+        if Arc::ptr_eq(&at.mount, &root.mount) {
+            return at.dentry.is_below(&root.dentry);
+        }
+        match at.mount.place_counted() {
+            Some(place) => at = place,
+            None => return false,
+        }
+    }
+}
