@@ -155,25 +155,6 @@ pub fn open_in_kernel(path: &[u8], flags: u32) -> Result<Arc<File>> {
     finish(machine::memory::try_arc(Credentials::kernel())?, &place, &how, false)
 }
 
-/// Opens an existing place for execution: read access is not needed, execute permission is. EACCES on noexec mounts and for
-/// what is not a regular file. The caller denies writing meanwhile ([`Inode::deny_write_access`]).
-pub fn open_for_execution(task: &Task, directory: Fd, path: &[u8], walk: u32) -> Result<Arc<File>> {
-    let place = super::walk::resolve(task, directory, path, walk)?;
-    let inode = place.inode()?;
-    match inode.kind() {
-        FileType::Regular => {}
-        FileType::SymbolicLink => return Err(ELOOP),
-        _ => return Err(EACCES.because("not a regular file")),
-    }
-    if place.mount.flags() & mount_flag::NO_EXECUTE != 0 {
-        return Err(EACCES.because("the mount is noexec"));
-    }
-    let credentials = task.credentials();
-    inode.operations().permission(inode, &credentials, Access::EXECUTE)?;
-    let operations = inode.operations().open(inode, flag::READ_ONLY)?;
-    File::new(place, operations, flag::LARGE_FILE, credentials)
-}
-
 fn walk_to_file(task: &Task, walker: &mut Walker, how: &OpenHow) -> Result<(Path, bool)> {
     let creates = how.flags & flag::CREATE != 0;
     loop {
