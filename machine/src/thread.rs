@@ -187,7 +187,7 @@ impl Thread {
         assert!(self.is_current(), "user space of another thread");
         // SAFETY: this is the current thread, and interrupts are off.
         let old = unsafe { core::mem::replace(&mut *self.space.get(), space.clone()) };
-        let loaded = context::load_space(space, true);
+        let loaded = context::change_space(space.as_ref());
         drop(guard);
         // Their last drop may free much: with interrupts on.
         drop(loaded);

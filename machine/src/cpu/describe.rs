@@ -130,3 +130,8 @@ pub fn describe(cpu: CpuId, out: &mut dyn Write) -> fmt::Result {
 pub fn hardware_capabilities() -> u32 {
     __cpuid(1).edx
 }
+
+/// AT_HWCAP2: bit 1 says that user mode may use `rdfsbase` and its kin.
+pub fn hardware_capabilities_2() -> u32 {
+    u32::from(features().fsgsbase) << 1
+}

@@ -91,29 +91,39 @@ pub fn adopt_idle<T: Task>(task: Arc<T>) {
     drop(guard);
 }
 
-/// Loads the tables of a user space for the thread that is becoming current; `None` for a kernel thread, which runs on
-/// whatever is loaded, or, to `leave` a space, on the kernel's own tables. What was loaded before comes back, to be dropped.
-/// Interrupts off.
-pub(super) fn load_space(space: Option<Arc<UserSpace>>, leave: bool) -> Option<Arc<UserSpace>> {
-    let local = local::this();
+/// Loads the tables of a user space for the thread that is becoming current, or none for a kernel thread, which runs on
+/// whatever is loaded. What was loaded before comes back, to be dropped. Interrupts off.
+#[inline]
+fn load_space(local: &CpuLocal, space: Option<&Arc<UserSpace>>) -> Option<Arc<UserSpace>> {
     // SAFETY: only this CPU uses the field, with interrupts off.
     let loaded = unsafe { &mut *local.loaded_space.get() };
-    match (&space, &*loaded) {
-        (Some(new), old) => {
-            new.activate();
-            if old.as_ref().is_some_and(|old| Arc::ptr_eq(new, old)) {
-                return space;
-            }
-        }
-        (None, None) => return None,
-        (None, Some(_)) if leave => paging::load_kernel_tables(),
-        (None, Some(_)) => {
+    let Some(space) = space else {
+        if loaded.is_some() {
             paging::enter_lazy();
-            return None;
         }
+        return None;
+    };
+    space.activate();
+    if loaded.as_ref().is_some_and(|loaded| Arc::ptr_eq(space, loaded)) {
+        return None;
     }
-    let old = core::mem::replace(loaded, space);
+    let old = loaded.replace(space.clone());
     if let Some(old) = &old {
+        old.deactivate();
+    }
+    old
+}
+
+/// The same for the current thread when its space changes: with `None`, the kernel's own tables are loaded.
+pub(super) fn change_space(space: Option<&Arc<UserSpace>>) -> Option<Arc<UserSpace>> {
+    let local = local::this();
+    if space.is_some() {
+        return load_space(local, space);
+    }
+    // SAFETY: only this CPU uses the field, with interrupts off.
+    let old = unsafe { (*local.loaded_space.get()).take() };
+    if let Some(old) = &old {
+        paging::load_kernel_tables();
         old.deactivate();
     }
     old
@@ -148,7 +158,7 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
         previous.save_floating_point(local);
     }
     // SAFETY: this CPU holds the thread's state.
-    drop(load_space(unsafe { (*thread.space.get()).clone() }, false));
+    drop(load_space(local, unsafe { (*thread.space.get()).as_ref() }));
     if thread.has_user_frame {
         thread.load_segments();
         thread.load_floating_point(local);
