@@ -52,7 +52,8 @@ fn transport(slot: MmioSlot) -> Option<VirtioTransport> {
         ));
         return None;
     }
-    Some(VirtioTransport::Mmio(registers, Line { gsi: slot.line, level: false, active_low: false }))
+    // The line follows the device's interrupt status: as an edge, a change during the acknowledgement would be lost.
+    Some(VirtioTransport::Mmio(registers, Line { gsi: slot.line, level: true, active_low: false }))
 }
 
 /// Finds all virtio-mmio devices.

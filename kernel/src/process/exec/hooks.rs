@@ -89,7 +89,7 @@ pub fn minimum_signal_stack() -> u64 {
 }
 /// AT_HWCAP2: bit 1 says that user mode may use the FSGSBASE instructions.
 pub fn hardware_capabilities_2() -> u64 {
-    2
+    u64::from(machine::cpu::hardware_capabilities_2())
 }
 
 /// What becomes of the task when the new program is loaded.
