@@ -72,10 +72,8 @@ impl Transcript {
         if names.is_empty() {
             let mut observed = self.lines.clone();
             observed.push(format!("[{end}]"));
-            let verdict = match self.end.as_deref() {
-                Some("timeout") | None => Verdict::Fail(format!("ended: {end}")),
-                Some(_) => Verdict::Ok,
-            };
+            let has_ended = end.starts_with("exit ") || end.starts_with("signal ");
+            let verdict = if has_ended { Verdict::Ok } else { Verdict::Fail(end) };
             cases.insert(String::new(), Case { verdict: Some(verdict), observed, notes: Vec::new() });
             return cases;
         }
@@ -130,6 +128,14 @@ mod tests {
         assert_eq!(parse("@12|a b"), Some((12, Record::Line("a b"))));
         assert_eq!(parse("@12 end signal 9"), Some((12, Record::End("signal 9"))));
         assert_eq!(parse("@done"), Some((0, Record::Done)));
+    }
+
+    #[test]
+    fn a_program_without_cases_that_did_not_end_has_failed() {
+        for end in [None, Some("timeout"), Some("not run: the kernel panicked"), Some("error 12")] {
+            let transcript = Transcript { lines: vec!["x".into()], end: end.map(str::to_owned) };
+            assert!(matches!(transcript.cases(&[])[""].verdict, Some(Verdict::Fail(_))));
+        }
     }
 
     #[test]
