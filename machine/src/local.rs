@@ -81,6 +81,8 @@ mod machine {
     pub(crate) struct Pinned(PhantomData<*const ()>);
     impl Pinned {
         pub(crate) fn new() -> Self {
+            // The CPU must be known to take part before a read-side section begins.
+            cpu_index();
             PINNED.with(|count| count.set(count.get() + 1));
             Pinned(PhantomData)
         }

@@ -10,7 +10,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flush::{answer_flush, answer_for, enter_lazy, flush_interrupt};
+#[cfg(not(target_os = "none"))]
+pub(crate) use flush::answer_for;
+pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
 pub(crate) use kernel::{initialize, load_kernel_tables, map_device};
 pub use space::UserSpace;
 pub(crate) use stack::{KernelStack, is_stack_guard, stacks_to_trim, trim_stacks};

@@ -10,7 +10,9 @@ mod grace;
 mod tests;
 
 pub use cell::RcuCell;
-pub(crate) use grace::{note_quiescent, note_quiescent_of};
+pub(crate) use grace::note_quiescent;
+#[cfg(not(target_os = "none"))]
+pub(crate) use grace::note_quiescent_of;
 
 use crate::local::{self, Padded, Pinned};
 use crate::paging;

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::memory::Frame;
 use crate::paging::USER_END;
-pub(crate) use access::{Fixup, fixup, initialize};
+pub(crate) use access::{fixup, initialize};
 use access::{NOFAULT, Routines, SLEEPING};
 
 /// User memory was not accessible.
