@@ -13,6 +13,7 @@ pub mod entry;
 pub mod entry_calls;
 pub mod epoll;
 pub mod eventfd;
+pub mod extended;
 pub mod fast_walk;
 pub mod initramfs;
 pub mod inode;
@@ -35,6 +36,7 @@ pub mod status;
 pub mod superblock;
 pub mod text;
 pub mod tmpfs;
+pub mod transfer;
 pub mod walk;
 
 pub use attributes::{DeviceNumber, FileType, Timestamp};

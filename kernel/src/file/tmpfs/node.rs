@@ -321,6 +321,7 @@ impl InodeOperations for Node {
         Ok(())
     }
     fn extended_attribute(&self, _: &Inode, name: &[u8]) -> Result<Vec<u8>> {
+        check_attribute(name)?;
         let attributes = self.attributes.lock();
         let value = attributes.get(name).ok_or(ENODATA)?;
         let mut copy = Vec::new();
@@ -336,6 +337,7 @@ impl InodeOperations for Node {
         create: bool,
         replace: bool,
     ) -> Result<()> {
+        check_attribute(name)?;
         let mut attributes = self.attributes.lock();
         match attributes.contains_key(name) {
             true if create => return Err(EEXIST),
@@ -347,6 +349,7 @@ impl InodeOperations for Node {
         Ok(())
     }
     fn remove_extended_attribute(&self, inode: &Inode, name: &[u8]) -> Result<()> {
+        check_attribute(name)?;
         self.attributes.lock().remove(name).ok_or(ENODATA)?;
         inode.touch_changed();
         Ok(())
@@ -364,6 +367,11 @@ impl InodeOperations for Node {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// tmpfs keeps security.* and trusted.* attributes; EOPNOTSUPP for others.
+fn check_attribute(name: &[u8]) -> Result<()> {
+    if name.starts_with(b"security.") || name.starts_with(b"trusted.") { Ok(()) } else { Err(EOPNOTSUPP) }
 }
 
 /// F_SEAL_* bits.

@@ -33,7 +33,8 @@ rows! {
     [  32   32   41] dup(descriptor) => call crate::file::control::dup, Full;
     /// Duplicates a descriptor to a given number.
     [  33   33   63] dup2(old, new) => call crate::file::control::dup2, Full;
-    [  40   40  187] sendfile() => missing;
+    /// Copies from a file to another inside the kernel.
+    [  40   40  187] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile, Full;
     /// Controls a descriptor or an open file.
     [  72   72   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
     /// Locks a whole file.
@@ -92,22 +93,36 @@ rows! {
     [ 161  161   61] chroot(path) => call crate::file::directory::chroot, Full;
     /// Writes all file systems back.
     [ 162  162   36] sync() => call crate::file::control::sync, Full;
-    [ 187  187  225] readahead() => missing;
-    [ 188  188  226] setxattr() => missing;
-    [ 189  189  227] lsetxattr() => missing;
-    [ 190  190  228] fsetxattr() => missing;
-    [ 191  191  229] getxattr() => missing;
-    [ 192  192  230] lgetxattr() => missing;
-    [ 193  193  231] fgetxattr() => missing;
-    [ 194  194  232] listxattr() => missing;
-    [ 195  195  233] llistxattr() => missing;
-    [ 196  196  234] flistxattr() => missing;
-    [ 197  197  235] removexattr() => missing;
-    [ 198  198  236] lremovexattr() => missing;
-    [ 199  199  237] fremovexattr() => missing;
+    /// Reads part of a file into the page cache.
+    [ 187  187  225] readahead(descriptor, offset, count) => call crate::file::transfer::readahead, Partial("i386's split offset");
+    /// Sets an extended attribute of a file.
+    [ 188  188  226] setxattr(path, name, value, size, flags) => call crate::file::extended::setxattr, Full;
+    /// Sets an extended attribute of a link itself.
+    [ 189  189  227] lsetxattr(path, name, value, size, flags) => call crate::file::extended::lsetxattr, Full;
+    /// Sets an extended attribute of an open file.
+    [ 190  190  228] fsetxattr(descriptor, name, value, size, flags) => call crate::file::extended::fsetxattr, Full;
+    /// Reads an extended attribute of a file.
+    [ 191  191  229] getxattr(path, name, value, size) => call crate::file::extended::getxattr, Full;
+    /// Reads an extended attribute of a link itself.
+    [ 192  192  230] lgetxattr(path, name, value, size) => call crate::file::extended::lgetxattr, Full;
+    /// Reads an extended attribute of an open file.
+    [ 193  193  231] fgetxattr(descriptor, name, value, size) => call crate::file::extended::fgetxattr, Full;
+    /// Lists the extended attributes of a file.
+    [ 194  194  232] listxattr(path, names, size) => call crate::file::extended::listxattr, Full;
+    /// Lists the extended attributes of a link itself.
+    [ 195  195  233] llistxattr(path, names, size) => call crate::file::extended::llistxattr, Full;
+    /// Lists the extended attributes of an open file.
+    [ 196  196  234] flistxattr(descriptor, names, size) => call crate::file::extended::flistxattr, Full;
+    /// Removes an extended attribute of a file.
+    [ 197  197  235] removexattr(path, name) => call crate::file::extended::removexattr, Full;
+    /// Removes an extended attribute of a link itself.
+    [ 198  198  236] lremovexattr(path, name) => call crate::file::extended::lremovexattr, Full;
+    /// Removes an extended attribute of an open file.
+    [ 199  199  237] fremovexattr(descriptor, name) => call crate::file::extended::fremovexattr, Full;
     /// Lists a directory.
     [ 217  217  220] getdents64(descriptor, entries, count) => call crate::file::directory::getdents64, Full;
-    [ 221  221  250] fadvise64() => missing;
+    /// Announces how a file will be read.
+    [ 221  221  250] fadvise64(descriptor, offset, length, advice) => call crate::file::transfer::fadvise64, Partial("i386's split offset");
     /// Sets access and modification time in microseconds.
     [ 235  235  271] utimes(path, times) => call crate::file::change::utimes, Partial("i386's structure");
     /// Opens a file by path from a directory.
@@ -157,7 +172,8 @@ rows! {
     [ 306  306  344] syncfs(descriptor) => call crate::file::control::syncfs, Full;
     /// Renames, with flags.
     [ 316  316  353] renameat2(old_directory, old, new_directory, new, flags) => call crate::file::entry_calls::renameat2, Full;
-    [ 326  326  377] copy_file_range() => missing;
+    /// Copies a range of a file to another.
+    [ 326  326  377] copy_file_range(input, input_offset, output, output_offset, tail) => call crate::file::transfer::copy_file_range, Full;
     /// Reads into several buffers with flags.
     [ 327  546  378] preadv2(descriptor, vector, count, offset, tail) => call crate::file::read_write::preadv2, Partial("RWF_NOWAIT; six registers on 64-bit");
     /// Writes from several buffers with flags.
