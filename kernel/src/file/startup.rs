@@ -4,12 +4,11 @@ use super::mount::{self, MountNamespace};
 use super::path::Path;
 use super::superblock::register_file_system;
 use super::tmpfs::{Options, Tmpfs, TmpfsType};
-use super::{anonymous, dentry, devtmpfs, initramfs};
+use super::{anonymous, dentry, devtmpfs};
 use crate::error::*;
 use alloc::sync::Arc;
-use machine::boot::BootInfo;
 
-/// Makes the caches, the internal mounts, the known file system types and an empty root. Before any driver starts.
+/// Makes the caches, the internal mounts, the known file system types and the first root. Before any driver starts.
 pub fn initialize() -> Result<Arc<MountNamespace>> {
     dentry::initialize()?;
     anonymous::initialize()?;
@@ -17,21 +16,19 @@ pub fn initialize() -> Result<Arc<MountNamespace>> {
     register_file_system(&TmpfsType)?;
     register_file_system(&devtmpfs::DevtmpfsType)?;
     let options = Options { mode: Some(0o755), ..Options::default() };
-    mount::initialize(&Tmpfs::create("rootfs", options)?)
+    let namespace = mount::initialize(&Tmpfs::create("rootfs", options)?)?;
+    populate(&namespace)?;
+    Ok(namespace)
 }
 
-/// Fills the root: what every Linux has there at boot (/dev, /dev/console, /root), then the initramfs. May take a while.
-pub fn populate(namespace: &Arc<MountNamespace>, boot: &BootInfo) -> Result<()> {
+/// Fills the root with what every Linux has there before the initramfs is unpacked: /dev, /dev/console, /root.
+fn populate(namespace: &Arc<MountNamespace>) -> Result<()> {
     let root = namespace.root_path();
     let directory = FileType::Directory as u32;
     add(&root, b"dev", directory | 0o755, DeviceNumber::default())?;
     let dev = super::walk::resolve_in_kernel(b"/dev", 0)?;
     add(&dev, b"console", FileType::CharacterDevice as u32 | 0o600, DeviceNumber::new(5, 1))?;
-    add(&root, b"root", directory | 0o700, DeviceNumber::default())?;
-    if !boot.initramfs.is_empty() {
-        initramfs::unpack(&boot.initramfs, &root);
-    }
-    Ok(())
+    add(&root, b"root", directory | 0o700, DeviceNumber::default())
 }
 
 fn add(at: &Path, name: &[u8], mode: u32, device: DeviceNumber) -> Result<()> {

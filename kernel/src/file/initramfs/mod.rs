@@ -40,13 +40,14 @@ impl Source for Image<'_> {
     }
 }
 
-/// Unpacks everything in the image below `root`, then gives its memory back.
-pub fn unpack(image: &InitramfsImage, root: &Path) {
+/// Unpacks everything in the image into the root of the first namespace. What is wrong is logged and ends it (EINVAL, ENOMEM,
+/// ENOSPC).
+pub fn unpack(image: &InitramfsImage) -> Result<()> {
+    let root = super::mount::initial_namespace().ok_or(ENOENT)?.root_path();
     let mut source = Image { image, offset: 0 };
-    if let Err(error) = unpack_all(&mut source, image.len(), root) {
+    unpack_all(&mut source, image.len(), &root).inspect_err(|error| {
         warn!("initramfs: stopped at byte {} of {}: {:?}", source.offset, image.len(), error);
-    }
-    image.free();
+    })
 }
 
 fn unpack_all(source: &mut Image, length: usize, root: &Path) -> Result<()> {
