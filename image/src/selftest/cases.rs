@@ -1,5 +1,6 @@
 //! The cases.
 #![forbid(unsafe_code)]
+pub mod memory;
 pub mod user;
 
 use crate::kernel::{SECONDARIES, SWITCHES, TICK, TICKS, finish, schedule, spawn, wait_for};
@@ -144,7 +145,7 @@ pub fn run(command_line: &str) -> ! {
         ("back trace of a stopped thread", back_trace_of_a_stopped_thread),
     ];
     let mut failures = 0;
-    for (name, case) in cases.iter().chain(user::CASES) {
+    for (name, case) in cases.iter().chain(user::CASES).chain(memory::CASES) {
         let begin = time::monotonic();
         let passed = case();
         failures += usize::from(!passed);
