@@ -43,6 +43,18 @@ impl FileSystemContext {
     pub fn copy(&self) -> Result<Arc<FileSystemContext>> {
         Self::with(Places::clone(&self.places.get()), self.umask())
     }
+    /// A copy of its own in a copy of the mount namespace (CLONE_NEWNS).
+    pub fn copy_with_namespace(&self) -> Result<Arc<FileSystemContext>> {
+        let mut places = Places::clone(&self.places.get());
+        let (namespace, pairs) = places.namespace.copy()?;
+        places.namespace = namespace;
+        for place in [&mut places.root, &mut places.working_directory] {
+            if let Some((_, copy)) = pairs.iter().find(|(original, _)| Arc::ptr_eq(original, &place.mount)) {
+                place.mount = copy.clone();
+            }
+        }
+        Self::with(places, self.umask())
+    }
     /// The places, borrowed.
     #[inline(always)]
     pub fn read<'a>(&'a self, guard: &'a RcuGuard) -> &'a Places {

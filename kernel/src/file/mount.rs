@@ -232,6 +232,21 @@ impl Mount {
     }
 }
 
+impl Drop for MountNamespace {
+    /// Takes the tree apart: its mounts refer to each other both ways.
+    fn drop(&mut self) {
+        let root = self.root.get();
+        for member in tree(&root).unwrap_or_default() {
+            let (Ok(nowhere), Ok(nothing)) = (try_arc(Attachment(None)), try_arc(Children::default())) else { return };
+            let _writer = CHANGE_LOCK.lock();
+            MOUNT_CHANGES.write(|| {
+                member.children.replace(nothing);
+                member.place.replace(nowhere);
+            });
+        }
+    }
+}
+
 impl Drop for Mount {
     fn drop(&mut self) {
         if self.superblock.mounts.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -279,6 +294,28 @@ impl MountNamespace {
         })?;
         *root.namespace.lock() = Some(Arc::downgrade(&namespace));
         Ok(namespace)
+    }
+    /// A namespace with a copy of every mount of this one (CLONE_NEWNS), and which is the copy of which.
+    pub fn copy(&self) -> Result<(Arc<MountNamespace>, Vec<(Arc<Mount>, Arc<Mount>)>)> {
+        let _tree = self.lock.lock();
+        let root = self.root.get();
+        let copy = Mount::copy(&root, root.root().clone())?;
+        let namespace = MountNamespace::new(copy.clone())?;
+        let mut pairs = Vec::new();
+        pairs.try_reserve(1)?;
+        pairs.push((root, copy));
+        let mut at = 0;
+        while let Some((original, copy)) = pairs.get(at).cloned() {
+            for child in original.children() {
+                let Some(place) = child.place_counted() else { continue };
+                let child_copy = Mount::copy(&child, child.root().clone())?;
+                namespace.attach(&child_copy, &Path { mount: copy.clone(), dentry: place.dentry })?;
+                pairs.try_reserve(1)?;
+                pairs.push((child, child_copy));
+            }
+            at += 1;
+        }
+        Ok((namespace, pairs))
     }
     /// The mount at the bottom of everything.
     pub fn root_mount(&self) -> Arc<Mount> {

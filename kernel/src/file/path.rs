@@ -15,6 +15,19 @@ pub struct Path {
     pub dentry: Arc<Dentry>,
 }
 
+/// Notes a read of an inode through a mount, as the mount's flags say. Does not sleep.
+pub fn note_access(mount: &Mount, inode: &Inode) {
+    use super::mount::mount_flag;
+    let flags = mount.flags();
+    let quiet = mount_flag::NO_ACCESS_TIME | mount_flag::READ_ONLY;
+    if flags & quiet != 0 || flags & mount_flag::NO_DIRECTORY_ACCESS_TIME != 0 && inode.is_directory() {
+        return;
+    }
+    if !inode.superblock().is_read_only() {
+        inode.touch_accessed();
+    }
+}
+
 impl PartialEq for Path {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.mount, &other.mount) && Arc::ptr_eq(&self.dentry, &other.dentry)
@@ -33,15 +46,8 @@ impl Path {
     }
     /// Notes a read of what is here, as the mount's flags say.
     pub fn touch_accessed(&self) {
-        use super::mount::mount_flag;
-        let Some(inode) = self.dentry.inode() else { return };
-        let flags = self.mount.flags();
-        let quiet = mount_flag::NO_ACCESS_TIME | mount_flag::READ_ONLY;
-        if flags & quiet != 0 || flags & mount_flag::NO_DIRECTORY_ACCESS_TIME != 0 && inode.is_directory() {
-            return;
-        }
-        if !inode.superblock().is_read_only() {
-            inode.touch_accessed();
+        if let Some(inode) = self.dentry.inode() {
+            note_access(&self.mount, inode);
         }
     }
     /// The absolute path below `root` as the kernel prints it (d_path): " (deleted)" appended for removed names,
