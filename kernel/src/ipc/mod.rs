@@ -1,3 +1,4 @@
 //! Pipes, futexes, System V and POSIX IPC.
 pub mod futex;
 pub mod pipe;
+pub mod splice;

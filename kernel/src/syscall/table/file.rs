@@ -151,11 +151,14 @@ rows! {
     [ 268  268  306] fchmodat(directory, path, mode) => call crate::file::change::fchmodat, Full;
     /// Asks whether the real user may access a file.
     [ 269  269  307] faccessat(directory, path, mode) => call crate::file::status::faccessat, Full;
-    [ 275  275  313] splice() => missing;
-    [ 276  276  315] tee() => missing;
+    /// Moves data between a pipe and a file.
+    [ 275  275  313] splice(input, input_offset, output, output_offset, tail) => call crate::ipc::splice::splice, Full;
+    /// Duplicates what is in a pipe to another.
+    [ 276  276  315] tee(input, output, length, flags) => call crate::ipc::splice::tee, Full;
     /// Writes part of a file back.
     [ 277  277  314] sync_file_range(descriptor, offset, length, flags) => call crate::file::control::sync_file_range, Full;
-    [ 278  532  316] vmsplice() => missing;
+    /// Moves memory into or out of a pipe.
+    [ 278  532  316] vmsplice(descriptor, vector, count, flags) => call crate::ipc::splice::vmsplice, Partial("copies instead of mapping pages");
     /// Sets access and modification time in nanoseconds.
     [ 280  280  320] utimensat(directory, path, times, flags) => call crate::file::change::utimensat, Partial("i386's structure");
     /// Allocates or frees a range of a file.
