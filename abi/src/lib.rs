@@ -9,6 +9,7 @@ mod errno;
 pub mod mman;
 pub mod stat;
 pub mod termios;
+pub mod signal;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.

@@ -37,6 +37,9 @@ pub mod rank {
         // Spin locks.
         NAMESPACE = 300, "a namespace's tables";
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
+        PROCESS_GROUP = 312, "the members of a process group";
+        PROCESS_FAMILY = 314, "a process's parent and children";
+        PID_ENTRY = 316, "who bears a process id";
         FILE_TABLE = 320, "a descriptor table";
         DENTRY = 340, "the writers of the rename count";
         INODE_CACHE = 350, "a superblock's inode table";
@@ -45,6 +48,8 @@ pub mod rank {
         EPOLL_ITEM = 172, "an epoll item's places on wait queues";
         REVERSE_MAP = 370, "the address spaces that map a file";
         SIGNAL = 380, "a process's signal handlers and queues";
+        SIGNAL_ACTIONS = 384, "a table of signal actions";
+        SIGNAL_THREAD = 388, "a thread's own signal queue";
         FUTEX = 400, "a futex hash bucket";
         DEVICE = 420, "a device's registers and queues";
         WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";

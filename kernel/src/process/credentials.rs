@@ -1,5 +1,10 @@
 //! Credentials: user and group ids, capabilities, securebits. Immutable; a change replaces them whole.
+use super::Task;
+use crate::error::*;
+use crate::sync::{SpinLock, rank};
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// A capability number (capabilities(7)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +54,79 @@ pub enum Capability {
     CheckpointRestore,
 }
 
+impl Capability {
+    /// The highest number.
+    pub const LAST: u32 = Capability::CheckpointRestore as u32;
+    /// The set of one capability.
+    pub const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+/// Every capability.
+pub const ALL_CAPABILITIES: u64 = (1 << (Capability::LAST + 1)) - 1;
+
+/// Bits of securebits (capabilities(7)); each has a lock bit above it.
+pub mod securebit {
+    /// Root gets no capabilities by execve(2) or set-user-ID programs.
+    pub const NO_ROOT: u32 = 1 << 0;
+    /// Changes of user ids leave capabilities alone.
+    pub const NO_SETUID_FIXUP: u32 = 1 << 2;
+    /// Permitted capabilities stay when the last root id goes.
+    pub const KEEP_CAPABILITIES: u32 = 1 << 4;
+    /// The ambient set cannot grow.
+    pub const NO_AMBIENT_RAISE: u32 = 1 << 6;
+    /// All bits but the locks.
+    pub const ALL: u32 = NO_ROOT | NO_SETUID_FIXUP | KEEP_CAPABILITIES | NO_AMBIENT_RAISE;
+    /// The lock bits.
+    pub const LOCKS: u32 = ALL << 1;
+}
+
+/// What is counted for each real user id.
+pub struct UserRecord {
+    user: u32,
+    /// Tasks (RLIMIT_NPROC).
+    pub processes: AtomicU32,
+    /// Queued signals (RLIMIT_SIGPENDING).
+    pub pending_signals: AtomicU32,
+}
+static USERS: SpinLock<Vec<Weak<UserRecord>>> = SpinLock::new(rank::NAMESPACE, Vec::new());
+
+impl UserRecord {
+    /// The record of a user, made if there is none.
+    pub fn of(user: u32) -> Result<Arc<UserRecord>> {
+        let fresh = machine::memory::try_arc(UserRecord {
+            user,
+            processes: AtomicU32::new(0),
+            pending_signals: AtomicU32::new(0),
+        })?;
+        let mut room: Vec<Weak<UserRecord>> = Vec::new();
+        loop {
+            let mut users = USERS.lock();
+            if let Some(record) = users.iter().filter_map(Weak::upgrade).find(|record| record.user == user) {
+                return Ok(record);
+            }
+            if let Some(place) = users.iter_mut().find(|record| record.strong_count() == 0) {
+                let old = core::mem::replace(place, Arc::downgrade(&fresh));
+                drop(users);
+                drop(old);
+                return Ok(fresh);
+            }
+            if users.len() < users.capacity() {
+                users.push(Arc::downgrade(&fresh));
+                return Ok(fresh);
+            }
+            if room.capacity() > users.len() {
+                room.append(&mut users);
+                core::mem::swap(&mut *users, &mut room);
+                continue;
+            }
+            let wanted = users.len().saturating_mul(2).max(16);
+            drop(users);
+            room.try_reserve_exact(wanted)?;
+        }
+    }
+}
+
 /// Who a task is.
 #[derive(Clone)]
 #[allow(missing_docs)]
@@ -69,12 +147,13 @@ pub struct Credentials {
     pub ambient: u64,
     pub securebits: u32,
     pub no_new_privileges: bool,
+    /// Counts of the real user.
+    pub record: Arc<UserRecord>,
 }
 impl Credentials {
-    /// The kernel's own: user and group 0 with every capability.
-    pub fn kernel() -> Credentials {
-        let all = (1 << (Capability::CheckpointRestore as u8 + 1)) - 1;
-        Credentials {
+    /// The superuser with every capability.
+    pub fn root() -> Result<Arc<Credentials>> {
+        Ok(machine::memory::try_arc(Credentials {
             user: 0,
             effective_user: 0,
             saved_user: 0,
@@ -84,21 +163,106 @@ impl Credentials {
             saved_group: 0,
             file_system_group: 0,
             groups: Vec::new(),
-            permitted: all,
-            effective: all,
+            permitted: ALL_CAPABILITIES,
+            effective: ALL_CAPABILITIES,
             inheritable: 0,
-            bounding: all,
+            bounding: ALL_CAPABILITIES,
             ambient: 0,
             securebits: 0,
             no_new_privileges: false,
-        }
+            record: UserRecord::of(0)?,
+        })?)
     }
-    /// Whether a file's group is the file-system group or one of the supplementary ones.
+    /// A copy to be changed; ENOMEM.
+    pub fn try_copy(&self) -> Result<Credentials> {
+        let mut groups = Vec::new();
+        groups.try_reserve_exact(self.groups.len())?;
+        groups.extend_from_slice(&self.groups);
+        Ok(Credentials {
+            user: self.user,
+            effective_user: self.effective_user,
+            saved_user: self.saved_user,
+            file_system_user: self.file_system_user,
+            group: self.group,
+            effective_group: self.effective_group,
+            saved_group: self.saved_group,
+            file_system_group: self.file_system_group,
+            groups,
+            record: self.record.clone(),
+            ..*self
+        })
+    }
+    /// Whether the effective set holds the capability.
+    #[inline]
+    pub fn capable(&self, capability: Capability) -> bool {
+        self.effective & capability.bit() != 0
+    }
+    /// Whether the file-system group or a supplementary group is this one.
     pub fn in_group(&self, group: u32) -> bool {
         self.file_system_group == group || self.groups.contains(&group)
     }
-    /// Whether the effective set holds the capability.
-    pub fn capable(&self, capability: Capability) -> bool {
-        self.effective & 1 << capability as u8 != 0
+    /// As `in_group`, for the effective group.
+    pub fn in_effective_group(&self, group: u32) -> bool {
+        self.effective_group == group || self.groups.contains(&group)
     }
+}
+
+impl Task {
+    /// Changes the current task's credentials: `change` works on a copy, which is published if it succeeds.
+    pub fn change_credentials<R>(&self, change: impl FnOnce(&mut Credentials) -> Result<R>) -> Result<R> {
+        let old = self.credentials();
+        let mut new = old.try_copy()?;
+        let result = change(&mut new)?;
+        if new.user != old.user {
+            let record = UserRecord::of(new.user)?;
+            record.processes.fetch_add(1, Ordering::Relaxed);
+            old.record.processes.fetch_sub(1, Ordering::Relaxed);
+            new.record = record;
+        }
+        let identity_changed = new.effective_user != old.effective_user
+            || new.effective_group != old.effective_group
+            || new.file_system_user != old.file_system_user
+            || new.file_system_group != old.file_system_group
+            || new.permitted & !old.permitted != 0;
+        self.set_credentials(machine::memory::try_arc(new)?);
+        if identity_changed {
+            self.group().dumpable.store(0, Ordering::Relaxed);
+            self.parent_death_signal.store(0, Ordering::Relaxed);
+        }
+        Ok(result)
+    }
+}
+
+/// May the caller read or change the target's limits (prlimit(2))?
+pub fn may_access_limits(caller: &Task, target: &Task) -> Result<()> {
+    if core::ptr::eq(caller, target) {
+        return Ok(());
+    }
+    let own = caller.credentials();
+    let other = target.credentials();
+    let same = [other.user, other.effective_user, other.saved_user].iter().all(|user| *user == own.user)
+        && [other.group, other.effective_group, other.saved_group].iter().all(|group| *group == own.group);
+    if same || own.capable(Capability::SysResource) { Ok(()) } else { Err(EPERM) }
+}
+
+/// Whether the caller may look into the target as ptrace(2) does (PTRACE_MODE_READ with file-system ids, or `attach` with real
+/// ones): /proc/PID files, process_vm_readv(2), get_robust_list(2), kcmp(2).
+pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
+    if Arc::ptr_eq(caller.group(), target.group()) {
+        return true;
+    }
+    let own = caller.credentials();
+    let other = target.credentials();
+    let (user, group) =
+        if real_ids { (own.user, own.group) } else { (own.file_system_user, own.file_system_group) };
+    let same = [other.user, other.effective_user, other.saved_user].iter().all(|id| *id == user)
+        && [other.group, other.effective_group, other.saved_group].iter().all(|id| *id == group);
+    let privileged = own.capable(Capability::SysPtrace);
+    if !same && !privileged {
+        return false;
+    }
+    if target.group().dumpable.load(Ordering::Relaxed) != 1 && !privileged {
+        return false;
+    }
+    other.permitted & !own.permitted == 0 || privileged
 }

@@ -1,13 +1,63 @@
 //! A task: one thread of execution and the objects it holds by reference.
+use super::namespace::NamespaceSet;
+use super::pid::{PidEntry, PidNamespace};
+use super::schedule::Entity;
+use super::usage::Counters;
 use super::{Credentials, ThreadGroup};
 use crate::file::{FileSystemContext, FileTable};
 use crate::memory::AddressSpace;
 use crate::signal::TaskSignals;
-use crate::sync::RcuCell;
+use crate::sync::{RcuCell, RcuGuard, SpinLock, rank};
+use crate::wait::Waiter;
 use abi::Abi;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU8, Ordering};
-use machine::thread::Thread;
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use machine::collections::{Linked, Links, TreeLinked, TreeLinks};
+use machine::thread::{Thread, work};
+
+/// Tag of the links on the thread group's list.
+pub const THREAD: usize = 1;
+/// Tag of the links on a CPU's list of ended tasks.
+pub const ENDED: usize = 2;
+
+/// Bits of [`Task::flags`].
+pub mod flag {
+    /// A kernel thread.
+    pub const KERNEL: u32 = 1 << 0;
+    /// Is ending: nothing new is begun for it.
+    pub const EXITING: u32 = 1 << 1;
+    /// exit(2) was called: the thread ends on its way to user mode.
+    pub const EXIT_REQUESTED: u32 = 1 << 2;
+    /// A fork has made it and it has not executed anything yet.
+    pub const FORKED: u32 = 1 << 3;
+    /// Used superuser privileges (acct(2)).
+    pub const SUPERUSER: u32 = 1 << 4;
+    /// Ended by a signal with a core dump wanted.
+    pub const DUMPED_CORE: u32 = 1 << 5;
+    /// Killed by a signal.
+    pub const SIGNALED: u32 = 1 << 6;
+    /// Has something to run before its first instruction (init).
+    pub const STARTING: u32 = 1 << 7;
+    /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
+    pub const RESET_ON_FORK: u32 = 1 << 8;
+}
+
+/// The objects a new task is made of.
+pub(super) struct Parts {
+    pub thread: Thread,
+    pub group: Arc<ThreadGroup>,
+    pub pid: Arc<PidEntry>,
+    pub schedule: Entity,
+    pub memory: Option<Arc<AddressSpace>>,
+    pub files: Arc<FileTable>,
+    pub context: Arc<FileSystemContext>,
+    pub credentials: Arc<Credentials>,
+    pub namespaces: Arc<NamespaceSet>,
+    pub signals: TaskSignals,
+    pub name: [u8; 16],
+    pub flags: u32,
+    pub personality: u32,
+}
 
 /// A thread of execution.
 ///
@@ -16,16 +66,65 @@ use machine::thread::Thread;
 pub struct Task {
     thread: Thread,
     abi: AtomicU8,
+    flags: AtomicU32,
+    id: AtomicU32,
     group: Arc<ThreadGroup>,
-    /// Address space; `None` for kernel threads and after exit.
-    memory: RcuCell<Option<Arc<AddressSpace>>>,
-    files: RcuCell<FileTable>,
-    context: RcuCell<FileSystemContext>,
+    pid: SpinLock<Arc<PidEntry>>,
+    thread_links: Links,
+    ended_links: Links,
+    /// State and place in a run queue.
+    pub schedule: Entity,
+    memory: SpinLock<Option<Arc<AddressSpace>>>,
+    files: SpinLock<Arc<FileTable>>,
+    context: SpinLock<Arc<FileSystemContext>>,
     credentials: RcuCell<Credentials>,
+    namespaces: RcuCell<NamespaceSet>,
+    name: SpinLock<[u8; 16]>,
     /// Mask, private queue, alternate stack, saved mask.
     pub signals: TaskSignals,
     /// The interrupted call to resume.
     pub restart: super::restart::RestartSlot,
+    /// Processor time and faults.
+    pub counters: Counters,
+    /// The user word to clear and wake at the end (set_tid_address(2)), 0 for none.
+    pub clear_child_tid: AtomicU64,
+    /// Head of the robust list (set_robust_list(2)), 0 for none.
+    pub robust_list: AtomicU64,
+    /// Restartable sequences (rseq(2)): address of the area, 0 for none.
+    pub rseq_address: AtomicU64,
+    /// The registered length and signature.
+    pub rseq_length: AtomicU32,
+    /// See `rseq_length`.
+    pub rseq_signature: AtomicU32,
+    /// What the thread ends with, as wait(2) encodes it.
+    pub exit_status: AtomicI32,
+    /// PR_SET_PDEATHSIG.
+    pub parent_death_signal: AtomicU32,
+    personality: AtomicU32,
+    /// PR_SET_TIMERSLACK in nanoseconds.
+    pub timer_slack: AtomicU64,
+    /// Set while a vfork parent waits for this child.
+    pub(super) vfork: SpinLock<Option<Arc<super::clone::VforkDone>>>,
+    /// An entry for wait queues, kept from one sleep to the next.
+    pub(crate) spare_waiter: SpinLock<Option<Arc<Waiter>>>,
+    /// The timer of timed sleeps.
+    pub(crate) sleep_timer: crate::sync::Once<Arc<crate::time::timer::Timer>>,
+    /// The user word that gets the child's id before its first instruction (CLONE_CHILD_SETTID), 0 for none.
+    pub(super) set_child_tid: AtomicU64,
+    fault: SpinLock<LastFault>,
+    /// Nanoseconds of the monotonic clock.
+    pub start_time: u64,
+}
+
+/// The last exception of a thread, as `struct sigcontext` has it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct LastFault {
+    /// Vector.
+    pub vector: u64,
+    /// The CPU's error code.
+    pub error_code: u64,
+    /// cr2, for page faults.
+    pub address: u64,
 }
 
 impl machine::thread::Task for Task {
@@ -34,12 +133,69 @@ impl machine::thread::Task for Task {
         &self.thread
     }
 }
+impl Linked<THREAD> for Task {
+    fn links(&self) -> &Links {
+        &self.thread_links
+    }
+}
+impl Linked<ENDED> for Task {
+    fn links(&self) -> &Links {
+        &self.ended_links
+    }
+}
+impl TreeLinked for Task {
+    fn tree_links(&self) -> &TreeLinks {
+        &self.schedule.links
+    }
+}
 
 impl Task {
+    /// A task that is on no list and in no run queue.
+    pub(super) fn new(parts: Parts) -> crate::error::Result<Arc<Task>> {
+        Ok(machine::memory::try_arc(Task {
+            thread: parts.thread,
+            abi: AtomicU8::new(0),
+            flags: AtomicU32::new(parts.flags),
+            id: AtomicU32::new(parts.pid.number()),
+            group: parts.group,
+            pid: SpinLock::new(rank::LEAF, parts.pid),
+            thread_links: Links::new(),
+            ended_links: Links::new(),
+            schedule: parts.schedule,
+            memory: SpinLock::new(rank::LEAF, parts.memory),
+            files: SpinLock::new(rank::LEAF, parts.files),
+            context: SpinLock::new(rank::LEAF, parts.context),
+            credentials: RcuCell::new(parts.credentials),
+            namespaces: RcuCell::new(parts.namespaces),
+            name: SpinLock::new(rank::LEAF, parts.name),
+            signals: parts.signals,
+            restart: super::restart::RestartSlot::new(),
+            counters: Counters::default(),
+            clear_child_tid: AtomicU64::new(0),
+            robust_list: AtomicU64::new(0),
+            rseq_address: AtomicU64::new(0),
+            rseq_length: AtomicU32::new(0),
+            rseq_signature: AtomicU32::new(0),
+            exit_status: AtomicI32::new(0),
+            parent_death_signal: AtomicU32::new(0),
+            personality: AtomicU32::new(parts.personality),
+            timer_slack: AtomicU64::new(50_000),
+            vfork: SpinLock::new(rank::LEAF, None),
+            spare_waiter: SpinLock::new(rank::LEAF, None),
+            sleep_timer: crate::sync::Once::new(),
+            set_child_tid: AtomicU64::new(0),
+            fault: SpinLock::new(rank::LEAF, LastFault::default()),
+            start_time: machine::time::monotonic(),
+        })?)
+    }
     /// The current task.
     #[inline(always)]
     pub fn current() -> &'static Task {
         machine::thread::current::<Task>()
+    }
+    /// The current task, counted.
+    pub fn current_arc() -> Arc<Task> {
+        machine::thread::current_arc::<Task>()
     }
     /// The machine's part.
     #[inline(always)]
@@ -61,68 +217,185 @@ impl Task {
         self.abi.store(abi as u8, Ordering::Relaxed);
     }
     /// The thread id, in the root namespace.
+    #[inline(always)]
     pub fn id(&self) -> u32 {
-        todo!()
+        self.id.load(Ordering::Relaxed)
     }
     /// The thread id in the task's own pid namespace, as user space knows it.
+    #[inline(always)]
     pub fn id_in_own_namespace(&self) -> u32 {
-        todo!()
+        self.id.load(Ordering::Relaxed)
+    }
+    /// The entry of the thread id.
+    pub fn pid(&self) -> Arc<PidEntry> {
+        self.pid.lock().clone()
+    }
+    pub(super) fn set_pid(&self, pid: Arc<PidEntry>) {
+        self.id.store(pid.number(), Ordering::Relaxed);
+        let old = core::mem::replace(&mut *self.pid.lock(), pid);
+        drop(old);
+    }
+    /// The pid namespace the task lives in.
+    pub fn pid_namespace(&self) -> &Arc<PidNamespace> {
+        self.group.pid().namespace()
     }
     /// Whether a thread with this id exists in the task's pid namespace.
-    pub fn exists(&self, _id: u32) -> bool {
-        todo!()
+    pub fn exists(&self, id: u32) -> bool {
+        self.pid_namespace().find_task(id).is_some()
+    }
+    /// Whether this thread's id is the process id.
+    #[inline(always)]
+    pub fn is_leader(&self) -> bool {
+        self.id() == self.group.id()
     }
     /// The thread group (process).
+    #[inline(always)]
     pub fn group(&self) -> &Arc<ThreadGroup> {
         &self.group
     }
-    /// The address space; `None` for kernel threads.
-    pub fn memory(&self) -> Option<Arc<AddressSpace>> {
-        self.memory.read(&crate::sync::RcuGuard::new()).as_ref().clone()
+    /// Bits of [`flag`].
+    pub fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
     }
-    /// The descriptor table.
+    /// Whether some of these flags are set.
+    pub fn has_flag(&self, bits: u32) -> bool {
+        self.flags() & bits != 0
+    }
+    /// Sets flags.
+    pub fn set_flag(&self, bits: u32) {
+        self.flags.fetch_or(bits, Ordering::AcqRel);
+    }
+    /// Clears flags; whether any was set.
+    pub fn clear_flag(&self, bits: u32) -> bool {
+        self.flags.fetch_and(!bits, Ordering::AcqRel) & bits != 0
+    }
+    /// Whether it is a kernel thread.
+    pub fn is_kernel_thread(&self) -> bool {
+        self.has_flag(flag::KERNEL)
+    }
+    /// The address space; `None` for kernel threads and after the end.
+    pub fn memory(&self) -> Option<Arc<AddressSpace>> {
+        self.memory.lock().clone()
+    }
+    /// Whether the task has this address space.
+    pub fn has_memory(&self, memory: &Arc<AddressSpace>) -> bool {
+        self.memory.lock().as_ref().is_some_and(|own| Arc::ptr_eq(own, memory))
+    }
+    /// Gives a task that has not run its first address space; its thread was made with the tables.
+    pub(crate) fn set_first_memory(&self, memory: Arc<AddressSpace>) {
+        *self.memory.lock() = Some(memory);
+    }
+    /// Replaces the address space of the current task (execve(2), exit) and loads its tables; the old one comes back, to be
+    /// dropped where the caller can sleep.
+    #[must_use]
+    pub fn replace_memory(&self, memory: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+        let tables = memory.as_ref().map(|memory| memory.tables().clone());
+        let old = core::mem::replace(&mut *self.memory.lock(), memory);
+        self.thread.set_user_space(tables);
+        old
+    }
+    /// The descriptor table; after the end the kernel's own, which is empty.
+    #[inline]
     pub fn files(&self) -> Arc<FileTable> {
-        self.files.get()
+        self.files.lock().clone()
+    }
+    /// The descriptor table, unless the task has ended.
+    pub fn files_if_any(&self) -> Option<Arc<FileTable>> {
+        (!self.has_flag(flag::EXITING)).then(|| self.files())
+    }
+    /// Replaces the descriptor table; the caller ends the old one's use.
+    #[must_use]
+    pub fn replace_files(&self, files: Arc<FileTable>) -> Arc<FileTable> {
+        core::mem::replace(&mut *self.files.lock(), files)
     }
     /// Replaces the descriptor table (unshare, close_range); the task leaves the old one.
     pub fn set_files(&self, files: Arc<FileTable>) {
-        let old = self.files.get();
-        self.files.replace(files);
-        old.leave();
+        self.replace_files(files).leave();
     }
-    /// Root, working directory, umask.
+    /// Root, working directory, umask; after the end the kernel's own.
+    #[inline]
     pub fn context(&self) -> Arc<FileSystemContext> {
-        self.context.get()
+        self.context.lock().clone()
     }
-    /// As `context`, borrowed.
-    #[inline(always)]
-    pub fn context_ref<'a>(&'a self, guard: &'a crate::sync::RcuGuard) -> &'a FileSystemContext {
-        self.context.read(guard)
+    /// Root, working directory, umask, unless the task has ended.
+    pub fn context_if_any(&self) -> Option<Arc<FileSystemContext>> {
+        (!self.has_flag(flag::EXITING)).then(|| self.context())
     }
-    /// The open file behind a descriptor for reading, writing and all that O_PATH cannot do; EBADF.
-    #[inline(always)]
-    pub fn file(&self, fd: crate::syscall::Fd) -> crate::error::Result<Arc<crate::file::File>> {
-        self.files.read(&crate::sync::RcuGuard::new()).get_io(fd)
+    /// Replaces root, working directory and umask.
+    #[must_use]
+    pub fn replace_context(&self, context: Arc<FileSystemContext>) -> Arc<FileSystemContext> {
+        core::mem::replace(&mut *self.context.lock(), context)
     }
-    /// As `credentials`, borrowed.
-    #[inline(always)]
-    pub fn credentials_ref<'a>(&'a self, guard: &'a crate::sync::RcuGuard) -> &'a Credentials {
-        self.credentials.read(guard)
+    /// The last exception: what signal frames show of it.
+    pub fn last_fault(&self) -> LastFault {
+        *self.fault.lock()
+    }
+    /// Notes an exception for signal frames.
+    pub fn note_fault(&self, fault: LastFault) {
+        *self.fault.lock() = fault;
     }
     /// The credentials now.
     pub fn credentials(&self) -> Arc<Credentials> {
         self.credentials.get()
     }
+    /// Looks at the credentials without counting a reference.
+    pub fn with_credentials<R>(&self, look: impl FnOnce(&Credentials) -> R) -> R {
+        look(self.credentials.read(&RcuGuard::new()))
+    }
+    /// Replaces the credentials (the current task's, or a new one's).
+    pub fn set_credentials(&self, credentials: Arc<Credentials>) {
+        self.credentials.replace(credentials);
+    }
     /// Whether the effective set holds a capability (in the initial user namespace).
     pub fn capable(&self, capability: super::Capability) -> bool {
-        self.credentials.read(&crate::sync::RcuGuard::new()).capable(capability)
+        self.with_credentials(|credentials| credentials.capable(capability))
+    }
+    /// The namespaces.
+    pub fn namespaces(&self) -> Arc<NamespaceSet> {
+        self.namespaces.get()
+    }
+    /// Replaces the namespaces.
+    pub fn set_namespaces(&self, namespaces: Arc<NamespaceSet>) {
+        self.namespaces.replace(namespaces);
+    }
+    /// The name as /proc/PID/comm shows it, NUL-padded.
+    pub fn name(&self) -> [u8; 16] {
+        *self.name.lock()
+    }
+    /// Sets the name, cut to 15 bytes.
+    pub fn set_name(&self, name: &[u8]) {
+        *self.name.lock() = padded_name(name);
+    }
+    /// Personality bits (personality(2)).
+    pub fn personality(&self) -> u32 {
+        self.personality.load(Ordering::Relaxed)
+    }
+    /// Sets the personality.
+    pub fn set_personality(&self, personality: u32) {
+        self.personality.store(personality, Ordering::Relaxed);
     }
     /// Whether a signal is pending that would interrupt an interruptible sleep.
+    #[inline(always)]
     pub fn signal_pending(&self) -> bool {
-        todo!()
+        self.thread.work() & work::SIGNAL != 0
     }
     /// Whether a fatal signal is pending.
+    #[inline]
     pub fn fatal_signal_pending(&self) -> bool {
-        todo!()
+        self.signal_pending() && self.signals.has_private(crate::signal::SIGKILL)
     }
+    /// Makes the task pass through the work on the way to user mode soon, wherever it runs.
+    pub fn notify(&self) {
+        self.thread.set_work(work::NOTIFY);
+        if self.thread.is_on_cpu() {
+            machine::cpu::interrupt_for_work(self.schedule.cpu());
+        }
+    }
+}
+
+/// A name cut to 15 bytes and padded.
+pub fn padded_name(name: &[u8]) -> [u8; 16] {
+    let mut padded = [0; 16];
+    padded.iter_mut().zip(name.iter().take(15)).for_each(|(to, from)| *to = *from);
+    padded
 }

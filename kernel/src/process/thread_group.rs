@@ -1,34 +1,206 @@
 //! A thread group: what Linux shows as a process.
-/// Resource numbers of getrlimit(2).
+use super::limits::Limits;
+use super::pid::PidEntry;
+use super::session::ProcessGroup;
+use super::tree::Family;
+use super::usage::Usage;
+use super::Task;
+use crate::error::Result;
+use crate::signal::{GroupSignals, SignalActions};
+use crate::sync::{RcuCell, SpinLock, rank};
+use crate::wait::WaitQueue;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
+use machine::collections::{Linked, Links};
+
+pub use super::limits::Resource;
+
+/// Tag of the links on the parent's list of children.
+pub const CHILD: usize = 1;
+/// Tag of the links on the process group's list of members.
+pub const GROUP_MEMBER: usize = 2;
+
+/// Where a process is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)]
-pub enum Resource {
-    Cpu,
-    FileSize,
-    Data,
-    Stack,
-    Core,
-    ResidentSet,
-    Processes,
-    OpenFiles,
-    LockedMemory,
-    AddressSpace,
-    Locks,
-    PendingSignals,
-    MessageQueues,
-    Nice,
-    RealTimePriority,
-    RealTimeTime,
+#[repr(u8)]
+pub enum Life {
+    /// Some thread lives.
+    Alive,
+    /// All threads have ended, nobody has waited for it yet.
+    Zombie,
+    /// Waited for: on no list any more.
+    Reaped,
 }
+
 /// A process.
-pub struct ThreadGroup {}
-impl ThreadGroup {
-    /// The soft limit of a resource; `u64::MAX` is unlimited.
-    pub fn limit(&self, _resource: Resource) -> u64 {
-        todo!()
+pub struct ThreadGroup {
+    pid: Arc<PidEntry>,
+    id: u32,
+    pub(super) parent_id: AtomicU32,
+    pub(super) family: SpinLock<Family>,
+    child_links: Links,
+    member_links: Links,
+    process_group: RcuCell<ProcessGroup>,
+    leader: SpinLock<Option<Arc<Task>>>,
+    life: AtomicU8,
+    /// Threads that have not ended.
+    pub(super) live: AtomicU32,
+    pub(super) is_subreaper: AtomicBool,
+    executed: AtomicBool,
+    /// The signal the parent gets at the end, 0 for none.
+    pub(super) exit_signal: AtomicI32,
+    /// Wait status of the process (as wait(2) encodes it), valid once it is a zombie.
+    pub(super) exit_status: AtomicI32,
+    /// Where the process's own wait4(2) callers sleep.
+    pub child_events: WaitQueue,
+    /// Threads that wait for the others to end (execve).
+    pub(super) thread_ended: WaitQueue,
+    /// Resource limits.
+    pub limits: Limits,
+    /// What ended threads and waited-for children used.
+    pub usage: SpinLock<Usage>,
+    /// Signal queue, threads and job-control state.
+    pub signals: GroupSignals,
+    actions: RcuCell<SignalActions>,
+    /// Nanoseconds of the monotonic clock.
+    pub start_time: u64,
+    /// PR_SET_DUMPABLE's value.
+    pub dumpable: AtomicU32,
+    /// oom_score_adj.
+    pub oom_score_adjustment: AtomicI32,
+}
+
+impl Linked<CHILD> for ThreadGroup {
+    fn links(&self) -> &Links {
+        &self.child_links
     }
-    /// Process id.
+}
+impl Linked<GROUP_MEMBER> for ThreadGroup {
+    fn links(&self) -> &Links {
+        &self.member_links
+    }
+}
+
+impl ThreadGroup {
+    /// A process without threads, on no list.
+    pub(super) fn new(
+        pid: Arc<PidEntry>,
+        process_group: Arc<ProcessGroup>,
+        limits: Limits,
+        actions: Arc<SignalActions>,
+    ) -> Result<Arc<ThreadGroup>> {
+        Ok(machine::memory::try_arc(ThreadGroup {
+            id: pid.number(),
+            pid,
+            parent_id: AtomicU32::new(0),
+            family: SpinLock::new(rank::PROCESS_FAMILY, Family::default()),
+            child_links: Links::new(),
+            member_links: Links::new(),
+            process_group: RcuCell::new(process_group),
+            leader: SpinLock::new(rank::PID_ENTRY, None),
+            life: AtomicU8::new(Life::Alive as u8),
+            live: AtomicU32::new(0),
+            is_subreaper: AtomicBool::new(false),
+            executed: AtomicBool::new(false),
+            exit_signal: AtomicI32::new(0),
+            exit_status: AtomicI32::new(0),
+            child_events: WaitQueue::new(),
+            thread_ended: WaitQueue::new(),
+            limits,
+            usage: SpinLock::new(rank::LEAF, Usage::default()),
+            signals: GroupSignals::new(),
+            actions: RcuCell::new(actions),
+            start_time: machine::time::monotonic(),
+            dumpable: AtomicU32::new(1),
+            oom_score_adjustment: AtomicI32::new(0),
+        })?)
+    }
+    /// Process id in the root namespace.
+    #[inline(always)]
     pub fn id(&self) -> u32 {
-        todo!()
+        self.id
+    }
+    /// Process id as the process itself knows it.
+    #[inline(always)]
+    pub fn id_in_own_namespace(&self) -> u32 {
+        self.id
+    }
+    /// The entry of the process id.
+    pub fn pid(&self) -> &Arc<PidEntry> {
+        &self.pid
+    }
+    /// The soft limit of a resource; `u64::MAX` is unlimited.
+    pub fn limit(&self, resource: Resource) -> u64 {
+        self.limits.soft(resource)
+    }
+    /// The process group.
+    pub fn process_group(&self) -> Arc<ProcessGroup> {
+        self.process_group.get()
+    }
+    /// Gives init its process group, before it is published.
+    pub(crate) fn set_first_process_group(&self, group: Arc<ProcessGroup>) {
+        self.process_group.replace(group);
+    }
+    pub(super) fn set_process_group(&self, group: Arc<ProcessGroup>) {
+        self.process_group.replace(group);
+    }
+    /// The thread whose id is the process id; it stays there as a zombie until the process is reaped.
+    pub fn leader(&self) -> Option<Arc<Task>> {
+        self.leader.lock().clone()
+    }
+    pub(super) fn set_leader(&self, leader: Option<Arc<Task>>) {
+        let old = core::mem::replace(&mut *self.leader.lock(), leader);
+        drop(old);
+    }
+    /// The signal actions, shared with other processes by CLONE_SIGHAND.
+    pub fn actions(&self) -> Arc<SignalActions> {
+        self.actions.get()
+    }
+    pub(crate) fn set_actions(&self, actions: Arc<SignalActions>) {
+        self.actions.replace(actions);
+    }
+    /// Looks at the signal actions without counting a reference.
+    pub fn with_actions<R>(&self, look: impl FnOnce(&SignalActions) -> R) -> R {
+        look(self.actions.read(&crate::sync::RcuGuard::new()))
+    }
+    /// Alive, zombie or reaped.
+    pub fn life(&self) -> Life {
+        match self.life.load(Ordering::Acquire) {
+            0 => Life::Alive,
+            1 => Life::Zombie,
+            _ => Life::Reaped,
+        }
+    }
+    pub(super) fn set_life(&self, life: Life) {
+        self.life.store(life as u8, Ordering::Release);
+    }
+    /// Takes the zombie: true for the one caller that reaps it.
+    pub(super) fn claim(&self) -> bool {
+        let (zombie, reaped) = (Life::Zombie as u8, Life::Reaped as u8);
+        self.life.compare_exchange(zombie, reaped, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+    /// Whether every thread has ended.
+    pub fn is_zombie(&self) -> bool {
+        self.life() != Life::Alive
+    }
+    /// Whether no thread is left that could do anything, or all are ending.
+    pub fn is_ending(&self) -> bool {
+        self.live.load(Ordering::Relaxed) == 0 || self.signals.is_exiting()
+    }
+    /// Whether job control has stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.signals.is_stopped()
+    }
+    /// Whether execve(2) has succeeded since the fork (setpgid's EACCES).
+    pub fn has_executed(&self) -> bool {
+        self.executed.load(Ordering::Relaxed)
+    }
+    /// Notes that execve(2) has succeeded.
+    pub fn set_executed(&self) {
+        self.executed.store(true, Ordering::Relaxed);
+    }
+    /// Live threads.
+    pub fn thread_count(&self) -> u32 {
+        self.live.load(Ordering::Relaxed)
     }
 }

@@ -1,15 +1,59 @@
-//! Signals.
+//! Signals (signal(7)): actions, queues, sending, delivery, job control.
+//!
+//! A process has one lock ([`GroupSignals`]) over its shared queue, its threads and its job-control state; each thread's own
+//! queue has a lock below it. Whether something is pending is read without locks from the thread's work flags.
+pub mod action;
+pub mod calls;
+pub mod deliver;
+pub mod frame;
+mod group;
+pub mod information;
+pub mod kill;
+mod queue;
+pub mod send;
+pub mod stop;
 pub mod temporary;
+mod thread;
+pub mod wait;
 
-/// A task's own signal state.
-pub struct TaskSignals {}
+pub use abi::signal::*;
+pub use action::{Action, SignalActions};
+pub use group::GroupSignals;
+pub use information::SignalInfo;
+pub use send::{
+    Prepared, force, force_fatal, send_to_current, send_to_group, send_to_process_group, send_to_thread, send_to_thread_locked,
+};
+pub use thread::{AlternateStack, TaskSignals};
 
-/// Broken pipe.
-pub const SIGPIPE: u32 = 13;
-/// File size limit exceeded.
-pub const SIGXFSZ: u32 = 25;
+/// A set of signals: bit N-1 stands for signal N.
+pub type SignalSet = u64;
 
-/// Sends a signal that the kernel itself raises to the calling thread (SI_KERNEL).
-pub fn send_to_current(_signal: u32) {
-    todo!()
+/// The set of one signal.
+pub const fn set_of(signal: u32) -> SignalSet {
+    1 << (signal.wrapping_sub(1) & 63)
+}
+const fn set(signals: &[u32]) -> SignalSet {
+    let (mut bits, mut index) = (0, 0);
+    while index < signals.len() {
+        bits |= set_of(signals[index]);
+        index += 1;
+    }
+    bits
+}
+
+/// Signals that can be neither blocked, caught nor ignored.
+pub const UNBLOCKABLE: SignalSet = set(&[SIGKILL, SIGSTOP]);
+/// Signals that stop by default.
+pub const STOP_SIGNALS: SignalSet = set(&[SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU]);
+/// Signals that are ignored by default.
+pub const IGNORED_BY_DEFAULT: SignalSet = set(&[SIGCONT, SIGCHLD, SIGWINCH, SIGURG]);
+/// Signals whose default is to dump core.
+pub const CORE_SIGNALS: SignalSet =
+    set(&[SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGXCPU, SIGXFSZ]);
+/// Signals that a thread causes itself; delivered before others.
+pub const SYNCHRONOUS: SignalSet = set(&[SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS]);
+
+/// Whether a number names a signal.
+pub const fn is_valid(signal: u32) -> bool {
+    signal >= 1 && signal < SIGNAL_COUNT
 }

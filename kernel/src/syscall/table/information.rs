@@ -9,7 +9,8 @@ rows! {
     [   -    -  162] nanosleep(duration, rem) => call crate::time::sleep::nanosleep::<crate::time::Timespec32>, Full;
     [  36   36  105] getitimer() => missing;
     [  38   38  104] setitimer() => missing;
-    [  63   63  122] uname() => missing;
+    /// Name of the system.
+    [  63   63  122] uname(buffer) => call crate::process::namespace::uname, Full;
     /// Read the wall clock in microseconds.
     [  96   96    -] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval>, Full;
     /// Read the wall clock in microseconds.
@@ -27,8 +28,10 @@ rows! {
     [   -    -   79] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval32>, Full;
     /// Restart, halt or power off the machine.
     [ 169  169   88] reboot(magic, magic2, op, arg) => call crate::power::reboot, Full;
-    [ 170  170   74] sethostname() => missing;
-    [ 171  171  121] setdomainname() => missing;
+    /// Set the host name.
+    [ 170  170   74] sethostname(name, length) => call crate::process::namespace::sethostname, Full;
+    /// Set the domain name.
+    [ 171  171  121] setdomainname(name, length) => call crate::process::namespace::setdomainname, Full;
     /// Read the wall clock in seconds.
     [ 201  201    -] time(tloc) => call crate::time::calls::time::<i64>, Full;
     /// Read the wall clock in seconds.

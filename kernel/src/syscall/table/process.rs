@@ -3,93 +3,153 @@ use crate::syscall::rows;
 
 rows! {
 //  x86-64  x32  i386
-    [  13  512  174] rt_sigaction() => missing;
-    [  14   14  175] rt_sigprocmask() => missing;
-    [  15  513  173] rt_sigreturn() => missing;
-    [  24   24  158] sched_yield() => missing;
-    [  34   34   29] pause() => missing;
+    /// Examine or change what a signal does.
+    [  13  512  174] rt_sigaction(signal, new, old, set_size) => call crate::signal::calls::rt_sigaction, Full;
+    /// Examine or change the signal mask.
+    [  14   14  175] rt_sigprocmask(how, new, old, set_size) => call crate::signal::calls::rt_sigprocmask, Full;
+    /// Return from a signal handler.
+    [  15  513  173] rt_sigreturn() => frame crate::signal::frame::rt_sigreturn, Full;
+    /// Let other tasks run.
+    [  24   24  158] sched_yield() => call crate::process::schedule::calls::sched_yield, Full;
+    /// Wait for a signal.
+    [  34   34   29] pause() => call crate::signal::wait::pause, Full;
     [  37   37   27] alarm() => missing;
-    [  39   39   20] getpid() => missing;
-    [  56   56  120] clone() => missing;
-    [  57   57    2] fork() => missing;
-    [  58   58  190] vfork() => missing;
+    /// Process id.
+    [  39   39   20] getpid() => call crate::process::ids::getpid, Full;
+    /// Make a task that shares chosen objects with the caller.
+    [  56   56  120] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("namespaces other than UTS; ptrace events");
+    /// Make a copy of the process.
+    [  57   57    2] fork() => frame crate::process::clone::fork, Full;
+    /// Make a child that borrows the memory until it executes or ends.
+    [  58   58  190] vfork() => frame crate::process::clone::vfork, Full;
     /// Executes a program.
     [  59  520   11] execve(path, arguments, environment) => frame crate::process::exec::execve, Full;
-    [  60   60    1] exit() => missing;
-    [  61   61  114] wait4() => missing;
-    [  62   62   37] kill() => missing;
-    [  97   97   76] getrlimit() => missing;
-    [  98   98   77] getrusage() => missing;
-    [ 100  100   43] times() => missing;
+    /// End the thread.
+    [  60   60    1] exit(code) => call crate::process::exit::exit, Full;
+    /// Wait for a child.
+    [  61   61  114] wait4(pid, status, options, usage) => call crate::process::wait_child::wait4, Partial("ptrace stops");
+    /// Send a signal to processes.
+    [  62   62   37] kill(pid, signal) => call crate::signal::kill::kill, Full;
+    /// Resource limits.
+    [  97   97   76] getrlimit(resource, limit) => call crate::process::limits::getrlimit, Full;
+    /// Resources used.
+    [  98   98   77] getrusage(who, usage) => call crate::process::usage::getrusage, Partial("block input and output; the split of system time");
+    /// Processor times in clock ticks.
+    [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     [ 101  521   26] ptrace() => missing;
-    [ 109  109   57] setpgid() => missing;
-    [ 110  110   64] getppid() => missing;
-    [ 111  111   65] getpgrp() => missing;
-    [ 112  112   66] setsid() => missing;
-    [ 121  121  132] getpgid() => missing;
-    [ 124  124  147] getsid() => missing;
-    [ 127  522  176] rt_sigpending() => missing;
-    [ 128  523  177] rt_sigtimedwait() => missing;
-    [ 129  524  178] rt_sigqueueinfo() => missing;
-    [ 130  130  179] rt_sigsuspend() => missing;
-    [ 131  525  186] sigaltstack() => missing;
+    /// Set a process group.
+    [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
+    /// Parent's process id.
+    [ 110  110   64] getppid() => call crate::process::ids::getppid, Full;
+    /// The caller's process group.
+    [ 111  111   65] getpgrp() => call crate::process::session::getpgrp, Full;
+    /// Begin a session.
+    [ 112  112   66] setsid() => call crate::process::session::setsid, Full;
+    /// A process's process group.
+    [ 121  121  132] getpgid(pid) => call crate::process::session::getpgid, Full;
+    /// A process's session.
+    [ 124  124  147] getsid(pid) => call crate::process::session::getsid, Full;
+    /// Pending signals that are blocked.
+    [ 127  522  176] rt_sigpending(set, set_size) => call crate::signal::calls::rt_sigpending, Full;
+    /// Wait for a signal of a set.
+    [ 128  523  177] rt_sigtimedwait(set, info, timeout, set_size) => call crate::signal::wait::rt_sigtimedwait::<crate::time::Timespec>, Full;
+    /// Send a signal with information to a process.
+    [ 129  524  178] rt_sigqueueinfo(pid, signal, info) => call crate::signal::kill::rt_sigqueueinfo, Full;
+    /// Wait for a signal with another mask.
+    [ 130  130  179] rt_sigsuspend(mask, set_size) => call crate::signal::wait::rt_sigsuspend, Full;
+    /// The alternate signal stack.
+    [ 131  525  186] sigaltstack(new, old) => frame crate::signal::calls::sigaltstack, Full;
     [ 134    -   86] uselib() => missing;
-    [ 140  140   96] getpriority() => missing;
-    [ 141  141   97] setpriority() => missing;
-    [ 142  142  154] sched_setparam() => missing;
-    [ 143  143  155] sched_getparam() => missing;
-    [ 144  144  156] sched_setscheduler() => missing;
-    [ 145  145  157] sched_getscheduler() => missing;
-    [ 146  146  159] sched_get_priority_max() => missing;
-    [ 147  147  160] sched_get_priority_min() => missing;
-    [ 148  148  161] sched_rr_get_interval() => missing;
+    /// Best nice value of the tasks named.
+    [ 140  140   96] getpriority(which, who) => call crate::process::priority::getpriority, Full;
+    /// Set nice values.
+    [ 141  141   97] setpriority(which, who, nice) => call crate::process::priority::setpriority, Full;
+    /// Set the scheduling parameters.
+    [ 142  142  154] sched_setparam(pid, parameter) => call crate::process::schedule::calls::sched_setparam, Partial("real-time policies");
+    /// Scheduling parameters.
+    [ 143  143  155] sched_getparam(pid, parameter) => call crate::process::schedule::calls::sched_getparam, Partial("real-time policies");
+    /// Set the scheduling policy.
+    [ 144  144  156] sched_setscheduler(pid, policy, parameter) => call crate::process::schedule::calls::sched_setscheduler, Partial("real-time policies");
+    /// Scheduling policy.
+    [ 145  145  157] sched_getscheduler(pid) => call crate::process::schedule::calls::sched_getscheduler, Partial("real-time policies");
+    /// Highest priority of a policy.
+    [ 146  146  159] sched_get_priority_max(policy) => call crate::process::schedule::calls::sched_get_priority_max, Full;
+    /// Lowest priority of a policy.
+    [ 147  147  160] sched_get_priority_min(policy) => call crate::process::schedule::calls::sched_get_priority_min, Full;
+    /// Length of a time slice.
+    [ 148  148  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval, Partial("real-time policies");
     [ 154  154  123] modify_ldt() => missing;
-    [ 157  157  172] prctl() => missing;
-    [ 158  158  384] arch_prctl() => missing;
-    [ 160  160   75] setrlimit() => missing;
+    /// Operations on a process or thread.
+    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("seccomp, memory maps, speculation, core scheduling and machine checks");
+    /// Segment bases.
+    [ 158  158  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("CPUID faulting, shadow stacks, tagged addresses");
+    /// Set resource limits.
+    [ 160  160   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
     [ 163  163   51] acct() => missing;
     [ 174    -  127] create_module() => missing;
     [ 175  175  128] init_module() => missing;
     [ 176  176  129] delete_module() => missing;
     [ 177    -  130] get_kernel_syms() => missing;
     [ 178    -  167] query_module() => missing;
-    [ 186  186  224] gettid() => missing;
-    [ 200  200  238] tkill() => missing;
+    /// Thread id.
+    [ 186  186  224] gettid() => call crate::process::ids::gettid, Full;
+    /// Send a signal to a thread.
+    [ 200  200  238] tkill(thread, signal) => call crate::signal::kill::tkill, Full;
     /// Wait on and wake by a word of user memory.
     [ 202  202  240] futex(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex, Partial("the i386 form with 32-bit time");
-    [ 203  203  241] sched_setaffinity() => missing;
-    [ 204  204  242] sched_getaffinity() => missing;
+    /// Set the CPUs a thread may run on.
+    [ 203  203  241] sched_setaffinity(pid, length, mask) => call crate::process::schedule::calls::sched_setaffinity, Full;
+    /// CPUs a thread may run on.
+    [ 204  204  242] sched_getaffinity(pid, length, mask) => call crate::process::schedule::calls::sched_getaffinity, Full;
     [ 205    -  243] set_thread_area() => missing;
     [ 211    -  244] get_thread_area() => missing;
-    [ 218  218  258] set_tid_address() => missing;
+    /// Set the word that is cleared as the thread ends.
+    [ 218  218  258] set_tid_address(address) => call crate::process::ids::set_tid_address, Full;
     /// Resume an interrupted call with what is left of its time.
     [ 219  219    0] restart_syscall() => call crate::process::restart::restart_syscall, Full;
-    [ 231  231  252] exit_group() => missing;
-    [ 234  234  270] tgkill() => missing;
-    [ 247  529  284] waitid() => missing;
+    /// End the process.
+    [ 231  231  252] exit_group(code) => call crate::process::exit::exit_group, Full;
+    /// Send a signal to a thread of a process.
+    [ 234  234  270] tgkill(group, thread, signal) => call crate::signal::kill::tgkill, Full;
+    /// Wait for a child.
+    [ 247  529  284] waitid(kind, id, info, options, usage) => call crate::process::wait_child::waitid, Partial("ptrace stops");
     [ 251  251  289] ioprio_set() => missing;
     [ 252  252  290] ioprio_get() => missing;
-    [ 272  272  310] unshare() => missing;
-    [ 273  530  311] set_robust_list() => missing;
-    [ 274  531  312] get_robust_list() => missing;
-    [ 297  536  335] rt_tgsigqueueinfo() => missing;
-    [ 302  302  340] prlimit64() => missing;
-    [ 308  308  346] setns() => missing;
-    [ 309  309  318] getcpu() => missing;
+    /// Stop sharing objects with other tasks.
+    [ 272  272  310] unshare(flags) => call crate::process::namespace_calls::unshare, Partial("namespaces other than UTS");
+    /// Set the list of robust futexes.
+    [ 273  530  311] set_robust_list(head, length) => call crate::process::ids::set_robust_list, Full;
+    /// List of robust futexes.
+    [ 274  531  312] get_robust_list(pid, head, length) => call crate::process::ids::get_robust_list, Full;
+    /// Send a signal with information to a thread.
+    [ 297  536  335] rt_tgsigqueueinfo(group, thread, signal, info) => call crate::signal::kill::rt_tgsigqueueinfo, Full;
+    /// Examine and set resource limits of a process.
+    [ 302  302  340] prlimit64(pid, resource, new, old) => call crate::process::limits::prlimit64, Full;
+    /// Enter a namespace.
+    [ 308  308  346] setns(fd, kind) => call crate::process::namespace_calls::setns, Partial("no descriptor names a namespace yet");
+    /// The CPU this runs on.
+    [ 309  309  318] getcpu(cpu, node, cache) => call crate::process::schedule::calls::getcpu, Full;
     [ 310  539  347] process_vm_readv() => missing;
     [ 311  540  348] process_vm_writev() => missing;
     [ 312  312  349] kcmp() => missing;
     [ 313  313  350] finit_module() => missing;
-    [ 314  314  351] sched_setattr() => missing;
-    [ 315  315  352] sched_getattr() => missing;
+    /// Set scheduling policy and attributes.
+    [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::calls::sched_setattr, Partial("real-time policies and utilization clamps");
+    /// Scheduling policy and attributes.
+    [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::calls::sched_getattr, Partial("real-time policies and utilization clamps");
     /// Executes a program named relative to a directory, or behind a descriptor.
     [ 322  545  358] execveat(directory, path, arguments, environment, flags) => frame crate::process::exec::execveat, Full;
     [ 324  324  375] membarrier() => missing;
-    [ 334  334  386] rseq() => missing;
-    [ 424  424  424] pidfd_send_signal() => missing;
-    [ 434  434  434] pidfd_open() => missing;
-    [ 435  435  435] clone3() => missing;
-    [ 438  438  438] pidfd_getfd() => missing;
+    /// Register the area of restartable sequences.
+    [ 334  334  386] rseq(area, length, flags, signature) => call crate::process::rseq::rseq, Full;
+    /// Send a signal to the process a descriptor names.
+    [ 424  424  424] pidfd_send_signal(pidfd, signal, info, flags) => call crate::process::pidfd::pidfd_send_signal, Full;
+    /// Open a descriptor that names a process.
+    [ 434  434  434] pidfd_open(pid, flags) => call crate::process::pidfd::pidfd_open, Full;
+    /// Make a task that shares chosen objects with the caller.
+    [ 435  435  435] clone3(arguments, size) => frame crate::process::clone::clone3, Partial("namespaces other than UTS, chosen ids, cgroups");
+    /// Duplicate another process's descriptor.
+    [ 438  438  438] pidfd_getfd(pidfd, target, flags) => call crate::process::pidfd::pidfd_getfd, Full;
     [ 440  440  440] process_madvise() => missing;
     [ 448  448  448] process_mrelease() => missing;
     /// Wait on several words of user memory.

@@ -5,25 +5,44 @@ rows! {
 //  x86-64  x32  i386
     /// Sets the mask of new files' permissions.
     [  95   95   60] umask(mask) => call crate::file::directory::umask, Full;
-    [ 102  102   24] getuid() => missing;
-    [ 104  104   47] getgid() => missing;
-    [ 105  105   23] setuid() => missing;
-    [ 106  106   46] setgid() => missing;
-    [ 107  107   49] geteuid() => missing;
-    [ 108  108   50] getegid() => missing;
-    [ 113  113   70] setreuid() => missing;
-    [ 114  114   71] setregid() => missing;
-    [ 115  115   80] getgroups() => missing;
-    [ 116  116   81] setgroups() => missing;
-    [ 117  117  164] setresuid() => missing;
-    [ 118  118  165] getresuid() => missing;
-    [ 119  119  170] setresgid() => missing;
-    [ 120  120  171] getresgid() => missing;
-    [ 122  122  138] setfsuid() => missing;
-    [ 123  123  139] setfsgid() => missing;
-    [ 125  125  184] capget() => missing;
-    [ 126  126  185] capset() => missing;
-    [ 135  135  136] personality() => missing;
+    /// Real user id.
+    [ 102  102   24] getuid() => call crate::process::identity::getuid, Full;
+    /// Real group id.
+    [ 104  104   47] getgid() => call crate::process::identity::getgid, Full;
+    /// Set user ids.
+    [ 105  105   23] setuid(user) => call crate::process::identity::setuid, Full;
+    /// Set group ids.
+    [ 106  106   46] setgid(group) => call crate::process::identity::setgid, Full;
+    /// Effective user id.
+    [ 107  107   49] geteuid() => call crate::process::identity::geteuid, Full;
+    /// Effective group id.
+    [ 108  108   50] getegid() => call crate::process::identity::getegid, Full;
+    /// Set real and effective user id.
+    [ 113  113   70] setreuid(real, effective) => call crate::process::identity::setreuid, Full;
+    /// Set real and effective group id.
+    [ 114  114   71] setregid(real, effective) => call crate::process::identity::setregid, Full;
+    /// Supplementary groups.
+    [ 115  115   80] getgroups(size, list) => call crate::process::identity::getgroups, Full;
+    /// Set the supplementary groups.
+    [ 116  116   81] setgroups(size, list) => call crate::process::identity::setgroups, Full;
+    /// Set real, effective and saved user id.
+    [ 117  117  164] setresuid(real, effective, saved) => call crate::process::identity::setresuid, Full;
+    /// Real, effective and saved user id.
+    [ 118  118  165] getresuid(real, effective, saved) => call crate::process::identity::getresuid, Full;
+    /// Set real, effective and saved group id.
+    [ 119  119  170] setresgid(real, effective, saved) => call crate::process::identity::setresgid, Full;
+    /// Real, effective and saved group id.
+    [ 120  120  171] getresgid(real, effective, saved) => call crate::process::identity::getresgid, Full;
+    /// Set the user id of file access.
+    [ 122  122  138] setfsuid(user) => call crate::process::identity::setfsuid, Full;
+    /// Set the group id of file access.
+    [ 123  123  139] setfsgid(group) => call crate::process::identity::setfsgid, Full;
+    /// Capabilities of a thread.
+    [ 125  125  184] capget(header, data) => call crate::process::capability::capget, Full;
+    /// Set the caller's capabilities.
+    [ 126  126  185] capset(header, data) => call crate::process::capability::capset, Full;
+    /// The execution domain.
+    [ 135  135  136] personality(personality) => call crate::process::ids::personality, Partial("bits other than ADDR_NO_RANDOMIZE, LINUX32 and UNAME26 are kept but change nothing");
     [ 185  185    -] security() => missing;
     [ 248  248  286] add_key() => missing;
     [ 249  249  287] request_key() => missing;

@@ -1,0 +1,224 @@
+//! prctl(2) and arch_prctl(2).
+use super::Task;
+use super::credentials::{Capability, securebit};
+use crate::error::*;
+use crate::signal::is_valid;
+use crate::syscall::{UserAddress, UserPtr, UserSlice};
+use core::sync::atomic::Ordering;
+
+/// Options of prctl(2).
+mod option {
+    pub const SET_PDEATHSIG: i32 = 1;
+    pub const GET_PDEATHSIG: i32 = 2;
+    pub const GET_DUMPABLE: i32 = 3;
+    pub const SET_DUMPABLE: i32 = 4;
+    pub const GET_KEEPCAPS: i32 = 7;
+    pub const SET_KEEPCAPS: i32 = 8;
+    pub const GET_TIMING: i32 = 13;
+    pub const SET_TIMING: i32 = 14;
+    pub const SET_NAME: i32 = 15;
+    pub const GET_NAME: i32 = 16;
+    pub const GET_SECCOMP: i32 = 21;
+    pub const CAPBSET_READ: i32 = 23;
+    pub const CAPBSET_DROP: i32 = 24;
+    pub const GET_SECUREBITS: i32 = 27;
+    pub const SET_SECUREBITS: i32 = 28;
+    pub const SET_TIMERSLACK: i32 = 29;
+    pub const GET_TIMERSLACK: i32 = 30;
+    pub const SET_CHILD_SUBREAPER: i32 = 36;
+    pub const GET_CHILD_SUBREAPER: i32 = 37;
+    pub const SET_NO_NEW_PRIVS: i32 = 38;
+    pub const GET_NO_NEW_PRIVS: i32 = 39;
+    pub const GET_TID_ADDRESS: i32 = 40;
+    pub const CAP_AMBIENT: i32 = 47;
+}
+/// Operations of PR_CAP_AMBIENT.
+mod ambient {
+    pub const IS_SET: u64 = 1;
+    pub const RAISE: u64 = 2;
+    pub const LOWER: u64 = 3;
+    pub const CLEAR_ALL: u64 = 4;
+}
+const NAME_SIZE: usize = 16;
+
+/// prctl(2). Options that are not there are EINVAL.
+pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fifth: u64) -> Result<u64> {
+    let no_more = third == 0 && fourth == 0 && fifth == 0;
+    let none = second == 0 && no_more;
+    let process = task.group();
+    match option {
+        option::SET_PDEATHSIG => {
+            let signal = u32::try_from(second).ok().filter(|signal| *signal == 0 || is_valid(*signal)).ok_or(EINVAL)?;
+            task.parent_death_signal.store(signal, Ordering::Relaxed);
+        }
+        option::GET_PDEATHSIG => {
+            UserPtr::<u32>::new(second).write(task, &task.parent_death_signal.load(Ordering::Relaxed))?;
+        }
+        option::GET_DUMPABLE => return Ok(process.dumpable.load(Ordering::Relaxed).into()),
+        option::SET_DUMPABLE => {
+            if second > 1 {
+                return Err(EINVAL);
+            }
+            process.dumpable.store(second as u32, Ordering::Relaxed);
+        }
+        option::GET_TIMING => return Ok(0),
+        option::SET_TIMING => return if second == 0 { Ok(0) } else { Err(EINVAL) },
+        option::SET_NAME => set_name(task, second)?,
+        option::GET_NAME => UserSlice::new(second, NAME_SIZE).write(&task.name())?,
+        option::GET_SECCOMP => return Ok(0),
+        option::GET_KEEPCAPS => {
+            let kept = task.with_credentials(|own| own.securebits & securebit::KEEP_CAPABILITIES != 0);
+            return Ok(kept.into());
+        }
+        option::SET_KEEPCAPS => set_keep_capabilities(task, second)?,
+        option::CAPBSET_READ => {
+            let bit = capability_bit(second)?;
+            return Ok(task.with_credentials(|own| own.bounding & bit != 0).into());
+        }
+        option::CAPBSET_DROP => task.change_credentials(|new| {
+            if !new.capable(Capability::Setpcap) {
+                return Err(EPERM);
+            }
+            new.bounding &= !capability_bit(second)?;
+            Ok(())
+        })?,
+        option::GET_SECUREBITS => return Ok(task.with_credentials(|own| own.securebits).into()),
+        option::SET_SECUREBITS => set_securebits(task, second)?,
+        option::SET_TIMERSLACK => {
+            const DEFAULT: u64 = 50_000;
+            let slack = if second as i64 <= 0 { DEFAULT } else { second };
+            task.timer_slack.store(slack, Ordering::Relaxed);
+        }
+        option::GET_TIMERSLACK => return Ok(task.timer_slack.load(Ordering::Relaxed)),
+        option::SET_CHILD_SUBREAPER => process.is_subreaper.store(second != 0, Ordering::Relaxed),
+        option::GET_CHILD_SUBREAPER => {
+            let value = u32::from(process.is_subreaper.load(Ordering::Relaxed));
+            UserPtr::<u32>::new(second).write(task, &value)?;
+        }
+        option::SET_NO_NEW_PRIVS => {
+            if second != 1 || !no_more {
+                return Err(EINVAL);
+            }
+            task.change_credentials(|new| {
+                new.no_new_privileges = true;
+                Ok(())
+            })?;
+        }
+        option::GET_NO_NEW_PRIVS => {
+            if !none {
+                return Err(EINVAL);
+            }
+            return Ok(task.with_credentials(|own| own.no_new_privileges).into());
+        }
+        option::GET_TID_ADDRESS => {
+            UserPtr::<u64>::new(second).write(task, &task.clear_child_tid.load(Ordering::Relaxed))?;
+        }
+        option::CAP_AMBIENT => return change_ambient(task, second, third, fourth, fifth),
+        _ => return Err(EINVAL),
+    }
+    Ok(0)
+}
+
+fn capability_bit(number: u64) -> Result<u64> {
+    if number <= u64::from(Capability::LAST) { Ok(1 << number) } else { Err(EINVAL) }
+}
+
+fn set_name(task: &Task, address: u64) -> Result<()> {
+    let mut name = [0u8; NAME_SIZE];
+    let room = name.get_mut(..NAME_SIZE - 1).unwrap_or_default();
+    let length = machine::user::strncpy_from_user(room, address)?;
+    task.set_name(name.get(..length).unwrap_or_default());
+    Ok(())
+}
+
+fn set_keep_capabilities(task: &Task, value: u64) -> Result<()> {
+    if value > 1 {
+        return Err(EINVAL);
+    }
+    task.change_credentials(|new| {
+        if new.securebits & securebit::KEEP_CAPABILITIES << 1 != 0 {
+            return Err(EPERM);
+        }
+        new.securebits &= !securebit::KEEP_CAPABILITIES;
+        if value == 1 {
+            new.securebits |= securebit::KEEP_CAPABILITIES;
+        }
+        Ok(())
+    })
+}
+
+/// Locked bits cannot change and locks cannot be undone; CAP_SETPCAP is needed.
+fn set_securebits(task: &Task, value: u64) -> Result<()> {
+    task.change_credentials(|new| {
+        let bits = value as u32;
+        let locked = (new.securebits & securebit::LOCKS) >> 1;
+        let changes_locked = locked & (new.securebits ^ bits) != 0;
+        let unlocks = new.securebits & securebit::LOCKS & !bits != 0;
+        let unknown = value & !u64::from(securebit::ALL | securebit::LOCKS) != 0;
+        if changes_locked || unlocks || unknown || !new.capable(Capability::Setpcap) {
+            return Err(EPERM);
+        }
+        new.securebits = bits;
+        Ok(())
+    })
+}
+
+fn change_ambient(task: &Task, operation: u64, number: u64, fourth: u64, fifth: u64) -> Result<u64> {
+    if operation == ambient::CLEAR_ALL {
+        if number != 0 || fourth != 0 || fifth != 0 {
+            return Err(EINVAL);
+        }
+        task.change_credentials(|new| {
+            new.ambient = 0;
+            Ok(())
+        })?;
+        return Ok(0);
+    }
+    if fourth != 0 || fifth != 0 {
+        return Err(EINVAL);
+    }
+    let bit = capability_bit(number)?;
+    match operation {
+        ambient::IS_SET => return Ok(task.with_credentials(|own| own.ambient & bit != 0).into()),
+        ambient::RAISE => task.change_credentials(|new| {
+            let allowed = new.permitted & new.inheritable & bit != 0;
+            if !allowed || new.securebits & securebit::NO_AMBIENT_RAISE != 0 {
+                return Err(EPERM);
+            }
+            new.ambient |= bit;
+            Ok(())
+        })?,
+        ambient::LOWER => task.change_credentials(|new| {
+            new.ambient &= !bit;
+            Ok(())
+        })?,
+        _ => return Err(EINVAL),
+    }
+    Ok(0)
+}
+
+/// Codes of arch_prctl(2).
+mod code {
+    pub const SET_GS: u32 = 0x1001;
+    pub const SET_FS: u32 = 0x1002;
+    pub const GET_FS: u32 = 0x1003;
+    pub const GET_GS: u32 = 0x1004;
+    pub const GET_CPUID: u32 = 0x1011;
+    pub const SET_CPUID: u32 = 0x1012;
+}
+
+/// arch_prctl(2): EPERM for bases outside of user space.
+pub fn arch_prctl(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
+    let thread = task.thread();
+    let word = UserPtr::<u64>::new(address.0);
+    match code {
+        code::SET_FS => thread.set_fs_base(address.0).then_some(0).ok_or(EPERM),
+        code::SET_GS => thread.set_gs_base(address.0).then_some(0).ok_or(EPERM),
+        code::GET_FS => word.write(task, &thread.fs_base()).map(|()| 0),
+        code::GET_GS => word.write(task, &thread.gs_base()).map(|()| 0),
+        // CPUID cannot be made to fault here.
+        code::GET_CPUID => Ok(1),
+        code::SET_CPUID => Err(ENODEV),
+        _ => Err(EINVAL),
+    }
+}

@@ -1,0 +1,228 @@
+//! What the scheduler keeps for each task.
+use crate::sync::{IrqLock, rank};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use machine::collections::TreeLinks;
+use machine::cpu::CpuId;
+
+/// States of a task. All but [`RUNNING`](state::RUNNING) are bits, so that a wake-up can name several.
+pub mod state {
+    /// Runs or wants to.
+    pub const RUNNING: u32 = 0;
+    /// Sleeps; any signal wakes it.
+    pub const INTERRUPTIBLE: u32 = 1;
+    /// Sleeps; nothing but its event wakes it.
+    pub const UNINTERRUPTIBLE: u32 = 2;
+    /// Sleeps; a fatal signal wakes it.
+    pub const KILLABLE: u32 = 4;
+    /// A kernel thread with nothing to do.
+    pub const IDLE: u32 = 8;
+    /// Stopped by job control.
+    pub const STOPPED: u32 = 0x10;
+    /// Stopped by its tracer.
+    pub const TRACED: u32 = 0x20;
+    /// Has ended, its parent may still ask for it.
+    pub const ZOMBIE: u32 = 0x40;
+    /// Has ended and switched away for good.
+    pub const DEAD: u32 = 0x80;
+    /// Has not run yet.
+    pub const NEW: u32 = 0x100;
+    /// All states of waiting for an event.
+    pub const SLEEPING: u32 = INTERRUPTIBLE | UNINTERRUPTIBLE | KILLABLE | IDLE;
+
+    /// The letter /proc shows.
+    pub fn letter(state: u32) -> char {
+        match state {
+            RUNNING | NEW => 'R',
+            INTERRUPTIBLE => 'S',
+            UNINTERRUPTIBLE | KILLABLE => 'D',
+            IDLE => 'I',
+            STOPPED => 'T',
+            TRACED => 't',
+            _ => 'Z',
+        }
+    }
+}
+
+/// Scheduling policies, by Linux's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Policy {
+    /// SCHED_OTHER.
+    Other = 0,
+    /// SCHED_BATCH.
+    Batch = 3,
+    /// SCHED_IDLE.
+    Idle = 5,
+}
+
+/// Weight of nice 0.
+pub const NICE_0_WEIGHT: u64 = 1024;
+/// Weight under SCHED_IDLE.
+const IDLE_POLICY_WEIGHT: u64 = 3;
+
+/// Weights for nice -20 to 19: each step is a factor of 1.25, so that two tasks one step apart share 55:45.
+const WEIGHTS: [u64; 40] = {
+    let mut weights = [0; 40];
+    let mut index = 0;
+    while index < 40 {
+        // Fixed point with 20 bits, from nice 0 outwards.
+        let (mut value, mut step) = (NICE_0_WEIGHT << 20, 20);
+        while step > index {
+            value = value / 4 * 5;
+            step -= 1;
+        }
+        while step < index {
+            value = value / 5 * 4;
+            step += 1;
+        }
+        weights[index] = (value + (1 << 19)) >> 20;
+        index += 1;
+    }
+    weights
+};
+
+/// The weight of a nice value.
+pub fn weight_of(nice: i32) -> u64 {
+    usize::try_from(nice.clamp(-20, 19) + 20).ok().and_then(|index| WEIGHTS.get(index)).copied().unwrap_or(NICE_0_WEIGHT)
+}
+
+/// What the scheduler keeps for each task.
+pub struct Entity {
+    /// Links in the run queue's tree.
+    pub links: TreeLinks,
+    /// Held while the task changes from asleep to runnable.
+    pub(super) lock: IrqLock<()>,
+    state: AtomicU32,
+    wakes: AtomicU32,
+    /// Runnable: running, in a tree, or between the two. Changes under the lock of its CPU's queue.
+    pub(super) on_queue: AtomicBool,
+    /// The CPU whose queue it is or was last in.
+    pub(super) cpu: AtomicU32,
+    /// Virtual run time in nanoseconds of nice 0.
+    pub(super) virtual_time: AtomicU64,
+    /// When the current stretch on the CPU was last accounted.
+    pub(super) started: AtomicU64,
+    /// Nanoseconds on a CPU in all.
+    pub(super) runtime: AtomicU64,
+    weight: AtomicU64,
+    nice: AtomicI32,
+    policy: AtomicU8,
+    /// CPUs it may run on, one bit each.
+    pub(super) affinity: AtomicU64,
+    /// It has been switched away from since its restartable-sequence area was brought up to date.
+    moved: AtomicBool,
+}
+
+impl Entity {
+    /// A task that has not run.
+    pub fn new() -> Entity {
+        Entity {
+            links: TreeLinks::new(),
+            lock: IrqLock::new(rank::TASK_STATE, ()),
+            state: AtomicU32::new(state::NEW),
+            wakes: AtomicU32::new(0),
+            on_queue: AtomicBool::new(false),
+            cpu: AtomicU32::new(0),
+            virtual_time: AtomicU64::new(0),
+            started: AtomicU64::new(0),
+            runtime: AtomicU64::new(0),
+            weight: AtomicU64::new(NICE_0_WEIGHT),
+            nice: AtomicI32::new(0),
+            policy: AtomicU8::new(Policy::Other as u8),
+            affinity: AtomicU64::new(u64::MAX),
+            moved: AtomicBool::new(true),
+        }
+    }
+    /// A child's: nice value, policy and CPUs are inherited, unless `reset` (SCHED_RESET_ON_FORK).
+    pub fn inherit(&self, reset: bool) -> Entity {
+        let child = Entity::new();
+        child.affinity.store(self.affinity(), Ordering::Relaxed);
+        child.cpu.store(self.cpu.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.virtual_time.store(self.virtual_time.load(Ordering::Relaxed), Ordering::Relaxed);
+        if reset {
+            child.set_priority(Policy::Other, self.nice().max(0));
+        } else {
+            child.set_priority(self.policy(), self.nice());
+        }
+        child
+    }
+    /// The state.
+    #[inline(always)]
+    pub fn state(&self) -> u32 {
+        self.state.load(Ordering::SeqCst)
+    }
+    /// Sets the state (of the current task, or under the task's lock). Ordered with the count of wake-ups.
+    #[inline(always)]
+    pub fn set_state(&self, state: u32) {
+        self.state.store(state, Ordering::SeqCst);
+    }
+    #[inline(always)]
+    pub(super) fn wakes(&self) -> u32 {
+        self.wakes.load(Ordering::SeqCst)
+    }
+    #[inline(always)]
+    pub(super) fn count_wake(&self) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+    }
+    /// The CPU it runs or ran on last.
+    pub fn cpu(&self) -> CpuId {
+        CpuId(self.cpu.load(Ordering::Relaxed))
+    }
+    /// Nanoseconds on a CPU, the current stretch included.
+    pub fn runtime(&self) -> u64 {
+        let done = self.runtime.load(Ordering::Relaxed);
+        let started = self.started.load(Ordering::Relaxed);
+        match started {
+            0 => done,
+            started => done.saturating_add(machine::time::monotonic().saturating_sub(started)),
+        }
+    }
+    /// Nice value, -20 to 19.
+    pub fn nice(&self) -> i32 {
+        self.nice.load(Ordering::Relaxed)
+    }
+    /// Policy.
+    pub fn policy(&self) -> Policy {
+        match self.policy.load(Ordering::Relaxed) {
+            3 => Policy::Batch,
+            5 => Policy::Idle,
+            _ => Policy::Other,
+        }
+    }
+    /// Sets policy and nice value; the weight follows with the next accounting.
+    pub fn set_priority(&self, policy: Policy, nice: i32) {
+        self.policy.store(policy as u8, Ordering::Relaxed);
+        self.nice.store(nice.clamp(-20, 19), Ordering::Relaxed);
+        let weight = if policy == Policy::Idle { IDLE_POLICY_WEIGHT } else { weight_of(nice) };
+        self.weight.store(weight, Ordering::Relaxed);
+    }
+    /// Real nanoseconds as virtual ones.
+    #[inline]
+    pub(super) fn to_virtual(&self, real: u64) -> u64 {
+        match self.weight.load(Ordering::Relaxed) {
+            NICE_0_WEIGHT => real,
+            weight => real.saturating_mul(NICE_0_WEIGHT) / weight.max(1),
+        }
+    }
+    /// Notes that the task was interrupted: see [`Entity::take_moved`].
+    pub fn set_moved(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+    /// Whether the task was switched away from since this was last asked.
+    pub fn take_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::Relaxed)
+    }
+    /// CPUs it may run on, one bit each.
+    pub fn affinity(&self) -> u64 {
+        self.affinity.load(Ordering::Relaxed)
+    }
+    /// Whether it may run on a CPU.
+    pub fn may_run_on(&self, cpu: CpuId) -> bool {
+        self.affinity() >> (cpu.0 & 63) & 1 != 0
+    }
+}
+impl Default for Entity {
+    fn default() -> Self {
+        Self::new()
+    }
+}

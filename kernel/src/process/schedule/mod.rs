@@ -1,0 +1,146 @@
+//! The scheduler: who runs on which CPU, and for how long.
+//!
+//! Each CPU has a run queue ordered by virtual run time (real run time divided by weight): the task that has had the least
+//! goes first. A running task is not in the tree; it is put back after its context is saved ([`switched_from`]), so that
+//! what another CPU takes can always be switched to at once. `state` holds what /proc shows; it changes to runnable under the
+//! task's own lock, and from runnable to asleep under the lock of its run queue.
+pub mod calls;
+mod entity;
+mod queue;
+mod wake;
+
+pub use entity::{Entity, Policy, state, weight_of};
+pub use queue::{QUEUES, load_averages_sample, running_tasks};
+pub use wake::start_new;
+
+use super::Task;
+use super::task::ENDED;
+use crate::sync::{IrqLock, rank};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use machine::collections::List;
+use machine::cpu::{CpuId, InterruptGuard, PerCpu, PreemptGuard, clear_need_reschedule, current_cpu};
+
+/// Tasks that have ended on a CPU; dropped by the next one that can.
+static ENDED_TASKS: PerCpu<Ended> = PerCpu::new(|| Ended(IrqLock::new(rank::RUN_QUEUE, List::new())));
+struct Ended(IrqLock<List<Task, ENDED>>);
+
+/// Why the scheduler is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The task sleeps, if its state says so.
+    Sleep,
+    /// Its turn may be over.
+    Preempt,
+    /// It lets others go first.
+    Yield,
+}
+
+/// Puts the current task to sleep if its state is not runnable (set before), and runs another.
+pub fn sleep() {
+    switch(Reason::Sleep);
+}
+
+/// Gives the CPU to the other runnable tasks.
+pub fn yield_now() {
+    switch(Reason::Yield);
+}
+
+/// Reschedules because the running task's time is up or a better one woke.
+pub fn preempt() {
+    switch(Reason::Preempt);
+}
+
+fn switch(reason: Reason) {
+    let guard = InterruptGuard::new();
+    let cpu = current_cpu();
+    let queue = QUEUES.of(cpu);
+    let previous = Task::current();
+    clear_need_reschedule();
+    if queue.is_asked_to_pull() {
+        queue.steal(cpu);
+    }
+    let mut chosen = queue.choose(previous, reason == Reason::Sleep, reason == Reason::Yield);
+    if chosen.is_idle() && queue.steal(cpu) {
+        chosen = queue.choose(previous, reason == Reason::Sleep, false);
+    }
+    queue.arm_slice();
+    match chosen {
+        queue::Choice::Stay => {}
+        queue::Choice::Switch(next) => {
+            let counters = &previous.counters;
+            match reason {
+                Reason::Sleep => counters.voluntary_switches.fetch_add(1, Ordering::Relaxed),
+                _ => counters.involuntary_switches.fetch_add(1, Ordering::Relaxed),
+            };
+            machine::thread::switch_to(next);
+        }
+        queue::Choice::Idle => {
+            if let Some(idle) = queue.idle_task() {
+                machine::thread::switch_to(idle);
+            }
+        }
+    }
+    drop(guard);
+    drop_ended();
+}
+
+/// The previous task's context is saved: back into the run queue with it, or, when it has ended, aside to be dropped.
+pub fn switched_from(previous: Arc<Task>) {
+    let cpu = current_cpu();
+    if previous.schedule.state() == state::DEAD {
+        // Ended tasks are on no other list of this kind.
+        let _ = ENDED_TASKS.of(cpu).0.lock().push_back(previous);
+    } else {
+        QUEUES.of(cpu).put_back(previous, cpu);
+    }
+}
+
+/// Drops tasks that have ended on this CPU.
+pub fn drop_ended() {
+    loop {
+        let guard = PreemptGuard::new();
+        let ended = ENDED_TASKS.get(&guard).0.lock().pop_front();
+        drop(guard);
+        match ended {
+            Some(task) => drop(task),
+            None => return,
+        }
+    }
+}
+
+/// What an idle task does: waits for work.
+pub fn idle_loop() -> ! {
+    loop {
+        let guard = PreemptGuard::new();
+        machine::cpu::idle();
+        drop(guard);
+        preempt();
+    }
+}
+
+/// Makes `idle` the idle task of a CPU; from now on the CPU takes part.
+pub fn set_idle_task(cpu: CpuId, idle: Arc<Task>) {
+    QUEUES.of(cpu).set_idle_task(cpu, idle);
+}
+
+impl Task {
+    /// The letter of /proc/PID/stat for the task's state.
+    pub fn state_letter(&self) -> char {
+        state::letter(self.schedule.state())
+    }
+    /// Sleeps in the given state unless a wake-up has come since `seen` was read from [`Task::wakes`].
+    pub fn sleep(&self, in_state: u32, seen: u32) {
+        self.schedule.set_state(in_state);
+        if self.wakes() != seen {
+            self.schedule.set_state(state::RUNNING);
+            return;
+        }
+        sleep();
+    }
+    /// Counts wake-ups: to be read before the condition of a sleep is looked at.
+    #[inline(always)]
+    pub fn wakes(&self) -> u32 {
+        self.schedule.wakes()
+    }
+}

@@ -1,0 +1,345 @@
+//! A CPU's run queue.
+use super::Task;
+use super::entity::state;
+use crate::sync::{IrqLock, Once, rank};
+use crate::time::timer::{Expire, Timer};
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use machine::collections::Tree;
+use machine::cpu::{CpuId, PerCpu, current_cpu, kick, online_cpus, set_need_reschedule};
+
+/// How long a task runs while others wait, in nanoseconds.
+pub(super) const SLICE: u64 = 4_000_000;
+/// How far behind the others a task that slept may start: it soon runs, but cannot save up time.
+const SLEEPER_CREDIT: u64 = 3_000_000;
+/// How much earlier in virtual time a woken task must be to take the CPU at once.
+const WAKE_GRANULARITY: u64 = 1_000_000;
+
+/// All CPUs' run queues.
+pub static QUEUES: PerCpu<RunQueue> = PerCpu::new(RunQueue::new);
+/// CPUs that run their idle task, one bit each.
+pub static IDLE_CPUS: AtomicU64 = AtomicU64::new(0);
+
+/// The tasks that want to run on one CPU.
+pub struct RunQueue {
+    waiting: IrqLock<Tree<Task>>,
+    /// Runnable tasks, the running one included.
+    runnable: AtomicU32,
+    /// The least virtual time that still matters: where newcomers are placed.
+    minimum: AtomicU64,
+    /// Virtual time of the running task when it was last accounted; all ones while idle.
+    running_virtual: AtomicU64,
+    idle: Once<Arc<Task>>,
+    slice_timer: Once<Arc<Timer>>,
+    slice_armed: AtomicBool,
+    /// Slices that ended here, for balancing from time to time.
+    slices: AtomicU32,
+    /// A busier CPU asks this one to take a task.
+    pull: AtomicBool,
+}
+
+/// What a CPU runs next.
+pub enum Choice {
+    /// The same task.
+    Stay,
+    /// Another.
+    Switch(Arc<Task>),
+    /// Nobody wants to run.
+    Idle,
+}
+impl Choice {
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self, Choice::Idle)
+    }
+}
+
+/// The end of a slice.
+struct SliceEnd(CpuId);
+impl Expire for SliceEnd {
+    fn expire(&self, _deadline: u64) -> Option<u64> {
+        let queue = QUEUES.of(self.0);
+        queue.slice_armed.store(false, Ordering::SeqCst);
+        if queue.runnable.load(Ordering::SeqCst) < 2 {
+            return None;
+        }
+        queue.slice_armed.store(true, Ordering::SeqCst);
+        if queue.slices.fetch_add(1, Ordering::Relaxed) % 4 == 3 {
+            queue.offer(self.0);
+        }
+        set_need_reschedule();
+        Some(machine::time::monotonic().saturating_add(SLICE))
+    }
+}
+
+impl RunQueue {
+    fn new() -> RunQueue {
+        RunQueue {
+            waiting: IrqLock::new(rank::RUN_QUEUE, Tree::new()),
+            runnable: AtomicU32::new(0),
+            minimum: AtomicU64::new(0),
+            running_virtual: AtomicU64::new(u64::MAX),
+            idle: Once::new(),
+            slice_timer: Once::new(),
+            slice_armed: AtomicBool::new(false),
+            slices: AtomicU32::new(0),
+            pull: AtomicBool::new(false),
+        }
+    }
+    /// Runnable tasks.
+    pub fn runnable(&self) -> u32 {
+        self.runnable.load(Ordering::Relaxed)
+    }
+    pub(super) fn idle_task(&self) -> Option<Arc<Task>> {
+        self.idle.get().cloned()
+    }
+    pub(super) fn set_idle_task(&self, cpu: CpuId, idle: Arc<Task>) {
+        idle.schedule.cpu.store(cpu.0, Ordering::Relaxed);
+        idle.schedule.set_state(state::RUNNING);
+        // Each CPU does this once.
+        let _ = self.idle.set(idle);
+        if let Ok(action) = machine::memory::try_arc(SliceEnd(cpu))
+            && let Ok(timer) = Timer::new(action)
+        {
+            let _ = self.slice_timer.set(timer);
+        }
+    }
+    fn is_idle_task(&self, task: &Task) -> bool {
+        self.idle.get().is_some_and(|idle| core::ptr::eq(&**idle, task))
+    }
+    /// Adds the time since the last accounting to the running task.
+    fn account(&self, running: &Task, now: u64) {
+        let entity = &running.schedule;
+        let passed = now.saturating_sub(entity.started.load(Ordering::Relaxed));
+        entity.started.store(now, Ordering::Relaxed);
+        entity.runtime.store(entity.runtime.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
+        let virtual_time = entity.virtual_time.load(Ordering::Relaxed).wrapping_add(entity.to_virtual(passed));
+        entity.virtual_time.store(virtual_time, Ordering::Relaxed);
+    }
+    /// Chooses what runs next and takes it out of the tree. `may_sleep`: the running task leaves the queue unless its state is
+    /// runnable again. `yields`: others go first whatever their time.
+    pub(super) fn choose(&self, running: &Task, may_sleep: bool, yields: bool) -> Choice {
+        let entity = &running.schedule;
+        let is_idle = self.is_idle_task(running);
+        let mut waiting = self.waiting.lock();
+        let now = machine::time::monotonic();
+        if is_idle {
+            entity.started.store(0, Ordering::Relaxed);
+        } else {
+            self.account(running, now);
+        }
+        if may_sleep && entity.state() != state::RUNNING && entity.on_queue.load(Ordering::Relaxed) {
+            entity.on_queue.store(false, Ordering::Release);
+            self.runnable.fetch_sub(1, Ordering::SeqCst);
+        }
+        let own = entity.virtual_time.load(Ordering::Relaxed);
+        let stays = !is_idle && entity.on_queue.load(Ordering::Relaxed) && entity.may_run_on(current_cpu());
+        let next = match waiting.first() {
+            Some((key, _)) if !stays || yields || key < own => waiting.pop_first(),
+            _ => None,
+        };
+        let Some((key, next)) = next else {
+            if stays {
+                self.running_virtual.store(own, Ordering::Relaxed);
+                self.advance(own);
+                return Choice::Stay;
+            }
+            self.running_virtual.store(u64::MAX, Ordering::Relaxed);
+            IDLE_CPUS.fetch_or(1 << (current_cpu().0 & 63), Ordering::SeqCst);
+            if is_idle {
+                return Choice::Stay;
+            }
+            entity.started.store(0, Ordering::Relaxed);
+            return Choice::Idle;
+        };
+        if is_idle {
+            IDLE_CPUS.fetch_and(!(1 << (current_cpu().0 & 63)), Ordering::SeqCst);
+        }
+        if yields && stays && key > own {
+            // Who yields goes behind the one he let pass.
+            entity.virtual_time.store(key.wrapping_add(1), Ordering::Relaxed);
+        }
+        entity.started.store(0, Ordering::Relaxed);
+        next.schedule.started.store(now, Ordering::Relaxed);
+        self.running_virtual.store(key, Ordering::Relaxed);
+        self.advance(key);
+        drop(waiting);
+        if core::ptr::eq(&*next, running) {
+            return Choice::Stay;
+        }
+        Choice::Switch(next)
+    }
+    fn advance(&self, virtual_time: u64) {
+        self.minimum.fetch_max(virtual_time, Ordering::Relaxed);
+    }
+    /// A task whose context has just been saved goes back into the tree, if it is still runnable.
+    pub(super) fn put_back(&self, task: Arc<Task>, cpu: CpuId) {
+        if self.is_idle_task(&task) {
+            return;
+        }
+        if !task.schedule.may_run_on(cpu) && task.schedule.on_queue.load(Ordering::Relaxed) {
+            return super::wake::move_away(task);
+        }
+        let mut waiting = self.waiting.lock();
+        let refused = if task.schedule.on_queue.load(Ordering::Relaxed) {
+            let key = task.schedule.virtual_time.load(Ordering::Relaxed);
+            // Refused only if a wake-up has put it in already.
+            waiting.insert(key, task).err()
+        } else {
+            Some(task)
+        };
+        drop(waiting);
+        drop(refused);
+    }
+    /// Takes a runnable task off the queue, whether it is in the tree or between CPU and tree; false if it is not runnable.
+    pub(super) fn withdraw(&self, task: &Task) -> bool {
+        let mut waiting = self.waiting.lock();
+        let removed = waiting.remove(task);
+        let was_on = task.schedule.on_queue.swap(false, Ordering::AcqRel);
+        if was_on {
+            self.runnable.fetch_sub(1, Ordering::SeqCst);
+        }
+        drop(waiting);
+        drop(removed);
+        was_on
+    }
+    /// Puts a task that has become runnable into this queue; true if it should take the CPU from the running one.
+    pub(super) fn enqueue(&self, task: Arc<Task>, cpu: CpuId, is_new: bool) -> bool {
+        let mut waiting = self.waiting.lock();
+        let virtual_time = self.insert(&mut waiting, task, cpu, is_new);
+        let running = self.running_virtual.load(Ordering::Relaxed);
+        drop(waiting);
+        if running == u64::MAX {
+            // So that the next wake-up finds another CPU.
+            IDLE_CPUS.fetch_and(!(1 << (cpu.0 & 63)), Ordering::SeqCst);
+        }
+        running == u64::MAX || (!is_new && virtual_time.saturating_add(WAKE_GRANULARITY) < running)
+    }
+    /// Inserts a task, with its virtual time made relative to this queue's.
+    fn insert(&self, waiting: &mut Tree<Task>, task: Arc<Task>, cpu: CpuId, is_new: bool) -> u64 {
+        let entity = &task.schedule;
+        let minimum = self.minimum.load(Ordering::Relaxed);
+        let old_cpu = entity.cpu.swap(cpu.0, Ordering::Relaxed);
+        let mut virtual_time = entity.virtual_time.load(Ordering::Relaxed);
+        if old_cpu != cpu.0 {
+            let old_minimum = QUEUES.of(CpuId(old_cpu)).minimum.load(Ordering::Relaxed);
+            virtual_time = minimum.saturating_add(virtual_time.saturating_sub(old_minimum));
+        }
+        let earliest = if is_new { minimum } else { minimum.saturating_sub(SLEEPER_CREDIT) };
+        virtual_time = virtual_time.max(earliest);
+        entity.virtual_time.store(virtual_time, Ordering::Relaxed);
+        entity.on_queue.store(true, Ordering::Release);
+        self.runnable.fetch_add(1, Ordering::SeqCst);
+        // A task asleep is in no tree.
+        let _ = waiting.insert(virtual_time, task);
+        virtual_time
+    }
+    /// Under the queue's lock: if the task is still on the queue, it is made runnable on the spot.
+    pub(super) fn keep_running(&self, task: &Task) -> bool {
+        let waiting = self.waiting.lock();
+        let on_queue = task.schedule.on_queue.load(Ordering::Acquire);
+        if on_queue {
+            task.schedule.set_state(state::RUNNING);
+        }
+        drop(waiting);
+        on_queue
+    }
+    /// Whether the end of a slice must be noticed and no timer is armed for it.
+    pub(super) fn needs_slice(&self) -> bool {
+        self.runnable.load(Ordering::SeqCst) > 1 && !self.slice_armed.load(Ordering::SeqCst)
+    }
+    /// Arms this CPU's slice timer, if somebody waits.
+    pub(super) fn arm_slice(&self) {
+        if self.needs_slice()
+            && let Some(timer) = self.slice_timer.get()
+            && !self.slice_armed.swap(true, Ordering::SeqCst)
+        {
+            timer.arm(machine::time::monotonic().saturating_add(SLICE));
+        }
+    }
+    /// Whether a busier CPU has asked this one to take a task.
+    pub(super) fn is_asked_to_pull(&self) -> bool {
+        self.pull.load(Ordering::Relaxed) && self.pull.swap(false, Ordering::Relaxed)
+    }
+    /// Asks the least busy CPU to take a task, if that would even things out.
+    fn offer(&self, cpu: CpuId) {
+        if let Some((count, other)) = least_busy(u64::MAX, cpu)
+            && count.saturating_add(1) < self.runnable()
+        {
+            QUEUES.of(other).pull.store(true, Ordering::Relaxed);
+            kick(other);
+        }
+    }
+    /// Takes one waiting task from the busiest other CPU, if that has two more than this one; true if there was one.
+    /// Interrupts are off. Both queues are locked while the task moves, so that it is always on one of them.
+    pub(super) fn steal(&self, cpu: CpuId) -> bool {
+        let busiest = (0..online_cpus() as u32)
+            .filter(|other| *other != cpu.0)
+            .map(|other| (QUEUES.of(CpuId(other)).runnable(), other))
+            .max();
+        let Some((count, other)) = busiest else { return false };
+        if count <= self.runnable().saturating_add(1) {
+            return false;
+        }
+        let other = QUEUES.of(CpuId(other));
+        let mut theirs = other.waiting.lock();
+        let Some(mut own) = self.waiting.try_lock() else { return false };
+        let chosen = theirs
+            .iter()
+            .take(8)
+            .map(|(_, task)| task)
+            .find(|task| task.schedule.may_run_on(cpu) && !task.thread().is_on_cpu())
+            .cloned();
+        let Some(task) = chosen.and_then(|chosen| theirs.remove(&chosen)) else { return false };
+        other.runnable.fetch_sub(1, Ordering::SeqCst);
+        self.insert(&mut own, task, cpu, true);
+        true
+    }
+}
+
+/// The CPU of a set with the fewest runnable tasks, and their number.
+pub(super) fn least_busy(allowed: u64, except: CpuId) -> Option<(u32, CpuId)> {
+    (0..online_cpus() as u32)
+        .filter(|cpu| *cpu != except.0 && allowed >> (cpu & 63) & 1 != 0)
+        .map(|cpu| (QUEUES.of(CpuId(cpu)).runnable(), CpuId(cpu)))
+        .min_by_key(|(count, _)| *count)
+}
+
+/// Runnable tasks on all CPUs.
+pub fn running_tasks() -> u32 {
+    (0..online_cpus() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).runnable()).sum()
+}
+
+/// The load averages of 1, 5 and 15 minutes in 1/65536, brought up to date.
+pub fn load_averages_sample() -> [u64; 3] {
+    LOADS.sample()
+}
+
+struct Loads {
+    last: AtomicU64,
+    averages: [AtomicU64; 3],
+}
+static LOADS: Loads = Loads { last: AtomicU64::new(0), averages: [const { AtomicU64::new(0) }; 3] };
+impl Loads {
+    /// Decays by the time since the last look; who asks pays, nothing ticks.
+    fn sample(&self) -> [u64; 3] {
+        const PERIOD: u64 = 5_000_000_000;
+        // exp(-5 s / 1 min), / 5 min, / 15 min, in 1/65536.
+        const DECAY: [u64; 3] = [60_296, 64_453, 65_173];
+        let now = machine::time::monotonic();
+        let active = u64::from(running_tasks()) << 16;
+        let periods = (now.saturating_sub(self.last.load(Ordering::Relaxed)) / PERIOD).min(1000);
+        if periods > 0 {
+            self.last.store(now, Ordering::Relaxed);
+        }
+        let mut result = [0; 3];
+        for ((average, decay), out) in self.averages.iter().zip(DECAY).zip(&mut result) {
+            let mut value = average.load(Ordering::Relaxed);
+            for _ in 0..periods {
+                value = (value * decay + active * (65_536 - decay)) >> 16;
+            }
+            average.store(value, Ordering::Relaxed);
+            *out = value;
+        }
+        result
+    }
+}

@@ -1,0 +1,133 @@
+//! Waking tasks and placing them on CPUs.
+use super::entity::state;
+use super::queue::{IDLE_CPUS, QUEUES, least_busy};
+use super::Task;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use machine::cpu::{CpuId, PreemptGuard, kick, online_cpus};
+
+/// The CPU a task is to run on: where it ran last if that is idle, else another idle one, else where it ran last.
+fn place(task: &Task, here: CpuId) -> CpuId {
+    let last = task.schedule.cpu();
+    if task.thread().is_on_cpu() {
+        // Its context is not saved yet: only the CPU that is saving it can be sure not to wait for itself.
+        return last;
+    }
+    let online = match online_cpus() {
+        64.. => u64::MAX,
+        count => (1 << count) - 1,
+    };
+    let allowed = match task.schedule.affinity() & online {
+        0 => online,
+        allowed => allowed,
+    };
+    let idle = IDLE_CPUS.load(Ordering::SeqCst) & allowed;
+    let may = |set: u64, cpu: CpuId| set >> (cpu.0 & 63) & 1 != 0;
+    if may(idle, last) {
+        return last;
+    }
+    if idle != 0 {
+        return CpuId(idle.trailing_zeros());
+    }
+    let usual = if may(allowed, last) { last } else { here };
+    match least_busy(allowed, usual) {
+        Some((count, cpu)) if !may(allowed, usual) || count.saturating_add(1) < QUEUES.of(usual).runnable() => cpu,
+        _ => usual,
+    }
+}
+
+/// Moves a runnable task whose context has just been saved to a CPU it may run on.
+pub(super) fn move_away(task: Arc<Task>) {
+    let locked = task.schedule.lock.lock();
+    let moved = match QUEUES.of(task.schedule.cpu()).withdraw(&task) {
+        true => enqueue(task.clone(), true),
+        false => None,
+    };
+    drop(locked);
+    follow_up(moved);
+}
+
+/// Enqueues a task that is in no queue and sees to it that its CPU notices. The task's own lock is held or it is new.
+fn enqueue(task: Arc<Task>, is_new: bool) -> Option<CpuId> {
+    let guard = PreemptGuard::new();
+    let cpu = place(&task, guard.cpu());
+    let queue = QUEUES.of(cpu);
+    let preempts = queue.enqueue(task, cpu, is_new);
+    (preempts || queue.needs_slice()).then_some(cpu).inspect(|_| {
+        if preempts {
+            kick(cpu);
+        }
+    })
+}
+
+/// What follows an enqueueing once the task's lock is free.
+fn follow_up(cpu: Option<CpuId>) {
+    let Some(cpu) = cpu else { return };
+    let guard = PreemptGuard::new();
+    let queue = QUEUES.of(cpu);
+    if queue.needs_slice() {
+        if guard.cpu() == cpu {
+            queue.arm_slice();
+        } else {
+            // The timer belongs to that CPU: it arms it as it reschedules.
+            kick(cpu);
+        }
+    }
+}
+
+/// Starts a new task.
+pub fn start_new(task: Arc<Task>) {
+    let locked = task.schedule.lock.lock();
+    task.schedule.set_state(state::RUNNING);
+    let cpu = enqueue(task.clone(), true);
+    drop(locked);
+    follow_up(cpu);
+}
+
+impl Task {
+    /// Ends a sleep for an event. From any context.
+    #[inline]
+    pub fn wake(self: &Arc<Self>) -> bool {
+        self.wake_from(state::SLEEPING)
+    }
+    /// Makes the task runnable if its state is one of `states`; counts as a wake-up in any case.
+    pub fn wake_from(self: &Arc<Self>, states: u32) -> bool {
+        let entity = &self.schedule;
+        entity.count_wake();
+        if entity.state() & states == 0 {
+            return false;
+        }
+        let locked = entity.lock.lock();
+        if entity.state() & states == 0 {
+            return false;
+        }
+        // On the queue still: it has not got to sleep yet, or is about to.
+        if entity.on_queue.load(Ordering::Acquire) && QUEUES.of(entity.cpu()).keep_running(self) {
+            return true;
+        }
+        entity.set_state(state::RUNNING);
+        let cpu = enqueue(self.clone(), false);
+        drop(locked);
+        follow_up(cpu);
+        true
+    }
+    /// Sets the CPUs the task may run on; a task that is elsewhere moves at once, a running one at its next interruption.
+    pub fn set_affinity(self: &Arc<Self>, mask: u64) {
+        let locked = self.schedule.lock.lock();
+        self.schedule.affinity.store(mask, Ordering::Relaxed);
+        let cpu = self.schedule.cpu();
+        if self.schedule.may_run_on(cpu) {
+            return;
+        }
+        let running = self.thread().is_on_cpu();
+        let moved = match !running && QUEUES.of(cpu).withdraw(self) {
+            true => enqueue(self.clone(), true),
+            false => None,
+        };
+        drop(locked);
+        follow_up(moved);
+        if running {
+            kick(cpu);
+        }
+    }
+}

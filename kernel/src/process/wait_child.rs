@@ -1,0 +1,262 @@
+//! Waiting for children: wait4(2), waitid(2).
+use super::exit::{decode_status, release};
+use super::pid::PidEntry;
+use super::usage::ResourceUsage;
+use super::{Task, ThreadGroup};
+use crate::error::*;
+use crate::signal::{self, SIGCHLD, SIGCONT};
+use crate::syscall::{Fd, Pid, UserAddress, UserPtr};
+use crate::wait::{Sleep, WaitError};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+
+const WNOHANG: u32 = 1;
+const WUNTRACED: u32 = 2;
+const WSTOPPED: u32 = 2;
+const WEXITED: u32 = 4;
+const WCONTINUED: u32 = 8;
+const WNOWAIT: u32 = 0x0100_0000;
+const WNOTHREAD: u32 = 0x2000_0000;
+const WALL: u32 = 0x4000_0000;
+const WCLONE: u32 = 0x8000_0000;
+
+/// Which children are meant.
+enum Which {
+    All,
+    Process(Option<Arc<PidEntry>>),
+    Group(Option<Arc<PidEntry>>),
+}
+
+/// What happened to a child.
+struct Event {
+    id: u32,
+    user: u32,
+    /// `si_code`.
+    code: i32,
+    /// `si_status`.
+    detail: i32,
+    /// As wait4(2) encodes it.
+    status: i32,
+    usage: ResourceUsage,
+}
+
+struct Request {
+    which: Which,
+    options: u32,
+}
+
+impl Request {
+    fn concerns(&self, task: &Task, child: &ThreadGroup) -> bool {
+        let chosen = match &self.which {
+            Which::All => true,
+            Which::Process(entry) => entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, child.pid())),
+            Which::Group(entry) => {
+                entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, child.process_group().id()))
+            }
+        };
+        if !chosen {
+            return false;
+        }
+        // "Clone" children are those whose end is not told by SIGCHLD.
+        let is_clone = child.exit_signal.load(Ordering::Relaxed) != SIGCHLD as i32;
+        if self.options & WALL == 0 && is_clone != (self.options & WCLONE != 0) {
+            return false;
+        }
+        self.options & WNOTHREAD == 0 || child.family.lock().parent_thread == task.id()
+    }
+    /// Looks at all children: an event, nothing yet, or ECHILD.
+    fn look(&self, task: &Task) -> Result<Option<Event>> {
+        let own = task.group();
+        let mut found = false;
+        // A child is taken by reference and looked at without the list's lock.
+        let mut position = 0;
+        loop {
+            let next = {
+                let family = own.family.lock();
+                let mut rest = family.children.iter_arcs().skip(position);
+                rest.find(|child| {
+                    position += 1;
+                    self.has_news(child)
+                })
+                .cloned()
+            };
+            let Some(child) = next else { break };
+            if !self.concerns(task, &child) {
+                continue;
+            }
+            found = true;
+            if let Some(event) = self.take_event(&child) {
+                return Ok(Some(event));
+            }
+        }
+        if !found && !self.any(task) {
+            return Err(ECHILD);
+        }
+        Ok(None)
+    }
+    /// Whether a child could have something to report (a look without its details).
+    fn has_news(&self, child: &ThreadGroup) -> bool {
+        child.is_zombie() || child.is_stopped() || child.signals.take_continue_report(true)
+    }
+    /// Whether any child is meant, with or without news.
+    fn any(&self, task: &Task) -> bool {
+        let own = task.group();
+        let mut position = 0;
+        loop {
+            let next = own.family.lock().children.iter_arcs().nth(position).cloned();
+            let Some(child) = next else { return false };
+            position += 1;
+            if child.life() != super::thread_group::Life::Reaped && self.concerns(task, &child) {
+                return true;
+            }
+        }
+    }
+    /// Takes what happened to a child, if the caller asked for it.
+    fn take_event(&self, child: &Arc<ThreadGroup>) -> Option<Event> {
+        let keep = self.options & WNOWAIT != 0;
+        let event = |code, detail, status| {
+            let mut sum = child.own_usage();
+            sum.add(&child.usage.lock().children);
+            let user = child.leader().map_or(0, |leader| leader.with_credentials(|credentials| credentials.user));
+            let usage = ResourceUsage::from(&sum);
+            Event { id: child.id(), user, code, detail, status, usage }
+        };
+        if child.is_zombie() {
+            if self.options & WEXITED == 0 {
+                return None;
+            }
+            // The child tells its end under the tree lock: wait until it has.
+            drop(super::tree::TREE.lock());
+            let status = child.exit_status.load(Ordering::Relaxed);
+            let (code, detail) = decode_status(status);
+            let result = event(code, detail, status);
+            if keep {
+                return (child.life() == super::thread_group::Life::Zombie).then_some(result);
+            }
+            if !child.claim() {
+                return None;
+            }
+            release(child);
+            return Some(result);
+        }
+        if self.options & WSTOPPED != 0
+            && let Some(number) = child.signals.take_stop_report(keep)
+        {
+            return Some(event(signal::CLD_STOPPED, number as i32, (number as i32) << 8 | 0x7f));
+        }
+        if self.options & WCONTINUED != 0 && child.signals.take_continue_report(keep) {
+            return Some(event(signal::CLD_CONTINUED, SIGCONT as i32, 0xffff));
+        }
+        None
+    }
+    /// Waits for an event; `None` with WNOHANG if there is none yet.
+    fn wait(&self, task: &Task) -> Result<Option<Event>> {
+        if self.options & WNOHANG != 0 {
+            return self.look(task);
+        }
+        let waited = task.group().child_events.wait_until(Sleep::Interruptible, None, || match self.look(task) {
+            Ok(None) => None,
+            Ok(Some(event)) => Some(Ok(event)),
+            Err(error) => Some(Err(error)),
+        });
+        match waited {
+            Ok(result) => result.map(Some),
+            Err(WaitError::Interrupted | WaitError::TimedOut) => Err(ERESTARTSYS),
+        }
+    }
+}
+
+/// wait4(2).
+pub fn wait4(
+    task: &Task,
+    pid: Pid,
+    status: UserPtr<i32>,
+    options: u32,
+    usage: UserPtr<ResourceUsage>,
+) -> Result<u32> {
+    if options & !(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WCLONE | WALL) != 0 {
+        return Err(EINVAL);
+    }
+    if pid.0 == i32::MIN {
+        return Err(ESRCH);
+    }
+    let find = |number: u32| task.pid_namespace().find(number);
+    let which = match pid.0 {
+        -1 => Which::All,
+        0 => Which::Group(Some(task.group().process_group().id().clone())),
+        1.. => Which::Process(find(pid.0 as u32)),
+        _ => Which::Group(find(pid.0.unsigned_abs())),
+    };
+    let request = Request { which, options: options | WEXITED };
+    let Some(event) = request.wait(task)? else { return Ok(0) };
+    status.write_optional(task, &event.status)?;
+    usage.write_optional(task, &event.usage)?;
+    Ok(event.id)
+}
+
+const P_ALL: u32 = 0;
+const P_PID: u32 = 1;
+const P_PGID: u32 = 2;
+const P_PIDFD: u32 = 3;
+
+/// waitid(2), with the fifth argument of the system call.
+pub fn waitid(
+    task: &Task,
+    kind: u32,
+    id: i32,
+    info: UserAddress,
+    options: u32,
+    usage: UserPtr<ResourceUsage>,
+) -> Result<()> {
+    if options & !(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL) != 0
+        || options & (WEXITED | WSTOPPED | WCONTINUED) == 0
+    {
+        return Err(EINVAL);
+    }
+    let find = |number: i32| u32::try_from(number).ok().and_then(|number| task.pid_namespace().find(number));
+    let mut options = options;
+    let which = match kind {
+        P_ALL => Which::All,
+        P_PID if id <= 0 => return Err(EINVAL),
+        P_PID => Which::Process(find(id)),
+        P_PGID if id < 0 => return Err(EINVAL),
+        P_PGID if id == 0 => Which::Group(Some(task.group().process_group().id().clone())),
+        P_PGID => Which::Group(find(id)),
+        P_PIDFD if id < 0 => return Err(EINVAL),
+        P_PIDFD => {
+            let (entry, nonblocking) = super::pidfd::entry_of(task, Fd(id))?;
+            if nonblocking && options & WNOHANG == 0 {
+                options |= WNOHANG;
+                let request = Request { which: Which::Process(Some(entry)), options };
+                let event = request.wait(task)?.ok_or(EAGAIN)?;
+                return report(task, Some(event), info, usage);
+            }
+            Which::Process(Some(entry))
+        }
+        _ => return Err(EINVAL),
+    };
+    let event = Request { which, options }.wait(task)?;
+    report(task, event, info, usage)
+}
+
+/// Stores the result of waitid: zeros where nothing happened.
+fn report(task: &Task, event: Option<Event>, info: UserAddress, usage: UserPtr<ResourceUsage>) -> Result<()> {
+    if let Some(event) = &event {
+        usage.write_optional(task, &event.usage)?;
+    }
+    if info.is_null() {
+        return Ok(());
+    }
+    // Linux writes these fields only; the rest of the structure stays as it was.
+    let (number, code, id, user, detail) = match &event {
+        Some(event) => (SIGCHLD, event.code, event.id, event.user, event.detail as u32),
+        None => (0, 0, 0, 0, 0),
+    };
+    let put = |offset: u64, value: u32| UserPtr::<u32>::new(info.0.wrapping_add(offset)).write(task, &value);
+    put(0, number)?;
+    put(4, 0)?;
+    put(8, code as u32)?;
+    put(16, id)?;
+    put(20, user)?;
+    put(24, detail)
+}

@@ -1,0 +1,125 @@
+//! Signal actions: what a process does about each signal (sigaction(2)).
+use super::*;
+use crate::error::*;
+use crate::sync::{IrqLock, rank};
+use crate::syscall::user::UserLayout;
+use abi::Abi;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// One signal's action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Action {
+    /// SIG_DFL, SIG_IGN or the handler's address.
+    pub handler: u64,
+    /// SA_* flags.
+    pub flags: u64,
+    /// What the handler returns to.
+    pub restorer: u64,
+    /// Blocked while the handler runs.
+    pub mask: SignalSet,
+}
+
+/// `struct sigaction` as the kernel has it.
+impl UserLayout for Action {
+    fn size(abi: Abi) -> usize {
+        if matches!(abi, Abi::I386) { 20 } else { 32 }
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        let word = |at: usize| bytes.get(at..at + 4).and_then(|raw| raw.try_into().ok()).map_or(0, u32::from_ne_bytes);
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        match abi {
+            Abi::I386 => Action {
+                handler: word(0).into(),
+                flags: word(4).into(),
+                restorer: word(8).into(),
+                mask: long(12),
+            },
+            _ => Action { handler: long(0), flags: long(8), restorer: long(16), mask: long(24) },
+        }
+    }
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
+        let mut at = 0;
+        let mut put = |value: u64, size: usize| {
+            if let (Some(place), Some(raw)) = (bytes.get_mut(at..at + size), value.to_ne_bytes().get(..size)) {
+                place.copy_from_slice(raw);
+            }
+            at += size;
+        };
+        let size = if matches!(abi, Abi::I386) { 4 } else { 8 };
+        put(self.handler, size);
+        put(self.flags, size);
+        put(self.restorer, size);
+        put(self.mask, 8);
+    }
+}
+
+/// A table of actions, shared by threads and by CLONE_SIGHAND.
+pub struct SignalActions {
+    actions: IrqLock<[Action; 64]>,
+    /// Signals whose action is SIG_IGN.
+    ignored: AtomicU64,
+    /// Signals with a handler.
+    caught: AtomicU64,
+}
+
+impl SignalActions {
+    /// All default.
+    pub fn new() -> Result<Arc<SignalActions>> {
+        Self::with([Action::default(); 64], 0, 0)
+    }
+    fn with(actions: [Action; 64], ignored: SignalSet, caught: SignalSet) -> Result<Arc<SignalActions>> {
+        Ok(machine::memory::try_arc(SignalActions {
+            actions: IrqLock::new(rank::SIGNAL_ACTIONS, actions),
+            ignored: AtomicU64::new(ignored),
+            caught: AtomicU64::new(caught),
+        })?)
+    }
+    /// A table of its own with the same actions.
+    pub fn copy(&self) -> Result<Arc<SignalActions>> {
+        Self::with(*self.actions.lock(), self.ignored(), self.caught())
+    }
+    /// What remains after execve(2): handlers become default, ignored signals stay ignored (SIGCHLD too).
+    pub fn for_exec(&self) -> Result<Arc<SignalActions>> {
+        let mut actions = [Action::default(); 64];
+        let ignored = self.ignored();
+        for (index, action) in actions.iter_mut().enumerate() {
+            if ignored >> index & 1 != 0 {
+                action.handler = SIG_IGN;
+            }
+        }
+        Self::with(actions, ignored, 0)
+    }
+    /// The action of a signal.
+    pub fn get(&self, signal: u32) -> Action {
+        let index = signal.wrapping_sub(1) as usize;
+        self.actions.lock().get(index).copied().unwrap_or_default()
+    }
+    /// Replaces the action of a signal; the old one.
+    pub fn set(&self, signal: u32, action: Action) -> Action {
+        let mut actions = self.actions.lock();
+        let Some(place) = actions.get_mut(signal.wrapping_sub(1) as usize) else { return Action::default() };
+        let old = core::mem::replace(place, action);
+        let bit = set_of(signal);
+        let update = |set: &AtomicU64, on: bool| {
+            let bits = set.load(Ordering::Relaxed);
+            set.store(if on { bits | bit } else { bits & !bit }, Ordering::Relaxed);
+        };
+        update(&self.ignored, action.handler == SIG_IGN);
+        update(&self.caught, action.handler > SIG_IGN);
+        old
+    }
+    /// Signals whose action is SIG_IGN.
+    pub fn ignored(&self) -> SignalSet {
+        self.ignored.load(Ordering::Relaxed)
+    }
+    /// Signals with a handler.
+    pub fn caught(&self) -> SignalSet {
+        self.caught.load(Ordering::Relaxed)
+    }
+    /// Whether a signal is ignored, by SIG_IGN or by default.
+    pub fn ignores(&self, signal: u32) -> bool {
+        let bit = set_of(signal);
+        self.ignored() & bit != 0 || (self.caught() & bit == 0 && IGNORED_BY_DEFAULT & bit != 0)
+    }
+}

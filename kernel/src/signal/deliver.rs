@@ -1,0 +1,189 @@
+//! Delivery: what a thread does about its signals on the way to user mode.
+use super::frame;
+use super::group::Dropped;
+use super::*;
+use crate::error::Restart;
+use crate::process::exit;
+use crate::process::{Task, task::flag};
+use core::sync::atomic::Ordering;
+use machine::entry::UserFrame;
+use machine::thread::work;
+
+/// What is to be done.
+enum Next {
+    /// Nothing is pending.
+    Nothing,
+    /// Run the handler.
+    Handle(SignalInfo, Action),
+    /// End the whole process with this wait status.
+    End(i32),
+}
+
+/// Delivers one signal, or settles the interrupted call if none is to be handled. Called again until the work flag is clear.
+pub fn run(task: &Task, frame: &mut UserFrame) {
+    match next(task) {
+        Next::End(status) => exit::request_group_exit(task, status),
+        Next::Handle(info, action) => handle(task, frame, &info, &action),
+        Next::Nothing => {
+            settle_call(task, frame, None);
+            if let Some(mask) = task.signals.take_saved() {
+                task.set_blocked(mask);
+            }
+        }
+    }
+}
+
+/// Whether the frame holds an interrupted call's restart code; the way out must pass through [`run`] then.
+fn interrupted_call(frame: &UserFrame) -> Option<Restart> {
+    if (frame.original_rax as i64) < 0 {
+        return None;
+    }
+    match frame.rax as i64 {
+        -512 => Some(Restart::System),
+        -513 => Some(Restart::Always),
+        -514 => Some(Restart::NoHandler),
+        -516 => Some(Restart::Block),
+        _ => None,
+    }
+}
+
+/// `syscall` and `int 0x80` are both two bytes long.
+const CALL_LENGTH: u64 = 2;
+/// Number of restart_syscall.
+const RESTART_SYSCALL: u64 = 219;
+
+/// Decides what becomes of an interrupted call: it fails with EINTR if the handler that runs does not restart it, else it is
+/// made again.
+fn settle_call(task: &Task, frame: &mut UserFrame, handler: Option<&Action>) {
+    let Some(restart) = interrupted_call(frame) else { return };
+    let again = match (restart, handler) {
+        (_, None) | (Restart::Always, _) => true,
+        (Restart::System, Some(action)) => action.flags & SA_RESTART != 0,
+        (Restart::NoHandler | Restart::Block, Some(_)) => false,
+    };
+    if !again {
+        frame.rax = (-(abi::Errno::EINTR.number() as i64)) as u64;
+        return;
+    }
+    let block = restart == Restart::Block && handler.is_none();
+    frame.rax = match (block, task.abi()) {
+        (false, _) => frame.original_rax,
+        (true, abi::Abi::X86_64) => RESTART_SYSCALL,
+        (true, abi::Abi::X32) => RESTART_SYSCALL | crate::syscall::dispatch::X32_BIT,
+        (true, abi::Abi::I386) => 0,
+    };
+    frame.set_instruction_pointer(frame.instruction_pointer().wrapping_sub(CALL_LENGTH));
+}
+
+/// Sets up the handler's frame; a stack that cannot take it ends the process by SIGSEGV.
+fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action) {
+    settle_call(task, frame, Some(action));
+    let mask = task.signals.mask_for_frame();
+    if frame::push(task, frame, info, action, mask).is_err() {
+        if info.signal == SIGSEGV {
+            force_fatal(task, SIGSEGV);
+        } else {
+            force(task, SignalInfo::kernel(SIGSEGV));
+        }
+        return;
+    }
+    let mut blocked = task.signals.blocked() | action.mask;
+    if action.flags & SA_NODEFER == 0 {
+        blocked |= set_of(info.signal);
+    }
+    task.set_blocked(blocked);
+    let group = task.group().signals.lock();
+    task.recalculate_pending();
+    drop(group);
+}
+
+/// Takes signals until one needs a handler or ends the process.
+fn next(task: &Task) -> Next {
+    let process = task.group();
+    loop {
+        if stop::tell_pending(process) {
+            continue;
+        }
+        let mut state = process.signals.lock();
+        if process.signals.is_exiting() || task.signals.has_private(SIGKILL) {
+            drop(state);
+            return Next::End(process.exit_begun().unwrap_or(SIGKILL as i32));
+        }
+        if task.signals.stop_pending.load(Ordering::Relaxed) {
+            drop(state);
+            stop::take_part(task);
+            continue;
+        }
+        let blocked = task.signals.blocked();
+        let mut queue = task.signals.queue.lock();
+        let mut taken = queue.take(blocked);
+        task.signals.pending.store(queue.bits(), Ordering::Relaxed);
+        drop(queue);
+        if taken.is_none() {
+            taken = state.queue.take(blocked);
+            process.signals.note_pending(&state);
+        }
+        let Some((info, entry)) = taken else {
+            task.recalculate_pending();
+            drop(state);
+            return Next::Nothing;
+        };
+        let actions = process.actions();
+        let action = actions.get(info.signal);
+        if action.handler > SIG_IGN && action.flags & SA_RESETHAND != 0 {
+            actions.set(info.signal, Action { handler: SIG_DFL, ..action });
+        }
+        drop(state);
+        drop(entry);
+        match action.handler {
+            SIG_IGN => continue,
+            SIG_DFL => {}
+            _ => return Next::Handle(info, action),
+        }
+        let bit = set_of(info.signal);
+        if IGNORED_BY_DEFAULT & bit != 0 {
+            continue;
+        }
+        if process.signals.is_protected() {
+            continue;
+        }
+        if STOP_SIGNALS & bit != 0 {
+            if info.signal != SIGSTOP && process.process_group().is_orphaned() {
+                continue;
+            }
+            stop::stop_group(task, info.signal);
+            continue;
+        }
+        return Next::End(fatal_status(task, &info));
+    }
+}
+
+/// The wait status of a process that a signal ends: bit 7 says that a core was to be dumped.
+fn fatal_status(task: &Task, info: &SignalInfo) -> i32 {
+    task.set_flag(flag::SIGNALED);
+    // Core files are not written yet, so the bit that says that one was stays clear.
+    info.signal as i32
+}
+
+/// Forgets a signal's pending instances, as its action has become to ignore it.
+pub(super) fn discard(task: &Task, signal: u32) {
+    let process = task.group();
+    let mut dropped = Dropped::new();
+    let mut state = process.signals.lock();
+    state.queue.forget(set_of(signal), &mut dropped);
+    process.signals.note_pending(&state);
+    for thread in state.threads() {
+        let mut queue = thread.signals.queue.lock();
+        queue.forget(set_of(signal), &mut dropped);
+        thread.signals.pending.store(queue.bits(), Ordering::Relaxed);
+    }
+    drop(state);
+    drop(dropped);
+}
+
+/// Makes sure that the way to user mode settles an interrupted call even where no signal is pending any more.
+pub fn note_restart(task: &Task, frame: &UserFrame) {
+    if interrupted_call(frame).is_some() {
+        task.thread().set_work(work::SIGNAL);
+    }
+}

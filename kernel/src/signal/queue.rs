@@ -1,0 +1,95 @@
+//! Pending signals: a set, and what came with them in order of arrival.
+use super::{SIGRTMIN, SYNCHRONOUS, SignalInfo, SignalSet, set_of};
+use crate::process::credentials::UserRecord;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use machine::collections::{Linked, Links, List};
+
+/// A signal with its information, waiting.
+pub struct Queued {
+    links: Links,
+    pub(super) info: SignalInfo,
+    /// Whose count of pending signals it is in.
+    user: Option<Arc<UserRecord>>,
+}
+impl Linked for Queued {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+impl Queued {
+    pub(super) fn new(info: SignalInfo, user: Option<Arc<UserRecord>>) -> Option<Arc<Queued>> {
+        machine::memory::try_arc(Queued { links: Links::new(), info, user }).ok()
+    }
+}
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if let Some(user) = &self.user {
+            user.pending_signals.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The signals pending for a thread or a process.
+pub struct Queue {
+    bits: SignalSet,
+    entries: List<Queued>,
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        Queue { bits: 0, entries: List::new() }
+    }
+    pub(super) fn bits(&self) -> SignalSet {
+        self.bits
+    }
+    pub(super) fn has(&self, signal: u32) -> bool {
+        self.bits & set_of(signal) != 0
+    }
+    /// Adds a signal; without an entry only that it is pending is known.
+    pub(super) fn add(&mut self, signal: u32, entry: Option<Arc<Queued>>) {
+        self.bits |= set_of(signal);
+        if let Some(entry) = entry {
+            // A new entry is on no list.
+            let _ = self.entries.push_back(entry);
+        }
+    }
+    /// Takes the next signal that is not in `blocked`: synchronous ones first, then by number; equal ones in order of arrival.
+    /// The entry is to be dropped without locks.
+    pub(super) fn take(&mut self, blocked: SignalSet) -> Option<(SignalInfo, Option<Arc<Queued>>)> {
+        let ready = self.bits & !blocked;
+        let first = match ready & SYNCHRONOUS {
+            0 => ready,
+            synchronous => synchronous,
+        };
+        if first == 0 {
+            return None;
+        }
+        Some(self.take_signal(first.trailing_zeros() + 1))
+    }
+    /// Takes the next pending signal of a set, in numerical order.
+    pub(super) fn take_signal(&mut self, signal: u32) -> (SignalInfo, Option<Arc<Queued>>) {
+        let mut of_kind = self.entries.iter_arcs().filter(|entry| entry.info.signal == signal);
+        let entry = of_kind.next().cloned();
+        let more = signal >= SIGRTMIN && of_kind.next().is_some();
+        drop(of_kind);
+        if !more {
+            self.bits &= !set_of(signal);
+        }
+        match entry {
+            Some(entry) => {
+                self.entries.remove(&entry);
+                (entry.info, Some(entry))
+            }
+            // Its information was lost for want of memory.
+            None => (SignalInfo { signal, ..SignalInfo::default() }, None),
+        }
+    }
+    /// Forgets the signals of a set; the entries go to `dropped`, to be dropped without locks.
+    pub(super) fn forget(&mut self, signals: SignalSet, dropped: &mut List<Queued>) {
+        if self.bits & signals != 0 {
+            self.bits &= !signals;
+            self.entries.drain_into(dropped, |entry| set_of(entry.info.signal) & signals != 0);
+        }
+    }
+}

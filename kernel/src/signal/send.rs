@@ -1,0 +1,277 @@
+//! Sending signals.
+use super::group::{Dropped, GroupState, mark, wake_thread};
+use super::queue::Queued;
+use super::*;
+use crate::error::*;
+use crate::process::schedule::state;
+use crate::process::session::ProcessGroup;
+use crate::process::thread_group::Resource;
+use crate::process::{Task, ThreadGroup, task::flag};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use machine::thread::work;
+
+/// To whom a signal goes.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// Any thread of the process.
+    Process,
+    /// This thread.
+    Thread(&'a Arc<Task>),
+}
+
+/// Sends a signal to a process as a whole. EAGAIN if its queue is full (real-time signals sent with a value).
+pub fn send_to_group(process: &ThreadGroup, info: SignalInfo) -> Result<()> {
+    send(process, Target::Process, info, false)
+}
+
+/// Sends a signal to one thread.
+pub fn send_to_thread(thread: &Arc<Task>, info: SignalInfo) -> Result<()> {
+    send(thread.group(), Target::Thread(thread), info, false)
+}
+
+/// Sends a signal of the kernel's to every process of a group (terminals, hang-ups). Nobody is asked for permission.
+pub fn send_to_process_group(group: &ProcessGroup, info: SignalInfo) {
+    group.for_each(|process| {
+        // A signal of the kernel's that finds no memory is pending all the same.
+        let _ = send_to_group(process, info);
+    });
+}
+
+/// Sends a signal that the kernel itself raises to the calling thread (SI_KERNEL).
+pub fn send_to_current(signal: u32) {
+    let task = Task::current_arc();
+    // As above.
+    let _ = send_to_thread(&task, SignalInfo::kernel(signal));
+}
+
+/// As [`send_to_thread`], for callers that hold locks of the process tree.
+pub fn send_to_thread_locked(thread: &Arc<Task>, info: SignalInfo) {
+    let _ = send_to_thread(thread, info);
+}
+
+/// Sends a signal that cannot be refused to the current task: an exception it caused. If it is blocked or ignored, the action
+/// becomes default, and not even init survives it.
+pub fn force(task: &Task, info: SignalInfo) {
+    force_with(task, info, false)
+}
+
+/// Kills the current task by a signal whatever its action is (execve(2) that cannot go back, a broken signal frame).
+pub fn force_fatal(task: &Task, signal: u32) {
+    force_with(task, SignalInfo::kernel(signal), true)
+}
+
+fn force_with(task: &Task, info: SignalInfo, fatal: bool) {
+    let process = task.group();
+    let actions = process.actions();
+    let bit = set_of(info.signal);
+    let blocked = task.signals.blocked() & bit != 0;
+    let mut action = actions.get(info.signal);
+    if fatal || blocked || action.handler == SIG_IGN {
+        action.handler = SIG_DFL;
+        actions.set(info.signal, action);
+        if blocked {
+            task.set_blocked(task.signals.blocked() & !bit);
+        }
+    }
+    if action.handler == SIG_DFL {
+        process.signals.clear_mark(mark::UNKILLABLE);
+    }
+    let task = Task::current_arc();
+    // Forced signals are pending even without memory for their information.
+    let _ = send(process, Target::Thread(&task), info, true);
+}
+
+fn send(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced: bool) -> Result<()> {
+    if !is_valid(info.signal) || process.is_zombie() {
+        return Ok(());
+    }
+    let entry = make_entry(process, target, &info, forced)?;
+    send_with(process, target, info, forced, entry);
+    Ok(())
+}
+
+/// What a signal to a process needs of memory, made before locks are taken.
+pub struct Prepared(Option<Arc<Queued>>);
+impl Prepared {
+    /// For a signal of the kernel's. Without memory the signal carries no information.
+    pub fn new(process: &ThreadGroup, info: &SignalInfo) -> Prepared {
+        Prepared(make_entry(process, Target::Process, info, true).unwrap_or(None))
+    }
+    /// Sends it. Spin locks that rank before signals may be held.
+    pub fn send(self, process: &ThreadGroup, info: SignalInfo) {
+        if is_valid(info.signal) && !process.is_zombie() {
+            send_with(process, Target::Process, info, false, self.0);
+        }
+    }
+}
+
+fn send_with(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced: bool, entry: Option<Arc<Queued>>) {
+    let signal = info.signal;
+    let mut dropped = Dropped::new();
+    let mut state = process.signals.lock();
+    let wanted = prepare(process, &mut state, target, signal, forced, &mut dropped);
+    if wanted && !already_pending(&state, target, signal) {
+        match target {
+            Target::Process => {
+                state.queue.add(signal, entry);
+                process.signals.note_pending(&state);
+            }
+            Target::Thread(thread) => {
+                let mut queue = thread.signals.queue.lock();
+                queue.add(signal, entry);
+                thread.signals.pending.store(queue.bits(), Ordering::Relaxed);
+            }
+        }
+        complete(process, &mut state, target, signal);
+        drop(state);
+    } else {
+        drop(state);
+        drop(entry);
+    }
+    drop(dropped);
+}
+
+/// The entry that carries the information. SIGKILL needs none; without memory or over the limit, only real-time signals that a
+/// process queued with a value are refused.
+fn make_entry(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool) -> Result<Option<Arc<Queued>>> {
+    if info.signal == SIGKILL {
+        return Ok(None);
+    }
+    let leader = match target {
+        Target::Thread(thread) => Some(thread.clone()),
+        Target::Process => process.leader(),
+    };
+    let user = leader.map(|leader| leader.with_credentials(|credentials| credentials.record.clone()));
+    let pending = user.as_ref().map_or(0, |user| user.pending_signals.fetch_add(1, Ordering::Relaxed));
+    let override_limit = forced || (info.signal < SIGRTMIN && info.code >= SI_USER) || info.code == SI_KERNEL;
+    if !override_limit && u64::from(pending) >= process.limit(Resource::PendingSignals) {
+        if let Some(user) = user {
+            user.pending_signals.fetch_sub(1, Ordering::Relaxed);
+        }
+    } else if let Some(entry) = Queued::new(*info, user) {
+        return Ok(Some(entry));
+    }
+    match info.signal >= SIGRTMIN && info.code != SI_USER {
+        true => Err(EAGAIN.because("the queue of pending signals is full")),
+        false => Ok(None),
+    }
+}
+
+/// Legacy signals are pending once.
+fn already_pending(state: &GroupState, target: Target<'_>, signal: u32) -> bool {
+    signal < SIGRTMIN
+        && match target {
+            Target::Process => state.queue.has(signal),
+            Target::Thread(thread) => thread.signals.has_private(signal),
+        }
+}
+
+/// What a signal does at the moment it is sent: stop signals and SIGCONT cancel each other, SIGCONT wakes. Whether it is to
+/// become pending.
+fn prepare(
+    process: &ThreadGroup,
+    state: &mut GroupState,
+    target: Target<'_>,
+    signal: u32,
+    forced: bool,
+    dropped: &mut Dropped,
+) -> bool {
+    if process.signals.is_exiting() && signal != SIGKILL {
+        return false;
+    }
+    if set_of(signal) & STOP_SIGNALS != 0 {
+        forget(process, state, set_of(SIGCONT), dropped);
+    } else if signal == SIGCONT {
+        forget(process, state, STOP_SIGNALS, dropped);
+        resume(process, state);
+    }
+    !is_ignored(process, target, signal, forced)
+}
+
+fn forget(process: &ThreadGroup, state: &mut GroupState, signals: SignalSet, dropped: &mut Dropped) {
+    state.queue.forget(signals, dropped);
+    process.signals.note_pending(state);
+    for thread in state.threads() {
+        if thread.signals.private_pending() & signals != 0 {
+            let mut queue = thread.signals.queue.lock();
+            queue.forget(signals, dropped);
+            thread.signals.pending.store(queue.bits(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// SIGCONT: ends a group stop, done or in progress.
+fn resume(process: &ThreadGroup, state: &mut GroupState) {
+    let was_stopped = process.signals.clear_mark(mark::STOPPED) != 0;
+    let was_stopping = state.stop_left > 0;
+    state.stop_left = 0;
+    for thread in state.threads() {
+        thread.signals.stop_pending.store(false, Ordering::Relaxed);
+        thread.signals.stop_counted.store(false, Ordering::Relaxed);
+        thread.wake_from(state::STOPPED);
+    }
+    if was_stopped || was_stopping {
+        let tell = if was_stopped { mark::TELL_CONTINUED } else { mark::TELL_STOPPED };
+        process.signals.clear_mark(mark::STOP_UNREPORTED);
+        process.signals.set_mark(tell | if was_stopped { mark::CONTINUE_UNREPORTED } else { 0 });
+        // Some thread passes through its signal work and tells the parent.
+        if let Some(thread) = state.threads().next() {
+            thread.thread().set_work(work::SIGNAL);
+            if !thread.wake_from(state::INTERRUPTIBLE) && thread.thread().is_on_cpu() {
+                machine::cpu::interrupt_for_work(thread.schedule.cpu());
+            }
+        }
+    }
+}
+
+/// Whether nobody will ever see the signal: ignored, and neither blocked (then it stays pending) nor waited for.
+fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bool) -> bool {
+    let bit = set_of(signal);
+    let holds = |thread: &Task| {
+        (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0
+    };
+    let blocked = match target {
+        Target::Thread(thread) => holds(thread),
+        Target::Process => process.leader().is_some_and(|leader| holds(&leader)),
+    };
+    if blocked {
+        return false;
+    }
+    process.with_actions(|actions| {
+        let default = (actions.ignored() | actions.caught()) & bit == 0;
+        actions.ignores(signal) || (default && !forced && process.signals.is_protected())
+    })
+}
+
+/// Chooses a thread and wakes it; a signal that will end the process begins that at once.
+fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, signal: u32) {
+    let bit = set_of(signal);
+    let wants = |thread: &Arc<Task>| {
+        let blocked = thread.signals.blocked() & bit != 0;
+        let ending = thread.has_flag(flag::EXITING);
+        let stopped = thread.schedule.state() & (state::STOPPED | state::TRACED) != 0;
+        !blocked && !ending && (signal == SIGKILL || !stopped)
+    };
+    let awaits = |thread: &Arc<Task>| thread.signals.awaited.load(Ordering::Relaxed) & bit != 0;
+    let chosen = match target {
+        Target::Thread(thread) => (wants(thread) || awaits(thread)).then(|| thread.clone()),
+        Target::Process => state
+            .threads()
+            .find(|thread| thread.is_leader() && wants(thread))
+            .or_else(|| state.threads().find(|thread| wants(thread)))
+            .or_else(|| state.threads().find(|thread| awaits(thread)))
+            .cloned(),
+    };
+    let Some(chosen) = chosen else { return };
+    let default = process.with_actions(|actions| (actions.ignored() | actions.caught()) & bit == 0);
+    let harmless = bit & (IGNORED_BY_DEFAULT | STOP_SIGNALS | CORE_SIGNALS) != 0;
+    let fatal = default && !harmless && !process.signals.is_protected() && chosen.signals.blocked() & bit == 0;
+    let awaited = chosen.signals.awaited.load(Ordering::Relaxed) & bit != 0;
+    if fatal && !awaited && !process.signals.is_exiting() {
+        // No need to wait until the thread looks: stopped and sleeping threads end too.
+        process.signals.begin_end(state, signal as i32, None);
+    } else {
+        wake_thread(&chosen, signal == SIGKILL);
+    }
+}

@@ -1,0 +1,145 @@
+//! A thread's own signal state.
+use super::queue::Queue;
+use super::*;
+use crate::process::Task;
+use crate::sync::{IrqLock, SpinLock, rank};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use machine::thread::work;
+
+/// The alternate signal stack (sigaltstack(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlternateStack {
+    /// Lowest address.
+    pub base: u64,
+    /// Bytes, 0 when disabled.
+    pub size: u64,
+    /// SS_DISABLE, SS_AUTODISARM.
+    pub flags: u32,
+}
+impl AlternateStack {
+    /// None is set.
+    pub const DISABLED: AlternateStack = AlternateStack { base: 0, size: 0, flags: SS_DISABLE };
+    /// Whether a stack pointer is on it (never while it disarms itself).
+    pub fn holds(&self, stack_pointer: u64) -> bool {
+        self.flags & SS_AUTODISARM == 0 && self.contains(stack_pointer)
+    }
+    /// Whether an address lies on it.
+    pub fn contains(&self, stack_pointer: u64) -> bool {
+        stack_pointer > self.base && stack_pointer.wrapping_sub(self.base) <= self.size
+    }
+    /// SS_ONSTACK, SS_DISABLE or 0 for a stack pointer.
+    pub fn state(&self, stack_pointer: u64) -> u32 {
+        match self.size {
+            0 => SS_DISABLE,
+            _ if self.holds(stack_pointer) => SS_ONSTACK,
+            _ => 0,
+        }
+    }
+}
+
+/// A task's own signal state. The mask is changed by the task alone.
+pub struct TaskSignals {
+    blocked: AtomicU64,
+    /// The mask to put back after a call with a temporary one.
+    saved: AtomicU64,
+    restore_saved: AtomicBool,
+    /// Signals a sigtimedwait(2) in progress waits for: they wake the thread although blocked.
+    pub(super) awaited: AtomicU64,
+    pub(super) queue: IrqLock<Queue>,
+    /// Bits of `queue`, for looks without the lock.
+    pub(super) pending: AtomicU64,
+    alternate: SpinLock<AlternateStack>,
+    /// The thread is to take part in a group stop.
+    pub(super) stop_pending: AtomicBool,
+    /// It has been counted as stopped.
+    pub(super) stop_counted: AtomicBool,
+}
+
+impl TaskSignals {
+    /// Nothing pending, this mask.
+    pub fn new(blocked: SignalSet, alternate: AlternateStack) -> Self {
+        TaskSignals {
+            blocked: AtomicU64::new(blocked),
+            saved: AtomicU64::new(0),
+            restore_saved: AtomicBool::new(false),
+            awaited: AtomicU64::new(0),
+            queue: IrqLock::new(rank::SIGNAL_THREAD, Queue::new()),
+            pending: AtomicU64::new(0),
+            alternate: SpinLock::new(rank::LEAF, alternate),
+            stop_pending: AtomicBool::new(false),
+            stop_counted: AtomicBool::new(false),
+        }
+    }
+    /// The mask.
+    #[inline(always)]
+    pub fn blocked(&self) -> SignalSet {
+        self.blocked.load(Ordering::Relaxed)
+    }
+    /// Signals pending for this thread alone.
+    pub fn private_pending(&self) -> SignalSet {
+        self.pending.load(Ordering::Relaxed)
+    }
+    /// Whether a signal is pending for this thread alone.
+    #[inline(always)]
+    pub fn has_private(&self, signal: u32) -> bool {
+        self.pending.load(Ordering::Relaxed) & set_of(signal) != 0
+    }
+    /// The alternate stack.
+    pub fn alternate_stack(&self) -> AlternateStack {
+        *self.alternate.lock()
+    }
+    /// Sets the alternate stack.
+    pub fn set_alternate_stack(&self, stack: AlternateStack) {
+        *self.alternate.lock() = stack;
+    }
+    /// The mask to be put back when the current call's temporary one ends, taken out.
+    pub(super) fn take_saved(&self) -> Option<SignalSet> {
+        self.restore_saved.swap(false, Ordering::Relaxed).then(|| self.saved.load(Ordering::Relaxed))
+    }
+    /// The mask to show a signal handler's frame: the saved one, if there is one.
+    pub(super) fn mask_for_frame(&self) -> SignalSet {
+        self.take_saved().unwrap_or_else(|| self.blocked())
+    }
+    pub(super) fn save(&self, mask: SignalSet) {
+        self.saved.store(mask, Ordering::Relaxed);
+        self.restore_saved.store(true, Ordering::Relaxed);
+    }
+    pub(super) fn forget_saved(&self) {
+        self.restore_saved.store(false, Ordering::Relaxed);
+    }
+    pub(super) fn store_blocked(&self, mask: SignalSet) {
+        self.blocked.store(mask & !UNBLOCKABLE, Ordering::Relaxed);
+    }
+}
+
+impl Task {
+    /// Signals pending for this thread or its process.
+    pub fn pending_signals(&self) -> SignalSet {
+        self.signals.private_pending() | self.group().signals.shared_pending()
+    }
+    /// Replaces the current task's mask. Signals of the process that it no longer takes go to another thread.
+    pub fn set_blocked(&self, mask: SignalSet) {
+        let mask = mask & !UNBLOCKABLE;
+        let old = self.signals.blocked();
+        if old == mask {
+            return;
+        }
+        let state = self.group().signals.lock();
+        let newly = mask & !old & self.group().signals.shared_pending();
+        if newly != 0 && state.thread_count() > 1 {
+            state.retarget(self, newly);
+        }
+        self.signals.store_blocked(mask);
+        self.recalculate_pending();
+        drop(state);
+    }
+    /// Brings the work flag up to date with what is pending. The group's lock is held, or the task is not shared yet.
+    pub(super) fn recalculate_pending(&self) {
+        let deliverable = self.pending_signals() & !self.signals.blocked() != 0;
+        if deliverable || self.signals.stop_pending.load(Ordering::Relaxed) {
+            self.thread().set_work(work::SIGNAL);
+        } else {
+            self.thread().clear_work(work::SIGNAL);
+        }
+    }
+}
