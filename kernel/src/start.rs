@@ -1,6 +1,7 @@
 //! What the machine calls: the kernel as one type; and the start of the system up to init.
 use crate::error::Result;
-use crate::file::tmpfs::{Tmpfs, options::Options};
+use crate::file::tmpfs::Options;
+use crate::file::tmpfs::Tmpfs;
 use crate::file::{FileSystemContext, FileTable};
 use crate::process::exec::{self, Vector};
 use crate::process::namespace::NamespaceSet;
@@ -85,7 +86,8 @@ fn adopt_idle_task(cpu: CpuId) -> Result<()> {
     let shared = shared();
     let number = shared.namespaces.pid_for_children.zero()?;
     let mut name = *b"swapper/00\0\0\0\0\0\0";
-    let digits = if cpu.0 < 10 { [b'0' + cpu.0 as u8, 0] } else { [b'0' + (cpu.0 / 10) as u8, b'0' + (cpu.0 % 10) as u8] };
+    let digits =
+        if cpu.0 < 10 { [b'0' + cpu.0 as u8, 0] } else { [b'0' + (cpu.0 / 10) as u8, b'0' + (cpu.0 % 10) as u8] };
     if let Some(place) = name.get_mut(8..10) {
         place.copy_from_slice(&digits);
     }
@@ -113,7 +115,9 @@ fn start(boot: &'static BootInfo) -> Result<()> {
     let init = make_init()?;
     let idle = Task::current_arc();
     kernel_thread::make(shared(), "kthreadd", Some(idle.group().clone()), kthreadd)?;
-    machine::cpu::start_others(command_line_value("maxcpus").and_then(|count| count.parse().ok()).unwrap_or(usize::MAX));
+    machine::cpu::start_others(
+        command_line_value("maxcpus").and_then(|count| count.parse().ok()).unwrap_or(usize::MAX),
+    );
     schedule::start_new(init);
     Ok(())
 }
@@ -144,7 +148,7 @@ fn make_init() -> Result<Arc<Task>> {
     let group = ProcessGroup::first(&pid)?;
     task.group().set_first_process_group(group);
     task.group().signals.protect();
-    task.group().exit_signal.store(crate::signal::SIGCHLD as i32, Ordering::Relaxed);
+    task.group().set_exit_signal(crate::signal::SIGCHLD);
     kernel_thread::publish(&task, Some(Task::current().group()));
     task.thread().set_work(work::NOTIFY);
     Ok(task)
@@ -165,17 +169,15 @@ fn unpack_initramfs() {
     if image.is_empty() {
         return;
     }
-    if let Err(error) = crate::file::initramfs::unpack(image) {
-        crate::warn!("initramfs unpacking failed: {error:?}");
-    }
-    image.free();
+    crate::file::initramfs::unpack(image, &shared().context.root());
 }
 
 /// The console becomes init's standard input, output and error.
 fn open_console(task: &Task) {
-    let opened = crate::file::open_in_kernel(b"/dev/console", 2);
+    let opened = crate::file::open::open_in_kernel(b"/dev/console", 2);
     let files = task.files();
-    let installed = opened.and_then(|console| (0..3).try_for_each(|_| files.install(console.clone(), 0, false).map(drop)));
+    let installed =
+        opened.and_then(|console| (0..3).try_for_each(|_| files.install(console.clone(), 0, false).map(drop)));
     if installed.is_err() {
         crate::warn!("Warning: unable to open an initial console.");
     }
@@ -187,9 +189,8 @@ fn init_words() -> (Vec<&'static [u8]>, Vec<&'static [u8]>) {
     let (mut arguments, mut environment): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     environment.extend([b"HOME=/".as_slice(), b"TERM=linux"]);
     arguments.push(b"init");
-    const TAKEN: [&str; 12] = [
-        "rdinit", "init", "console", "panic", "reboot", "quiet", "debug", "maxcpus", "loglevel", "root", "ro", "rw",
-    ];
+    const TAKEN: [&str; 12] =
+        ["rdinit", "init", "console", "panic", "reboot", "quiet", "debug", "maxcpus", "loglevel", "root", "ro", "rw"];
     let mut only_arguments = false;
     for word in command_line().split_ascii_whitespace() {
         let name = word.split('=').next().unwrap_or(word);
@@ -232,7 +233,10 @@ fn run_init(task: &Task, frame: &mut UserFrame) {
     match try_program(task, frame, ram_init, &mut words) {
         Ok(()) => return crate::info!("Run {ram_init} as init process"),
         Err(error) if command_line_value("rdinit").is_some() => {
-            crate::log::line(crate::log::Level::Error, format_args!("Failed to execute {ram_init} (error {})", error.into_register()));
+            crate::log::line(
+                crate::log::Level::Error,
+                format_args!("Failed to execute {ram_init} (error {})", error.into_register()),
+            );
         }
         Err(_) => {}
     }

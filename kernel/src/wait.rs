@@ -2,11 +2,11 @@
 use crate::process::Task;
 use crate::process::schedule::state;
 use crate::sync::{IrqLock, rank};
-use machine::sync::IrqGuard;
 use crate::time::timer::{Expire, Timer};
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, Ordering};
 use machine::collections::{Linked, Links, List};
+use machine::sync::IrqGuard;
 
 /// How a sleep shows and what ends it early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,7 +178,8 @@ impl WaitQueue {
         }
         let (mut left, mut passed) = (exclusive, 0);
         while left > 0 {
-            let next = waiters.iter_arcs().filter(|waiter| waiter.exclusive.load(Ordering::Relaxed)).nth(passed).cloned();
+            let next =
+                waiters.iter_arcs().filter(|waiter| waiter.exclusive.load(Ordering::Relaxed)).nth(passed).cloned();
             let Some(waiter) = next else { break };
             match &waiter.target {
                 // Off the queue before it runs, so that the next wake-up finds the next waiter.

@@ -156,10 +156,6 @@ pub fn clone(
 /// `struct clone_args`, all versions.
 #[derive(Clone, Copy, Default)]
 pub struct CloneArguments([u64; 11]);
-impl CloneArguments {
-    /// The first version: 8 words. The second has 10, the third 11.
-    const SIZES: [usize; 3] = [64, 80, 88];
-}
 impl UserLayout for CloneArguments {
     fn size(_: Abi) -> usize {
         88
@@ -180,7 +176,8 @@ impl UserLayout for CloneArguments {
 
 /// Copies an extensible structure: E2BIG if bytes that this kernel does not know are set.
 fn read_arguments(arguments: UserAddress, size: usize) -> Result<CloneArguments> {
-    const [SMALLEST, _, LARGEST]: [usize; 3] = CloneArguments::SIZES;
+    const SMALLEST: usize = 64;
+    const LARGEST: usize = 88;
     if size > machine::memory::PAGE_SIZE {
         return Err(E2BIG);
     }
@@ -203,8 +200,9 @@ fn read_arguments(arguments: UserAddress, size: usize) -> Result<CloneArguments>
 
 /// clone3(2).
 pub fn clone3(task: &Task, frame: &mut UserFrame, arguments: UserAddress, size: usize) -> Result<u32> {
-    let CloneArguments([bits, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _cgroup]) =
-        read_arguments(arguments, size)?;
+    let CloneArguments(
+        [bits, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _cgroup],
+    ) = read_arguments(arguments, size)?;
     const LEVELS_MAXIMUM: u64 = 32;
     if set_tid_size > LEVELS_MAXIMUM || (set_tid == 0) != (set_tid_size == 0) {
         return Err(EINVAL);

@@ -173,6 +173,10 @@ impl Credentials {
             record: UserRecord::of(0)?,
         })?)
     }
+    /// The kernel's own: user and group 0 with every capability.
+    pub fn kernel() -> Credentials {
+        (*crate::start::shared().credentials).clone()
+    }
     /// A copy to be changed; ENOMEM.
     pub fn try_copy(&self) -> Result<Credentials> {
         let mut groups = Vec::new();
@@ -217,6 +221,13 @@ impl Task {
             let record = UserRecord::of(new.user)?;
             record.processes.fetch_add(1, Ordering::Relaxed);
             old.record.processes.fetch_sub(1, Ordering::Relaxed);
+            let limit = self.group().limit(super::limits::Resource::Processes);
+            let over = u64::from(record.processes.load(Ordering::Relaxed)) > limit && new.user != 0;
+            if over {
+                self.set_flag(super::task::flag::OVER_PROCESS_LIMIT);
+            } else {
+                self.clear_flag(super::task::flag::OVER_PROCESS_LIMIT);
+            }
             new.record = record;
         }
         let identity_changed = new.effective_user != old.effective_user
@@ -253,8 +264,7 @@ pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
     }
     let own = caller.credentials();
     let other = target.credentials();
-    let (user, group) =
-        if real_ids { (own.user, own.group) } else { (own.file_system_user, own.file_system_group) };
+    let (user, group) = if real_ids { (own.user, own.group) } else { (own.file_system_user, own.file_system_group) };
     let same = [other.user, other.effective_user, other.saved_user].iter().all(|id| *id == user)
         && [other.group, other.effective_group, other.saved_group].iter().all(|id| *id == group);
     let privileged = own.capable(Capability::SysPtrace);

@@ -70,7 +70,11 @@ fn page_fault(task: &Task, exception: &Exception) {
     let is_kernel_address = exception.address >= machine::paging::USER_END;
     // What lies above user space looks present to everybody.
     let shown = code | page_fault::USER | if is_kernel_address { page_fault::PRESENT } else { 0 };
-    task.note_fault(LastFault { vector: vector::PAGE_FAULT.into(), error_code: shown.into(), address: exception.address });
+    task.note_fault(LastFault {
+        vector: vector::PAGE_FAULT.into(),
+        error_code: shown.into(),
+        address: exception.address,
+    });
     force(task, SignalInfo::fault(error.signal, error.code, exception.address));
 }
 

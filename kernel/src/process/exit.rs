@@ -82,9 +82,7 @@ fn leave(task: &Task) {
     if let Some(timer) = task.sleep_timer.get() {
         timer.cancel();
     }
-    let files = task.replace_files(crate::start::kernel_files());
-    files.leave();
-    drop(files);
+    task.files().leave();
     drop(task.replace_context(crate::start::first_context()));
     if last {
         leave_session(process);
@@ -93,8 +91,9 @@ fn leave(task: &Task) {
     notify(task, process, last);
 }
 
-/// Lets go of the address space: wakes who waits for the thread's end, releases robust futexes, lets a vfork parent go on.
-fn release_memory(task: &Task) {
+/// What the thread owes to others who use its memory, before it leaves it (exit, execve(2)): robust futexes are released, who
+/// waits for its end is woken.
+pub(super) fn leave_memory(task: &Task) {
     let Some(memory) = task.memory() else { return };
     let list = task.robust_list.swap(0, Ordering::Relaxed);
     if list != 0 {
@@ -105,8 +104,14 @@ fn release_memory(task: &Task) {
     if word != 0 && memory_is_shared(&memory) {
         // Errors do not matter to a thread that ends.
         let _ = UserPtr::<u32>::new(word).write(task, &0);
-        crate::ipc::futex::wake_address(task, word, 1);
+        let _ = crate::ipc::futex::wake_address(task, word, 1);
     }
+}
+
+/// Lets go of the address space; a vfork parent may go on.
+fn release_memory(task: &Task) {
+    leave_memory(task);
+    let Some(memory) = task.memory() else { return };
     let resident = memory.tables().resident().0 as u64 * 4;
     let mut usage = task.group().usage.lock();
     usage.own.largest_resident = usage.own.largest_resident.max(resident);
@@ -334,7 +339,6 @@ pub(super) fn release(process: &Arc<ThreadGroup>) {
 /// Undoes a task that was built but never started.
 pub(super) fn abandon(task: &Arc<Task>) {
     task.files().leave();
-    drop(task.replace_files(crate::start::kernel_files()));
     super::clone::count_out(task);
     task.pid().abandon();
 }

@@ -1,6 +1,6 @@
 //! User and group ids (credentials(7)): getuid(2) to setfsgid(2), getgroups(2).
-use super::credentials::{Capability, Credentials, securebit};
 use super::Task;
+use super::credentials::{Capability, Credentials, securebit};
 use crate::error::*;
 use crate::syscall::UserPtr;
 use alloc::vec::Vec;

@@ -38,6 +38,8 @@ pub mod flag {
     pub const SIGNALED: u32 = 1 << 6;
     /// Has something to run before its first instruction (init).
     pub const STARTING: u32 = 1 << 7;
+    /// setuid(2) has made a user of it that is over RLIMIT_NPROC: execve(2) fails.
+    pub const OVER_PROCESS_LIMIT: u32 = 1 << 9;
     /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
     pub const RESET_ON_FORK: u32 = 1 << 8;
 }
@@ -75,8 +77,8 @@ pub struct Task {
     /// State and place in a run queue.
     pub schedule: Entity,
     memory: SpinLock<Option<Arc<AddressSpace>>>,
-    files: SpinLock<Arc<FileTable>>,
-    context: SpinLock<Arc<FileSystemContext>>,
+    files: RcuCell<FileTable>,
+    context: RcuCell<FileSystemContext>,
     credentials: RcuCell<Credentials>,
     namespaces: RcuCell<NamespaceSet>,
     name: SpinLock<[u8; 16]>,
@@ -163,8 +165,8 @@ impl Task {
             ended_links: Links::new(),
             schedule: parts.schedule,
             memory: SpinLock::new(rank::LEAF, parts.memory),
-            files: SpinLock::new(rank::LEAF, parts.files),
-            context: SpinLock::new(rank::LEAF, parts.context),
+            files: RcuCell::new(parts.files),
+            context: RcuCell::new(parts.context),
             credentials: RcuCell::new(parts.credentials),
             namespaces: RcuCell::new(parts.namespaces),
             name: SpinLock::new(rank::LEAF, parts.name),
@@ -297,16 +299,33 @@ impl Task {
     /// The descriptor table; after the end the kernel's own, which is empty.
     #[inline]
     pub fn files(&self) -> Arc<FileTable> {
-        self.files.lock().clone()
+        self.files.get()
     }
     /// The descriptor table, unless the task has ended.
     pub fn files_if_any(&self) -> Option<Arc<FileTable>> {
         (!self.has_flag(flag::EXITING)).then(|| self.files())
     }
+    /// The open file behind a descriptor for reading, writing and all that O_PATH cannot do; EBADF.
+    #[inline(always)]
+    pub fn file(&self, fd: crate::syscall::Fd) -> crate::error::Result<Arc<crate::file::File>> {
+        self.files.read(&RcuGuard::new()).get_io(fd)
+    }
+    /// As `context`, borrowed.
+    #[inline(always)]
+    pub fn context_ref<'a>(&'a self, guard: &'a RcuGuard) -> &'a FileSystemContext {
+        self.context.read(guard)
+    }
+    /// As `credentials`, borrowed.
+    #[inline(always)]
+    pub fn credentials_ref<'a>(&'a self, guard: &'a RcuGuard) -> &'a Credentials {
+        self.credentials.read(guard)
+    }
     /// Replaces the descriptor table; the caller ends the old one's use.
     #[must_use]
     pub fn replace_files(&self, files: Arc<FileTable>) -> Arc<FileTable> {
-        core::mem::replace(&mut *self.files.lock(), files)
+        let old = self.files.get();
+        self.files.replace(files);
+        old
     }
     /// Replaces the descriptor table (unshare, close_range); the task leaves the old one.
     pub fn set_files(&self, files: Arc<FileTable>) {
@@ -315,7 +334,7 @@ impl Task {
     /// Root, working directory, umask; after the end the kernel's own.
     #[inline]
     pub fn context(&self) -> Arc<FileSystemContext> {
-        self.context.lock().clone()
+        self.context.get()
     }
     /// Root, working directory, umask, unless the task has ended.
     pub fn context_if_any(&self) -> Option<Arc<FileSystemContext>> {
@@ -324,7 +343,9 @@ impl Task {
     /// Replaces root, working directory and umask.
     #[must_use]
     pub fn replace_context(&self, context: Arc<FileSystemContext>) -> Arc<FileSystemContext> {
-        core::mem::replace(&mut *self.context.lock(), context)
+        let old = self.context.get();
+        self.context.replace(context);
+        old
     }
     /// The last exception: what signal frames show of it.
     pub fn last_fault(&self) -> LastFault {

@@ -1,10 +1,10 @@
 //! A thread group: what Linux shows as a process.
+use super::Task;
 use super::limits::Limits;
 use super::pid::PidEntry;
 use super::session::ProcessGroup;
 use super::tree::Family;
 use super::usage::Usage;
-use super::Task;
 use crate::error::Result;
 use crate::signal::{GroupSignals, SignalActions};
 use crate::sync::{RcuCell, SpinLock, rank};
@@ -162,6 +162,10 @@ impl ThreadGroup {
     /// Looks at the signal actions without counting a reference.
     pub fn with_actions<R>(&self, look: impl FnOnce(&SignalActions) -> R) -> R {
         look(self.actions.read(&crate::sync::RcuGuard::new()))
+    }
+    /// Sets the signal the parent gets at the end.
+    pub(crate) fn set_exit_signal(&self, signal: u32) {
+        self.exit_signal.store(signal as i32, Ordering::Relaxed);
     }
     /// Alive, zombie or reaped.
     pub fn life(&self) -> Life {

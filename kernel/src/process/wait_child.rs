@@ -50,9 +50,7 @@ impl Request {
         let chosen = match &self.which {
             Which::All => true,
             Which::Process(entry) => entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, child.pid())),
-            Which::Group(entry) => {
-                entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, child.process_group().id()))
-            }
+            Which::Group(entry) => entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, child.process_group().id())),
         };
         if !chosen {
             return false;
@@ -167,13 +165,7 @@ impl Request {
 }
 
 /// wait4(2).
-pub fn wait4(
-    task: &Task,
-    pid: Pid,
-    status: UserPtr<i32>,
-    options: u32,
-    usage: UserPtr<ResourceUsage>,
-) -> Result<u32> {
+pub fn wait4(task: &Task, pid: Pid, status: UserPtr<i32>, options: u32, usage: UserPtr<ResourceUsage>) -> Result<u32> {
     if options & !(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WCLONE | WALL) != 0 {
         return Err(EINVAL);
     }

@@ -29,12 +29,9 @@ impl UserLayout for Action {
         let word = |at: usize| bytes.get(at..at + 4).and_then(|raw| raw.try_into().ok()).map_or(0, u32::from_ne_bytes);
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
         match abi {
-            Abi::I386 => Action {
-                handler: word(0).into(),
-                flags: word(4).into(),
-                restorer: word(8).into(),
-                mask: long(12),
-            },
+            Abi::I386 => {
+                Action { handler: word(0).into(), flags: word(4).into(), restorer: word(8).into(), mask: long(12) }
+            }
             _ => Action { handler: long(0), flags: long(8), restorer: long(16), mask: long(24) },
         }
     }

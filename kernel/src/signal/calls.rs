@@ -133,9 +133,6 @@ pub fn sigaltstack(
     if let Some(wanted) = wanted {
         change_alternate_stack(task, stack_pointer, wanted)?;
     }
-    let shown = AlternateStack {
-        flags: current.state(stack_pointer) | current.flags & SS_AUTODISARM,
-        ..current
-    };
+    let shown = AlternateStack { flags: current.state(stack_pointer) | current.flags & SS_AUTODISARM, ..current };
     old.write_optional(task, &shown)
 }

@@ -61,7 +61,13 @@ fn get_half(bytes: &[u8], offset: usize) -> u32 {
 }
 
 /// Writes the frame to the user stack and makes the handler the next thing that runs. EFAULT if the stack cannot take it.
-pub(super) fn push(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action, mask: SignalSet) -> Result<()> {
+pub(super) fn push(
+    task: &Task,
+    frame: &mut UserFrame,
+    info: &SignalInfo,
+    action: &Action,
+    mask: SignalSet,
+) -> Result<()> {
     if action.flags & SA_RESTORER == 0 {
         return Err(EFAULT.because("no restorer"));
     }

@@ -101,11 +101,7 @@ impl GroupSignals {
             stop_signal: 0,
             stop_left: 0,
         };
-        GroupSignals {
-            state: IrqLock::new(rank::SIGNAL, state),
-            pending: AtomicU64::new(0),
-            marks: AtomicU32::new(0),
-        }
+        GroupSignals { state: IrqLock::new(rank::SIGNAL, state), pending: AtomicU64::new(0), marks: AtomicU32::new(0) }
     }
     /// Locks the state.
     pub(crate) fn lock(&self) -> IrqGuard<'_, GroupState> {

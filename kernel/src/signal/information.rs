@@ -38,21 +38,11 @@ impl SignalInfo {
     }
     /// A page that its protection key forbids.
     pub fn protection_key(address: u64, key: u32) -> SignalInfo {
-        SignalInfo {
-            signal: SIGSEGV,
-            errno: 0,
-            code: SEGV_PKUERR,
-            fields: [address, 0, u64::from(key), 0],
-        }
+        SignalInfo { signal: SIGSEGV, errno: 0, code: SEGV_PKUERR, fields: [address, 0, u64::from(key), 0] }
     }
     /// A child has changed its state. Times are in clock ticks.
     pub fn child(signal: u32, code: i32, pid: u32, user: u32, status: i32, times: (u64, u64)) -> SignalInfo {
-        SignalInfo {
-            signal,
-            errno: 0,
-            code,
-            fields: [pair(pid, user), pair(status as u32, 0), times.0, times.1],
-        }
+        SignalInfo { signal, errno: 0, code, fields: [pair(pid, user), pair(status as u32, 0), times.0, times.1] }
     }
     /// A POSIX timer has expired.
     pub fn timer(signal: u32, id: i32, overrun: i32, value: u64) -> SignalInfo {

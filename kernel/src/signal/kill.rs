@@ -21,9 +21,8 @@ fn check_permission(caller: &Task, target: &Task, signal: u32) -> Result<()> {
     }
     let allowed = caller.with_credentials(|own| target.with_credentials(|other| same_user(own, other)))
         || caller.capable(Capability::Kill);
-    let same_session = || {
-        Arc::ptr_eq(caller.group().process_group().session(), target.group().process_group().session())
-    };
+    let same_session =
+        || Arc::ptr_eq(caller.group().process_group().session(), target.group().process_group().session());
     match allowed || (signal == SIGCONT && same_session()) {
         true => Ok(()),
         false => Err(EPERM),
@@ -141,13 +140,7 @@ pub fn rt_sigqueueinfo(task: &Task, pid: Pid, signal: u32, info: UserPtr<SignalI
 }
 
 /// rt_tgsigqueueinfo(2).
-pub fn rt_tgsigqueueinfo(
-    task: &Task,
-    group: Pid,
-    thread: Pid,
-    signal: u32,
-    info: UserPtr<SignalInfo>,
-) -> Result<()> {
+pub fn rt_tgsigqueueinfo(task: &Task, group: Pid, thread: Pid, signal: u32, info: UserPtr<SignalInfo>) -> Result<()> {
     let mut info = info.read(task)?;
     info.signal = signal;
     if thread.0 <= 0 || group.0 <= 0 {

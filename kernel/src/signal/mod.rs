@@ -21,7 +21,8 @@ pub use action::{Action, SignalActions};
 pub use group::GroupSignals;
 pub use information::SignalInfo;
 pub use send::{
-    Prepared, force, force_fatal, send_to_current, send_to_group, send_to_process_group, send_to_thread, send_to_thread_locked,
+    Prepared, force, force_fatal, send_to_current, send_to_group, send_to_process_group, send_to_thread,
+    send_to_thread_locked,
 };
 pub use thread::{AlternateStack, TaskSignals};
 

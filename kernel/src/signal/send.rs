@@ -134,7 +134,12 @@ fn send_with(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced
 
 /// The entry that carries the information. SIGKILL needs none; without memory or over the limit, only real-time signals that a
 /// process queued with a value are refused.
-fn make_entry(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool) -> Result<Option<Arc<Queued>>> {
+fn make_entry(
+    process: &ThreadGroup,
+    target: Target<'_>,
+    info: &SignalInfo,
+    forced: bool,
+) -> Result<Option<Arc<Queued>>> {
     if info.signal == SIGKILL {
         return Ok(None);
     }
@@ -228,9 +233,7 @@ fn resume(process: &ThreadGroup, state: &mut GroupState) {
 /// Whether nobody will ever see the signal: ignored, and neither blocked (then it stays pending) nor waited for.
 fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bool) -> bool {
     let bit = set_of(signal);
-    let holds = |thread: &Task| {
-        (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0
-    };
+    let holds = |thread: &Task| (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0;
     let blocked = match target {
         Target::Thread(thread) => holds(thread),
         Target::Process => process.leader().is_some_and(|leader| holds(&leader)),

@@ -104,9 +104,6 @@ impl TaskSignals {
         self.saved.store(mask, Ordering::Relaxed);
         self.restore_saved.store(true, Ordering::Relaxed);
     }
-    pub(super) fn forget_saved(&self) {
-        self.restore_saved.store(false, Ordering::Relaxed);
-    }
     pub(super) fn store_blocked(&self, mask: SignalSet) {
         self.blocked.store(mask & !UNBLOCKABLE, Ordering::Relaxed);
     }

@@ -1,18 +1,29 @@
 //! What exec asks of files, threads, signals and credentials.
 use super::credentials::FilePrivileges;
-use crate::error::{EACCES, ELOOP, Result};
+use crate::error::{EACCES, EAGAIN, ELOOP, Result};
 use crate::file::File;
 use crate::file::attributes::{Access, FileType, SET_GROUP_ID, SET_USER_ID};
 use crate::file::mount::mount_flag;
 use crate::file::open_file::open_flag;
 use crate::file::walk::{self, walk_flag};
 use crate::memory::AddressSpace;
+use crate::process::limits::Resource;
+use crate::process::task::flag;
 use crate::process::{Credentials, Task};
+use crate::signal::SIGCHLD;
 use crate::syscall::Fd;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
 
 /// EAGAIN if a setuid(2) went over RLIMIT_NPROC and the caller still is.
-pub fn check_process_limit(_task: &Task) -> Result<()> {
+pub fn check_process_limit(task: &Task) -> Result<()> {
+    let limit = task.group().limit(Resource::Processes);
+    let over = task.clear_flag(flag::OVER_PROCESS_LIMIT)
+        && task.with_credentials(|own| u64::from(own.record.processes.load(Ordering::Relaxed)) > limit);
+    if over {
+        task.set_flag(flag::OVER_PROCESS_LIMIT);
+        return Err(EAGAIN.because("RLIMIT_NPROC"));
+    }
     Ok(())
 }
 /// Keeps others (ptrace) from seeing half-changed credentials; EINTR.
@@ -64,28 +75,30 @@ fn file_capabilities(value: &[u8]) -> Option<(u64, u64, bool)> {
     is_known.then_some((permitted, inheritable, magic & 1 != 0))
 }
 /// Whether nobody else could use privileges that the task gains.
-pub fn may_gain_privileges(_task: &Task) -> bool {
-    true
+pub fn may_gain_privileges(task: &Task) -> bool {
+    // A root shared with somebody else's process could be changed under the program; nobody traces yet.
+    !task.with_credentials(|own| own.no_new_privileges)
 }
 /// Whether these credentials may read the file.
 pub fn is_readable(credentials: &Credentials, file: &File) -> bool {
     file.inode().operations().permission(file.inode(), credentials, Access::READ).is_ok()
 }
 /// Ends all other threads of the process, and takes over the process id; EAGAIN when the process is dying already.
-pub fn end_other_threads(_task: &Task) -> Result<()> {
-    todo!()
+pub fn end_other_threads(task: &Task) -> Result<()> {
+    task.end_other_threads()
 }
 /// Ends the process by a signal that cannot be caught.
-pub fn kill(_task: &Task, _signal: i32) {
-    todo!()
+pub fn kill(task: &Task, signal: i32) {
+    crate::signal::force_fatal(task, signal as u32);
 }
 /// Personality bits.
-pub fn personality(_task: &Task) -> u32 {
-    0
+pub fn personality(task: &Task) -> u32 {
+    task.personality()
 }
 /// The least size of a signal stack: the frame with all FPU state (AT_MINSIGSTKSZ).
 pub fn minimum_signal_stack() -> u64 {
-    2048
+    const FRAME_AND_PADDING: u64 = 440 + 64 + 16 + 8;
+    (FRAME_AND_PADDING + machine::thread::fpu_state_size() as u64 + 4).next_multiple_of(16)
 }
 /// AT_HWCAP2: bit 1 says that user mode may use the FSGSBASE instructions.
 pub fn hardware_capabilities_2() -> u64 {
@@ -108,6 +121,34 @@ pub struct Commit<'a> {
     pub name: &'a [u8],
 }
 /// Makes the task the new program: memory, signal handlers, descriptors, name, credentials.
-pub fn commit(_task: &Task, _commit: Commit<'_>) -> Result<()> {
-    todo!()
+pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
+    let process = task.group();
+    // What needs memory comes first.
+    task.reset_signals_for_exec()?;
+    let files = task.files();
+    if files.users() > 1 {
+        task.set_files(files.copy()?);
+    }
+    drop(files);
+    crate::process::exit::leave_memory(task);
+    drop(task.replace_memory(Some(commit.space)));
+    task.release_vfork_parent();
+    task.forget_user_addresses();
+    let thread = task.thread();
+    thread.fpu_reset();
+    // Zero is a valid base.
+    thread.set_fs_base(0);
+    thread.set_gs_base(0);
+    task.set_personality(commit.personality);
+    task.set_name(commit.name);
+    task.set_credentials(commit.credentials);
+    if commit.is_secure {
+        task.parent_death_signal.store(0, Ordering::Relaxed);
+    }
+    process.dumpable.store(u32::from(commit.is_dumpable), Ordering::Relaxed);
+    process.set_exit_signal(SIGCHLD);
+    process.set_executed();
+    task.clear_flag(flag::FORKED);
+    task.files().close_for_exec();
+    Ok(())
 }

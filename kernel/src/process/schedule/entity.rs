@@ -83,7 +83,11 @@ const WEIGHTS: [u64; 40] = {
 
 /// The weight of a nice value.
 pub fn weight_of(nice: i32) -> u64 {
-    usize::try_from(nice.clamp(-20, 19) + 20).ok().and_then(|index| WEIGHTS.get(index)).copied().unwrap_or(NICE_0_WEIGHT)
+    usize::try_from(nice.clamp(-20, 19) + 20)
+        .ok()
+        .and_then(|index| WEIGHTS.get(index))
+        .copied()
+        .unwrap_or(NICE_0_WEIGHT)
 }
 
 /// What the scheduler keeps for each task.

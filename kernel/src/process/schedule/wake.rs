@@ -1,7 +1,7 @@
 //! Waking tasks and placing them on CPUs.
+use super::Task;
 use super::entity::state;
 use super::queue::{IDLE_CPUS, QUEUES, least_busy};
-use super::Task;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::cpu::{CpuId, PreemptGuard, kick, online_cpus};
