@@ -169,7 +169,9 @@ fn unpack_initramfs() {
     if image.is_empty() {
         return;
     }
-    crate::file::initramfs::unpack(image, &shared().context.root());
+    if let Err(error) = crate::file::initramfs::unpack(image) {
+        crate::warn!("initramfs unpacking failed: {error:?}");
+    }
 }
 
 /// The console becomes init's standard input, output and error.
