@@ -1,5 +1,6 @@
 //! The cases.
 #![forbid(unsafe_code)]
+mod device;
 pub mod memory;
 pub mod user;
 
@@ -145,22 +146,12 @@ pub fn run(command_line: &str) -> ! {
         ("back trace of a stopped thread", back_trace_of_a_stopped_thread),
     ];
     let mut failures = 0;
-    for (name, case) in cases.iter().chain(user::CASES).chain(memory::CASES) {
+    for (name, case) in cases.iter().chain(user::CASES).chain(memory::CASES).chain(device::CASES) {
         let begin = time::monotonic();
         let passed = case();
         failures += usize::from(!passed);
         let microseconds = (time::monotonic() - begin) / 1000;
         say!("{} {name} ({microseconds} us)", if passed { "PASS" } else { "FAIL" });
-    }
-    for device in machine::device::virtio_devices() {
-        match device {
-            machine::device::VirtioTransport::Mmio(registers, line) => {
-                say!("virtio-mmio device {} on line {}", registers.read32(8), line.gsi)
-            }
-            machine::device::VirtioTransport::Pci(found) => {
-                say!("virtio-pci device {} on line {}", found.device_id, found.line.gsi)
-            }
-        }
     }
     finish(failures)
 }

@@ -1,4 +1,5 @@
 //! virtio-mmio slots: those ACPI describes, those the command line names, or the usual place.
+use super::registers::QueueRegisters;
 use super::{Registers, VirtioTransport};
 use crate::firmware::{self, MmioSlot};
 use crate::interrupt::Line;
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 const MAGIC: usize = 0x00;
 const VERSION: usize = 0x04;
 const DEVICE_ID: usize = 0x08;
+const QUEUE: QueueRegisters = QueueRegisters { size: 0x38, size_width: 4, addresses: [0x80, 0x90, 0xa0] };
 /// "virt"
 const MAGIC_VALUE: u32 = 0x7472_6976;
 
@@ -40,7 +42,7 @@ fn transport(slot: MmioSlot) -> Option<VirtioTransport> {
     let base = paging::map_device(slot.address, length)?;
     // SAFETY: just mapped, for good. A virtio device touches memory only through its queues; the magic number is checked
     // before anything is written.
-    let registers = unsafe { Registers::new(base, length) };
+    let registers = unsafe { Registers::new(base, length) }.with_queue(QUEUE);
     if registers.read32(MAGIC) != MAGIC_VALUE || registers.read32(DEVICE_ID) == 0 {
         return None;
     }

@@ -1,4 +1,5 @@
 //! PCI: finding modern virtio functions, their registers and their interrupt line.
+use super::registers::QueueRegisters;
 use super::{PciVirtio, Registers, VirtioTransport};
 use crate::instructions::{in32, out32};
 use crate::interrupt::Line;
@@ -23,6 +24,9 @@ const STATUS_CAPABILITIES: u32 = 1 << 20;
 const VENDOR_VIRTIO: u32 = 0x1af4;
 const HOST_BRIDGE_Q35: u32 = 0x29c0_8086;
 const CAPABILITY_VENDOR: u32 = 0x09;
+
+/// In the common configuration.
+const QUEUE: QueueRegisters = QueueRegisters { size: 0x18, size_width: 2, addresses: [0x20, 0x28, 0x30] };
 
 /// One function of a device.
 #[derive(Clone, Copy)]
@@ -134,7 +138,9 @@ fn virtio(function: Function) -> Option<VirtioTransport> {
         }
         // The first structure of each type is the preferred one.
         match function.read8(capability + 3) {
-            COMMON if common.is_none() => common = function.map(capability),
+            COMMON if common.is_none() => {
+                common = function.map(capability).map(|registers| registers.with_queue(QUEUE))
+            }
             NOTIFY if notify.is_none() => {
                 notify = function.map(capability);
                 multiplier = function.read(capability + 16);

@@ -75,8 +75,8 @@ impl Virtqueue {
     pub fn size(&self) -> u16 {
         self.ring.size()
     }
-    /// Device addresses of descriptor table, available ring, used ring, for the transport's registers.
-    pub fn addresses(&self) -> [u64; 3] {
+    /// Device addresses of descriptor table, available ring, used ring, for [`crate::device::Registers::set_queue`].
+    pub(crate) fn addresses(&self) -> [u64; 3] {
         self.ring.addresses()
     }
     /// Queues a request under a token of the caller's; gives it back if there is no room (or nothing in it). The caller then

@@ -58,15 +58,11 @@ mod mmio {
     pub const DRIVER_FEATURES_SELECT: usize = 0x24;
     pub const QUEUE_SELECT: usize = 0x30;
     pub const QUEUE_SIZE_LIMIT: usize = 0x34;
-    pub const QUEUE_SIZE: usize = 0x38;
     pub const QUEUE_READY: usize = 0x44;
     pub const QUEUE_NOTIFY: usize = 0x50;
     pub const INTERRUPT_STATUS: usize = 0x60;
     pub const INTERRUPT_ACKNOWLEDGE: usize = 0x64;
     pub const STATUS: usize = 0x70;
-    pub const QUEUE_DESCRIPTORS: usize = 0x80;
-    pub const QUEUE_AVAILABLE: usize = 0x90;
-    pub const QUEUE_USED: usize = 0xa0;
     pub const GENERATION: usize = 0xfc;
     pub const CONFIGURATION: usize = 0x100;
     /// "virt".
@@ -122,11 +118,9 @@ impl Transport for MmioTransport {
         if self.registers.read32(mmio::QUEUE_SIZE_LIMIT) < queue.size().into() {
             return false;
         }
-        let [descriptors, available, used] = queue.addresses();
-        self.registers.write32(mmio::QUEUE_SIZE, queue.size().into());
-        self.registers.write64(mmio::QUEUE_DESCRIPTORS, descriptors);
-        self.registers.write64(mmio::QUEUE_AVAILABLE, available);
-        self.registers.write64(mmio::QUEUE_USED, used);
+        if !self.registers.set_queue(queue) {
+            return false;
+        }
         self.registers.write32(mmio::QUEUE_READY, 1);
         true
     }
@@ -163,9 +157,6 @@ mod pci {
     pub const QUEUE_SIZE: usize = 0x18;
     pub const QUEUE_ENABLE: usize = 0x1c;
     pub const QUEUE_NOTIFY_OFFSET: usize = 0x1e;
-    pub const QUEUE_DESCRIPTORS: usize = 0x20;
-    pub const QUEUE_AVAILABLE: usize = 0x28;
-    pub const QUEUE_USED: usize = 0x30;
 }
 /// Most queues whose notification offsets are remembered.
 const PCI_QUEUES: usize = 128;
@@ -223,11 +214,9 @@ impl Transport for PciTransport {
         if common.read16(pci::QUEUE_SIZE) < queue.size() {
             return false;
         }
-        let [descriptors, available, used] = queue.addresses();
-        common.write16(pci::QUEUE_SIZE, queue.size());
-        common.write64(pci::QUEUE_DESCRIPTORS, descriptors);
-        common.write64(pci::QUEUE_AVAILABLE, available);
-        common.write64(pci::QUEUE_USED, used);
+        if !common.set_queue(queue) {
+            return false;
+        }
         let notify = u32::from(common.read16(pci::QUEUE_NOTIFY_OFFSET));
         let notify = notify.saturating_mul(self.function.notify_multiplier);
         offset.store(notify, core::sync::atomic::Ordering::Release);
