@@ -1,7 +1,5 @@
 //! What the machine calls: the kernel as one type; and the start of the system up to init.
 use crate::error::Result;
-use crate::file::tmpfs::Options;
-use crate::file::tmpfs::Tmpfs;
 use crate::file::{FileSystemContext, FileTable};
 use crate::process::exec::{self, Vector};
 use crate::process::namespace::NamespaceSet;
@@ -69,10 +67,10 @@ pub fn command_line() -> &'static str {
 fn make_shared(boot: &'static BootInfo) -> Result<Shared> {
     let root = PidNamespace::new_root()?;
     let namespaces = machine::memory::try_arc(NamespaceSet::first(root.clone())?)?;
-    let superblock = Tmpfs::create("rootfs", Options { mode: Some(0o755), ..Options::default() })?;
-    let mounts = crate::file::mount::initialize(&superblock)?;
+    let credentials = Credentials::root()?;
+    let mounts = crate::file::startup::initialize()?;
     Ok(Shared {
-        credentials: Credentials::root()?,
+        credentials,
         namespaces,
         files: FileTable::new()?,
         context: FileSystemContext::new(mounts)?,

@@ -1,7 +1,7 @@
 //! Credentials: user and group ids, capabilities, securebits. Immutable; a change replaces them whole.
 use super::Task;
 use crate::error::*;
-use crate::sync::{SpinLock, rank};
+use crate::sync::{Once, SpinLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -89,6 +89,7 @@ pub struct UserRecord {
     /// Queued signals (RLIMIT_SIGPENDING).
     pub pending_signals: AtomicU32,
 }
+static KERNEL: Once<Arc<Credentials>> = Once::new();
 static USERS: SpinLock<Vec<Weak<UserRecord>>> = SpinLock::new(rank::NAMESPACE, Vec::new());
 
 impl UserRecord {
@@ -151,9 +152,9 @@ pub struct Credentials {
     pub record: Arc<UserRecord>,
 }
 impl Credentials {
-    /// The superuser with every capability.
+    /// The superuser with every capability; the first call makes the kernel's own.
     pub fn root() -> Result<Arc<Credentials>> {
-        Ok(machine::memory::try_arc(Credentials {
+        let root = machine::memory::try_arc(Credentials {
             user: 0,
             effective_user: 0,
             saved_user: 0,
@@ -171,11 +172,14 @@ impl Credentials {
             securebits: 0,
             no_new_privileges: false,
             record: UserRecord::of(0)?,
-        })?)
+        })?;
+        // Later calls find it set.
+        let _ = KERNEL.set(root.clone());
+        Ok(root)
     }
     /// The kernel's own: user and group 0 with every capability.
     pub fn kernel() -> Credentials {
-        (*crate::start::shared().credentials).clone()
+        (**KERNEL.get().expect("the kernel has credentials from its start")).clone()
     }
     /// A copy to be changed; ENOMEM.
     pub fn try_copy(&self) -> Result<Credentials> {
