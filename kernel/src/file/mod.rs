@@ -35,6 +35,7 @@ pub mod startup;
 pub mod status;
 pub mod superblock;
 pub mod text;
+pub mod timerfd;
 pub mod tmpfs;
 pub mod transfer;
 pub mod walk;

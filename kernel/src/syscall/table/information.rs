@@ -59,9 +59,16 @@ rows! {
     /// Sleep on a clock, to a time or for a time.
     [   -    -  267] clock_nanosleep(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec32>, Full;
     [ 246  528  283] kexec_load() => missing;
-    [ 283  283  322] timerfd_create() => missing;
-    [ 286  286  325] timerfd_settime() => missing;
-    [ 287  287  326] timerfd_gettime() => missing;
+    /// Make a timer that is read.
+    [ 283  283  322] timerfd_create(clockid, flags) => call crate::file::timerfd::timerfd_create, Full;
+    /// Arm a timer that is read.
+    [ 286  286    -] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Partial("absolute timers on the wall clock do not follow it being set");
+    /// Arm a timer that is read.
+    [   -    -  325] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec32>, Partial("absolute timers on the wall clock do not follow it being set");
+    /// Read the setting of a timer that is read.
+    [ 287  287    -] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
+    /// Read the setting of a timer that is read.
+    [   -    -  326] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec32>, Full;
     [ 298  298  336] perf_event_open() => missing;
     [ 305  305  343] clock_adjtime() => missing;
     /// Fill a buffer with random bytes.
@@ -84,6 +91,8 @@ rows! {
     [   -    -  407] clock_nanosleep_time64(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec>, Full;
     [   -    -  408] timer_gettime64() => missing;
     [   -    -  409] timer_settime64() => missing;
-    [   -    -  410] timerfd_gettime64() => missing;
-    [   -    -  411] timerfd_settime64() => missing;
+    /// Read the setting of a timer that is read.
+    [   -    -  410] timerfd_gettime64(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
+    /// Arm a timer that is read.
+    [   -    -  411] timerfd_settime64(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Partial("absolute timers on the wall clock do not follow it being set");
 }

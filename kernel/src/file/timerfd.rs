@@ -1,0 +1,226 @@
+//! timerfd_create(2): a timer that is read.
+use super::{File, FileOperations, IoBuffer, PollEvents, PollTable};
+use crate::error::*;
+use crate::process::{Capability, Task};
+use crate::sync::{IrqLock, rank};
+use crate::syscall::argument::{Flags, flag_names};
+use crate::syscall::{Fd, UserPtr};
+use crate::time::timer::{Expire, Timer};
+use crate::time::value::LONGEST;
+use crate::time::{Clock, TimeLayout, clock};
+use crate::wait::{Sleep, WaitQueue};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::any::Any;
+use machine::memory::{try_arc, try_box};
+
+flag_names! {
+    /// Flags of timerfd_create(2).
+    pub TimerfdFlags { TFD_NONBLOCK = 0o4000, TFD_CLOEXEC = 0o2000000 }
+}
+flag_names! {
+    /// Flags of timerfd_settime(2).
+    pub TimerfdSetFlags { TFD_TIMER_ABSTIME = 1, TFD_TIMER_CANCEL_ON_SET = 2 }
+}
+const O_RDWR: u32 = 2;
+
+#[derive(Default)]
+struct State {
+    /// Expirations not read yet.
+    ticks: u64,
+    /// Monotonic time of the next expiration (or the last one, for a timer that has expired); 0 if disarmed.
+    deadline: u64,
+    interval: u64,
+    /// Expired since the interval was last accounted for.
+    expired: bool,
+    flags: u32,
+}
+
+struct Shared {
+    state: IrqLock<State>,
+    queue: Arc<WaitQueue>,
+}
+impl Expire for Shared {
+    /// The next period is armed when this one is read, so that a short interval costs nothing while nobody looks.
+    fn expire(&self, deadline: u64) -> Option<u64> {
+        {
+            let mut state = self.state.lock();
+            if state.deadline != deadline {
+                return None;
+            }
+            state.expired = true;
+            state.ticks = state.ticks.wrapping_add(1);
+        }
+        self.queue.wake_all();
+        None
+    }
+}
+
+struct TimerFile {
+    clock: Clock,
+    clock_id: i32,
+    shared: Arc<Shared>,
+    timer: Arc<Timer>,
+}
+
+impl TimerFile {
+    /// Counts periods that have passed and arms the next one.
+    fn catch_up(&self, state: &mut State) {
+        if !state.expired || state.interval == 0 {
+            return;
+        }
+        state.expired = false;
+        let now = machine::time::monotonic();
+        let missed = now.saturating_sub(state.deadline) / state.interval;
+        state.ticks = state.ticks.saturating_add(missed);
+        state.deadline = state.deadline.saturating_add(state.interval.saturating_mul(missed + 1)).min(LONGEST);
+    }
+    fn try_take(&self) -> Option<u64> {
+        let mut state = self.shared.state.lock();
+        if state.ticks == 0 {
+            return None;
+        }
+        let rearm = state.expired && state.interval != 0;
+        self.catch_up(&mut state);
+        let ticks = core::mem::take(&mut state.ticks);
+        let deadline = state.deadline;
+        drop(state);
+        if rearm {
+            self.timer.arm(deadline);
+        }
+        Some(ticks)
+    }
+    /// Interval and time left.
+    fn setting(&self) -> (u64, u64) {
+        let mut state = self.shared.state.lock();
+        let rearm = state.expired && state.interval != 0;
+        self.catch_up(&mut state);
+        let now = machine::time::monotonic();
+        let left = if state.expired || state.deadline == 0 { 0 } else { state.deadline.saturating_sub(now).max(1) };
+        let (interval, deadline) = (state.interval, state.deadline);
+        drop(state);
+        if rearm {
+            self.timer.arm(deadline);
+        }
+        (interval, left)
+    }
+    fn set(&self, interval: u64, value: u64, flags: u32) {
+        self.timer.cancel();
+        let deadline = if value == 0 {
+            0
+        } else if flags & TimerfdSetFlags::TFD_TIMER_ABSTIME != 0 {
+            clock::to_monotonic(self.clock, value).max(1)
+        } else {
+            machine::time::monotonic().saturating_add(value).min(LONGEST)
+        };
+        *self.shared.state.lock() = State { ticks: 0, deadline, interval, expired: false, flags };
+        if deadline != 0 {
+            self.timer.arm(deadline);
+        }
+    }
+}
+
+impl FileOperations for TimerFile {
+    fn read(&self, file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
+        if into.remaining() < 8 {
+            return Err(EINVAL.because("less than 8 bytes"));
+        }
+        let ticks = match self.try_take() {
+            Some(ticks) => ticks,
+            None if file.is_nonblocking() => return Err(EAGAIN),
+            None => {
+                let wait = self.shared.queue.wait_until(Sleep::Interruptible, None, || self.try_take());
+                wait.map_err(|_| ERESTARTSYS)?
+            }
+        };
+        if into.put(&ticks.to_ne_bytes())? < 8 { Err(EFAULT) } else { Ok(8) }
+    }
+    fn poll(&self, _file: &File, table: Option<&mut PollTable>) -> PollEvents {
+        if let Some(table) = table {
+            table.wait_on(&self.shared.queue);
+        }
+        if self.shared.state.lock().ticks != 0 { PollEvents::IN } else { PollEvents::NONE }
+    }
+    fn is_seekable(&self) -> bool {
+        false
+    }
+    fn show_information(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+        let (interval, left) = self.setting();
+        let (ticks, flags) = {
+            let state = self.shared.state.lock();
+            (state.ticks, state.flags)
+        };
+        let split = |time: u64| (time / 1_000_000_000, time % 1_000_000_000);
+        let (left, interval) = (split(left), split(interval));
+        writeln!(out, "clockid: {}\nticks: {ticks}\nsettime flags: 0{flags:o}", self.clock_id)?;
+        writeln!(out, "it_value: ({}, {})\nit_interval: ({}, {})", left.0, left.1, interval.0, interval.1)
+    }
+    fn release(&self, _file: &File) {
+        self.timer.cancel();
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn is_alarm(clock: Clock) -> bool {
+    matches!(clock, Clock::RealtimeAlarm | Clock::BoottimeAlarm)
+}
+
+/// timerfd_create(2).
+pub fn timerfd_create(task: &Task, clock_id: i32, flags: Flags<TimerfdFlags>) -> Result<Fd> {
+    let bits = flags.known()?;
+    let clock = match clock_id {
+        0 => Clock::Realtime,
+        1 => Clock::Monotonic,
+        7 => Clock::Boottime,
+        8 => Clock::RealtimeAlarm,
+        9 => Clock::BoottimeAlarm,
+        _ => return Err(EINVAL.because("a clock that cannot be read as a file")),
+    };
+    if is_alarm(clock) && !task.capable(Capability::WakeAlarm) {
+        return Err(EPERM);
+    }
+    let queue = try_arc(WaitQueue::new())?;
+    let shared = try_arc(Shared { state: IrqLock::new(rank::DEVICE, State::default()), queue })?;
+    let timer = Timer::new(shared.clone())?;
+    let operations: Box<dyn FileOperations> = try_box(TimerFile { clock, clock_id, shared, timer })?;
+    let file = File::anonymous(operations, "anon_inode:[timerfd]", O_RDWR | bits & TimerfdFlags::TFD_NONBLOCK)?;
+    task.files().install(file, 0, bits & TimerfdFlags::TFD_CLOEXEC != 0)
+}
+
+fn timer_file(file: &Arc<File>) -> Result<&TimerFile> {
+    file.downcast::<TimerFile>().ok_or(EINVAL)
+}
+
+/// timerfd_settime(2): `new` and `old` are pairs of interval and value.
+pub fn timerfd_settime<T: TimeLayout>(
+    task: &Task,
+    fd: Fd,
+    flags: Flags<TimerfdSetFlags>,
+    new: UserPtr<T>,
+    old: UserPtr<T>,
+) -> Result<()> {
+    let (interval, value) = (new.read(task)?, new.element(task, 1).read(task)?);
+    let bits = flags.known()?;
+    let (interval, value) = (interval.nanoseconds()?, value.nanoseconds()?);
+    let file = task.files().get_io(fd)?;
+    let timer = timer_file(&file)?;
+    if is_alarm(timer.clock) && !task.capable(Capability::WakeAlarm) {
+        return Err(EPERM);
+    }
+    let before = timer.setting();
+    timer.set(interval, value, bits);
+    if old.is_null() { Ok(()) } else { write_setting(task, old, before) }
+}
+
+/// timerfd_gettime(2).
+pub fn timerfd_gettime<T: TimeLayout>(task: &Task, fd: Fd, setting: UserPtr<T>) -> Result<()> {
+    let file = task.files().get_io(fd)?;
+    write_setting(task, setting, timer_file(&file)?.setting())
+}
+
+fn write_setting<T: TimeLayout>(task: &Task, user: UserPtr<T>, (interval, left): (u64, u64)) -> Result<()> {
+    user.write(task, &T::from_nanoseconds(interval))?;
+    user.element(task, 1).write(task, &T::from_nanoseconds(left))
+}
