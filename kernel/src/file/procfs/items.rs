@@ -1,0 +1,62 @@
+//! The constant tables: what is in /proc and in a process's directory.
+use super::descriptors::Descriptors;
+use super::node::Threads;
+use super::{Item, Kind, Subject, maps, memory_files, mounts, process, stat, status, sysctl, system};
+use crate::file::inode::LinkTarget;
+
+/// /proc itself.
+pub static ROOT: &[Item] = &[
+    Item { name: "self", mode: 0o777, kind: Kind::Link(system::own_process) },
+    Item { name: "thread-self", mode: 0o777, kind: Kind::Link(system::own_thread) },
+    Item { name: "mounts", mode: 0o777, kind: Kind::Link(|_| Ok(LinkTarget::Text(b"self/mounts".to_vec()))) },
+    Item::text("cmdline", 0o444, system::command_line),
+    Item::text("cpuinfo", 0o444, system::cpus),
+    Item::text("devices", 0o444, system::devices),
+    Item::text("filesystems", 0o444, system::file_systems),
+    Item::text("interrupts", 0o444, system::interrupts),
+    Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
+    Item::text("loadavg", 0o444, system::load),
+    Item::text("meminfo", 0o444, system::memory),
+    Item::text("stat", 0o444, system::statistics),
+    Item::text("swaps", 0o444, system::swaps),
+    Item::directory("sys", sysctl::TREE),
+    Item::text("uptime", 0o444, system::uptime),
+    Item::text("version", 0o444, system::version),
+];
+
+/// A process's directory.
+static PROCESS: &[Item] = &[
+    Item { name: "task", mode: 0o555, kind: Kind::Dynamic(Threads::make) },
+    Item { name: "fd", mode: 0o500, kind: Kind::Dynamic(Descriptors::links) },
+    Item { name: "fdinfo", mode: 0o555, kind: Kind::Dynamic(Descriptors::information) },
+    Item::text("auxv", 0o400, memory_files::auxiliary_vector),
+    Item::text("cgroup", 0o444, process::control_group),
+    Item::text("cmdline", 0o444, memory_files::command_line),
+    Item::writable("comm", 0o644, process::name, process::set_name),
+    Item { name: "cwd", mode: 0o777, kind: Kind::Jump(process::working_directory) },
+    Item::text("environ", 0o400, memory_files::environment),
+    Item { name: "exe", mode: 0o777, kind: Kind::Jump(process::executable) },
+    Item::text("limits", 0o444, process::limits),
+    Item::text("loginuid", 0o444, process::login_user),
+    Item::text("maps", 0o444, maps::maps),
+    Item { name: "mem", mode: 0o600, kind: Kind::Special(memory_files::open_memory) },
+    Item::text("mountinfo", 0o444, mounts::mount_information),
+    Item::text("mounts", 0o444, mounts::mounts),
+    Item::text("oom_score", 0o444, process::oom_score),
+    Item::writable("oom_score_adj", 0o644, process::oom_adjustment, process::set_oom_adjustment),
+    Item::text("personality", 0o400, process::personality),
+    Item { name: "root", mode: 0o777, kind: Kind::Jump(process::root) },
+    Item::text("sessionid", 0o444, process::login_user),
+    Item::text("smaps", 0o444, maps::detailed_maps),
+    Item::text("smaps_rollup", 0o444, maps::summed_maps),
+    Item::text("stack", 0o400, process::kernel_stack),
+    Item::text("stat", 0o444, stat::statistics),
+    Item::text("statm", 0o444, stat::memory_statistics),
+    Item::text("status", 0o444, status::status),
+    Item::text("wchan", 0o444, process::wait_channel),
+];
+
+/// A thread's directory: the same without its list of threads.
+pub fn of(subject: &Subject) -> &'static [Item] {
+    if subject.is_thread { PROCESS.get(1..).unwrap_or_default() } else { PROCESS }
+}

@@ -1,0 +1,170 @@
+//! /proc/PID/maps, smaps and smaps_rollup.
+use super::{Output, Subject};
+use crate::error::*;
+use crate::memory::AddressSpace;
+use crate::memory::address_space::{AreaReport, AreaUsage};
+use crate::memory::area::AreaFlags;
+use crate::process::Task;
+use alloc::sync::Arc;
+use core::fmt::Write;
+
+/// Column at which names begin.
+const NAME_COLUMN: usize = 72;
+
+fn memory(subject: &Subject) -> Result<Option<Arc<AddressSpace>>> {
+    subject.check_access()?;
+    Ok(subject.task()?.memory())
+}
+
+/// Calls `show` for each area, without the lock on them held.
+fn for_each(
+    memory: &AddressSpace,
+    mut show: impl FnMut(&AreaReport) -> Result<()>,
+) -> Result<()> {
+    let mut at = 0;
+    while let Some(report) = memory.area_report(at) {
+        at = report.range.end;
+        show(&report)?;
+        if at == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn header(report: &AreaReport, out: &mut Output) -> Result<()> {
+    let start = out.len();
+    let has = |flag: AreaFlags, letter: char| if report.flags.contains(flag) { letter } else { '-' };
+    let (device, inode) = report.file.as_ref().map_or((Default::default(), 0), |file| {
+        (file.inode().superblock().device(), file.inode().number())
+    });
+    write!(
+        out,
+        "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {inode} ",
+        report.range.start,
+        report.range.end,
+        has(AreaFlags::READ, 'r'),
+        has(AreaFlags::WRITE, 'w'),
+        has(AreaFlags::EXECUTE, 'x'),
+        if report.flags.contains(AreaFlags::SHARED) { 's' } else { 'p' },
+        report.offset,
+        device.major,
+        device.minor,
+    )?;
+    match (&report.file, report.name) {
+        (Some(file), _) => {
+            out.pad(start, NAME_COLUMN)?;
+            out.put(b" ")?;
+            let path = file.path().to_bytes(&Task::current().context().root())?;
+            out.put_escaped(&path, b"\n")?;
+        }
+        (None, Some(name)) => {
+            out.pad(start, NAME_COLUMN)?;
+            write!(out, " {name}")?;
+        }
+        (None, None) => {}
+    }
+    out.put(b"\n")
+}
+
+pub fn maps(subject: &Subject, out: &mut Output) -> Result<()> {
+    let Some(memory) = memory(subject)? else { return Ok(()) };
+    for_each(&memory, |report| header(report, out))
+}
+
+fn counts(usage: &AreaUsage, locked: u64, out: &mut Output) -> Result<()> {
+    let dirty_share = if usage.resident == 0 {
+        0
+    } else {
+        usage.proportional / 1024 * (usage.private_dirty + usage.shared_dirty) / usage.resident
+    };
+    for (name, kilobytes) in [
+        ("Rss:", usage.resident * 4),
+        ("Pss:", usage.proportional / 1024),
+        ("Pss_Dirty:", dirty_share),
+        ("Shared_Clean:", usage.shared_clean * 4),
+        ("Shared_Dirty:", usage.shared_dirty * 4),
+        ("Private_Clean:", usage.private_clean * 4),
+        ("Private_Dirty:", usage.private_dirty * 4),
+        ("Referenced:", usage.referenced * 4),
+        ("Anonymous:", usage.anonymous * 4),
+        ("LazyFree:", 0),
+        ("AnonHugePages:", 0),
+        ("ShmemPmdMapped:", 0),
+        ("FilePmdMapped:", 0),
+        ("Shared_Hugetlb:", 0),
+        ("Private_Hugetlb:", 0),
+        ("Swap:", 0),
+        ("SwapPss:", 0),
+        ("Locked:", locked),
+    ] {
+        writeln!(out, "{name:<16}{kilobytes:8} kB")?;
+    }
+    Ok(())
+}
+
+fn usage_of(memory: &AddressSpace, report: &AreaReport) -> (AreaUsage, u64) {
+    let usage = memory.area_usage(report.range.clone());
+    let locked = if report.flags.contains(AreaFlags::LOCKED) { usage.proportional / 1024 } else { 0 };
+    (usage, locked)
+}
+
+pub fn detailed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
+    let Some(memory) = memory(subject)? else { return Ok(()) };
+    for_each(&memory, |report| {
+        header(report, out)?;
+        let size = (report.range.end - report.range.start) / 1024;
+        for (name, kilobytes) in [("Size:", size), ("KernelPageSize:", 4), ("MMUPageSize:", 4)] {
+            writeln!(out, "{name:<16}{kilobytes:8} kB")?;
+        }
+        let (usage, locked) = usage_of(&memory, report);
+        counts(&usage, locked, out)?;
+        writeln!(out, "THPeligible:    0")?;
+        writeln!(out, "ProtectionKey:  {:8}", report.key)?;
+        out.put(b"VmFlags: ")?;
+        for (flag, name) in [
+            (AreaFlags::READ, "rd "),
+            (AreaFlags::WRITE, "wr "),
+            (AreaFlags::EXECUTE, "ex "),
+            (AreaFlags::SHARED, "sh "),
+            (AreaFlags::GROWS_DOWN, "gd "),
+            (AreaFlags::LOCKED, "lo "),
+            (AreaFlags::ACCOUNT, "ac "),
+        ] {
+            if report.flags.contains(flag) {
+                out.put(name.as_bytes())?;
+            }
+        }
+        out.put(b"\n")
+    })
+}
+
+pub fn summed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
+    let Some(memory) = memory(subject)? else { return Err(ESRCH) };
+    let mut sum = AreaUsage::default();
+    let (mut first, mut last, mut locked) = (None, 0, 0);
+    for_each(&memory, |report| {
+        first = first.or(Some(report.range.start));
+        last = report.range.end;
+        let (usage, part) = usage_of(&memory, report);
+        locked += part;
+        for (place, value) in [
+            (&mut sum.resident, usage.resident),
+            (&mut sum.proportional, usage.proportional),
+            (&mut sum.shared_clean, usage.shared_clean),
+            (&mut sum.shared_dirty, usage.shared_dirty),
+            (&mut sum.private_clean, usage.private_clean),
+            (&mut sum.private_dirty, usage.private_dirty),
+            (&mut sum.referenced, usage.referenced),
+            (&mut sum.anonymous, usage.anonymous),
+        ] {
+            *place += value;
+        }
+        Ok(())
+    })?;
+    let start = out.len();
+    write!(out, "{:08x}-{last:08x} ---p 00000000 00:00 0 ", first.unwrap_or(0))?;
+    out.pad(start, NAME_COLUMN)?;
+    out.put(b" [rollup]\n")?;
+    counts(&sum, locked, out)
+}

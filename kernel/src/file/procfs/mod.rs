@@ -1,0 +1,196 @@
+//! proc(5): what the kernel knows of processes and of itself, as files.
+//!
+//! The tree is a set of constant tables of [`Item`]s below two kinds of dynamic directories (processes and their descriptors).
+//! A file's text is made when it is read from its beginning and stays the same until it is read from there again.
+mod descriptors;
+mod items;
+mod maps;
+mod memory_files;
+mod mounts;
+mod node;
+mod process;
+mod stat;
+mod status;
+mod sysctl;
+mod system;
+mod text;
+
+pub use text::Output;
+
+use super::attributes::{FileType, Timestamp};
+use super::inode::{Inode, InodeAttributes, InodeOperations};
+use super::superblock::*;
+use super::{DeviceNumber, FileOperations};
+use crate::error::*;
+use crate::process::Task;
+use crate::process::pid::PidEntry;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::any::Any;
+use core::fmt;
+use machine::memory::try_box;
+
+/// PROC_SUPER_MAGIC.
+const MAGIC: u64 = 0x9fa0;
+const ROOT_INODE: u64 = 1;
+
+/// Registers the file system.
+pub fn initialize() -> Result<()> {
+    register_file_system(&ProcType)
+}
+
+struct ProcType;
+impl FileSystemType for ProcType {
+    fn name(&self) -> &'static str {
+        "proc"
+    }
+    fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
+        check_options(request.data)?;
+        let treatment = SuperblockOptions {
+            magic: MAGIC,
+            block_size: 1024,
+            revalidates: true,
+            negative: NegativeEntries::Never,
+            ..SuperblockOptions::default()
+        };
+        let superblock = Superblock::new("proc", treatment, try_box(Proc)?)?;
+        // Number 1 is the root's.
+        while superblock.next_inode_number() < ROOT_INODE {}
+        let attributes = InodeAttributes {
+            number: ROOT_INODE,
+            mode: FileType::Directory as u32 | 0o555,
+            user: 0,
+            group: 0,
+            links: 2,
+            size: 0,
+            device: DeviceNumber::default(),
+            time: Timestamp::now(),
+        };
+        let root = Inode::new(superblock.clone(), &attributes, try_box(node::Root)?, None)?;
+        root.ignore_access_time();
+        superblock.set_root(root);
+        Ok(superblock)
+    }
+}
+
+/// hidepid=, gid= and subset= are known to Linux; only their defaults are supported.
+fn check_options(data: &[u8]) -> Result<()> {
+    let text = core::str::from_utf8(data).map_err(|_| EINVAL)?;
+    for option in text.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "hidepid=0" | "hidepid=off" | "gid=0" => {}
+            _ => return Err(EINVAL.because("a mount option that is not supported")),
+        }
+    }
+    Ok(())
+}
+
+struct Proc;
+impl SuperblockOperations for Proc {
+    fn remount(&self, _superblock: &Superblock, data: &[u8]) -> Result<()> {
+        check_options(data)
+    }
+    fn show_options(&self, _out: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
+    }
+    fn shut_down(&self, superblock: &Superblock) {
+        drop(superblock.take_root());
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// What a file is about: a process or thread, or (without one) the system.
+#[derive(Clone)]
+pub struct Subject {
+    entry: Option<Arc<PidEntry>>,
+    /// Below /proc/PID/task: one thread rather than the process.
+    is_thread: bool,
+}
+impl Subject {
+    const SYSTEM: Subject = Subject { entry: None, is_thread: false };
+
+    fn process(entry: Arc<PidEntry>) -> Self {
+        Subject { entry: Some(entry), is_thread: false }
+    }
+    fn thread(entry: Arc<PidEntry>) -> Self {
+        Subject { entry: Some(entry), is_thread: true }
+    }
+    /// The task (a process's leader); ESRCH once it is gone.
+    fn task(&self) -> Result<Arc<Task>> {
+        self.entry.as_ref().and_then(|entry| entry.task()).ok_or(ESRCH)
+    }
+    /// Whether what it is about still is there.
+    fn exists(&self) -> bool {
+        self.entry.as_ref().is_none_or(|entry| entry.task().is_some())
+    }
+    /// Owner and group of its files: those of the process if it may be looked into, else root.
+    fn owner(&self) -> (u32, u32) {
+        match self.task() {
+            Ok(task) if task.group().dumpable.load(core::sync::atomic::Ordering::Relaxed) == 1 => {
+                task.with_credentials(|credentials| (credentials.effective_user, credentials.effective_group))
+            }
+            _ => (0, 0),
+        }
+    }
+    /// Whether the current task may look into it (ptrace(2)'s check of read access). EACCES.
+    fn check_access(&self) -> Result<()> {
+        let target = self.task()?;
+        let current = Task::current();
+        if Arc::ptr_eq(current.group(), target.group()) {
+            return Ok(());
+        }
+        let own = current.credentials();
+        let same = target.with_credentials(|other| {
+            [other.user, other.effective_user, other.saved_user].iter().all(|user| *user == own.file_system_user)
+                && [other.group, other.effective_group, other.saved_group]
+                    .iter()
+                    .all(|group| *group == own.file_system_group)
+        });
+        let dumpable = target.group().dumpable.load(core::sync::atomic::Ordering::Relaxed) == 1;
+        if same && dumpable || own.capable(crate::process::Capability::SysPtrace) { Ok(()) } else { Err(EACCES) }
+    }
+}
+
+/// Makes a file's text.
+type Generate = fn(&Subject, &mut Output) -> Result<()>;
+/// Takes what was written.
+type Accept = fn(&Subject, &[u8]) -> Result<()>;
+
+/// What an entry of a constant table is.
+enum Kind {
+    /// A file of text.
+    Text(Generate),
+    /// A file of text that can be written.
+    Writable(Generate, Accept),
+    /// A symbolic link.
+    Link(fn(&Subject) -> Result<super::inode::LinkTarget>),
+    /// A link to a place whatever its name, with the text readlink(2) shows made from the place.
+    Jump(fn(&Subject) -> Result<super::Path>),
+    /// A directory of constant entries.
+    Directory(&'static [Item]),
+    /// A directory with operations of its own.
+    Dynamic(fn(&Subject) -> Result<Box<dyn InodeOperations>>),
+    /// A file with operations of its own.
+    Special(fn(&Subject) -> Result<Box<dyn FileOperations>>),
+}
+
+/// An entry of a constant table.
+struct Item {
+    name: &'static str,
+    /// Permission bits.
+    mode: u32,
+    kind: Kind,
+}
+impl Item {
+    const fn text(name: &'static str, mode: u32, generate: Generate) -> Item {
+        Item { name, mode, kind: Kind::Text(generate) }
+    }
+    const fn writable(name: &'static str, mode: u32, generate: Generate, accept: Accept) -> Item {
+        Item { name, mode, kind: Kind::Writable(generate, accept) }
+    }
+    const fn directory(name: &'static str, items: &'static [Item]) -> Item {
+        Item { name, mode: 0o555, kind: Kind::Directory(items) }
+    }
+}

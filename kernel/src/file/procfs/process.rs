@@ -1,0 +1,137 @@
+//! Small files of a process.
+use super::{Output, Subject, text::parse_number};
+use crate::error::*;
+use crate::file::Path;
+use crate::process::thread_group::Resource;
+use crate::process::{Capability, Task};
+use alloc::sync::Arc;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+
+/// What a uid reads as when there was no login.
+const NOBODY_LOGGED_IN: u32 = u32::MAX;
+
+/// A task's name without the padding.
+pub fn name_of(task: &Task) -> ([u8; 16], usize) {
+    let name = task.name();
+    let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    (name, length)
+}
+
+pub fn name(subject: &Subject, out: &mut Output) -> Result<()> {
+    let (name, length) = name_of(&*subject.task()?);
+    out.put(name.get(..length).unwrap_or_default())?;
+    out.put(b"\n")
+}
+/// A thread may be renamed by any thread of its process.
+pub fn set_name(subject: &Subject, text: &[u8]) -> Result<()> {
+    let task = subject.task()?;
+    if !Arc::ptr_eq(task.group(), Task::current().group()) {
+        return Err(EINVAL);
+    }
+    task.set_name(text.get(..text.len().min(15)).unwrap_or_default());
+    Ok(())
+}
+
+pub fn working_directory(subject: &Subject) -> Result<Path> {
+    Ok(subject.task()?.context_if_any().ok_or(ENOENT)?.working_directory())
+}
+pub fn root(subject: &Subject) -> Result<Path> {
+    Ok(subject.task()?.context_if_any().ok_or(ENOENT)?.root())
+}
+pub fn executable(subject: &Subject) -> Result<Path> {
+    let memory = subject.task()?.memory().ok_or(ENOENT)?;
+    memory.with_layout(|layout| layout.executable.as_ref().map(|program| program.file().path().clone())).ok_or(ENOENT)
+}
+
+pub fn control_group(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(b"0::/\n")
+}
+pub fn login_user(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(write!(out, "{NOBODY_LOGGED_IN}")?)
+}
+pub fn personality(subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{:08x}", subject.task()?.personality())?)
+}
+/// What a sleeping task waits in is not named: as Linux without CONFIG_KALLSYMS.
+pub fn wait_channel(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(b"0")
+}
+pub fn kernel_stack(subject: &Subject, out: &mut Output) -> Result<()> {
+    if !Task::current().capable(Capability::SysAdmin) {
+        return Err(EACCES);
+    }
+    let task = subject.task()?;
+    let mut result = Ok(());
+    task.thread().back_trace(&mut |address| {
+        if result.is_ok() {
+            result = writeln!(out, "[<0>] 0x{address:016x}");
+        }
+    });
+    Ok(result?)
+}
+
+const LIMITS: [(Resource, &str, &str); 16] = [
+    (Resource::Cpu, "Max cpu time", "seconds"),
+    (Resource::FileSize, "Max file size", "bytes"),
+    (Resource::Data, "Max data size", "bytes"),
+    (Resource::Stack, "Max stack size", "bytes"),
+    (Resource::Core, "Max core file size", "bytes"),
+    (Resource::ResidentSet, "Max resident set", "bytes"),
+    (Resource::Processes, "Max processes", "processes"),
+    (Resource::OpenFiles, "Max open files", "files"),
+    (Resource::LockedMemory, "Max locked memory", "bytes"),
+    (Resource::AddressSpace, "Max address space", "bytes"),
+    (Resource::Locks, "Max file locks", "locks"),
+    (Resource::PendingSignals, "Max pending signals", "signals"),
+    (Resource::MessageQueues, "Max msgqueue size", "bytes"),
+    (Resource::Nice, "Max nice priority", ""),
+    (Resource::RealTimePriority, "Max realtime priority", ""),
+    (Resource::RealTimeTime, "Max realtime timeout", "us"),
+];
+
+pub fn limits(subject: &Subject, out: &mut Output) -> Result<()> {
+    let task = subject.task()?;
+    out.put(b"Limit                     Soft Limit           Hard Limit           Units     \n")?;
+    for (resource, name, unit) in LIMITS {
+        write!(out, "{name:<25} ")?;
+        let (soft, hard) = task.group().limits.get(resource);
+        for value in [soft, hard] {
+            if value == u64::MAX {
+                write!(out, "{:<20} ", "unlimited")?;
+            } else {
+                write!(out, "{value:<20} ")?;
+            }
+        }
+        if unit.is_empty() {
+            out.put(b"\n")?;
+        } else {
+            writeln!(out, "{unit:<10}")?;
+        }
+    }
+    Ok(())
+}
+
+pub fn oom_score(subject: &Subject, out: &mut Output) -> Result<()> {
+    let task = subject.task()?;
+    let used = task.memory().map_or(0, |memory| memory.resident_pages() as u64);
+    let total = (machine::memory::statistics().total as u64).max(1);
+    let adjustment = i64::from(task.group().oom_score_adjustment.load(Ordering::Relaxed));
+    // Thousandths of memory, moved by the adjustment and mapped to 0..2000 with 666 for a process that uses nothing.
+    let points = (used.saturating_mul(1000) / total) as i64 + adjustment;
+    Ok(writeln!(out, "{}", if adjustment <= -1000 { 0 } else { ((1000 + points) * 2 / 3).max(0) })?)
+}
+pub fn oom_adjustment(subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", subject.task()?.group().oom_score_adjustment.load(Ordering::Relaxed))?)
+}
+/// Lowering it takes CAP_SYS_RESOURCE.
+pub fn set_oom_adjustment(subject: &Subject, text: &[u8]) -> Result<()> {
+    let value = i32::try_from(parse_number(text)?).ok().filter(|value| (-1000..=1000).contains(value)).ok_or(EINVAL)?;
+    let task = subject.task()?;
+    let place = &task.group().oom_score_adjustment;
+    if value < place.load(Ordering::Relaxed) && !Task::current().capable(Capability::SysResource) {
+        return Err(EACCES);
+    }
+    place.store(value, Ordering::Relaxed);
+    Ok(())
+}

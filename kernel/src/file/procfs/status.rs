@@ -1,0 +1,155 @@
+//! /proc/PID/status.
+use super::process::name_of;
+use super::{Output, Subject};
+use crate::error::*;
+use crate::process::thread_group::Resource;
+use crate::process::Task;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+
+const STATES: [(char, &str); 9] = [
+    ('R', "running"),
+    ('S', "sleeping"),
+    ('D', "disk sleep"),
+    ('T', "stopped"),
+    ('t', "tracing stop"),
+    ('X', "dead"),
+    ('Z', "zombie"),
+    ('P', "parked"),
+    ('I', "idle"),
+];
+
+pub fn status(subject: &Subject, out: &mut Output) -> Result<()> {
+    let task = subject.task()?;
+    identity(&task, out)?;
+    memory(&task, out)?;
+    writeln!(out, "Threads:\t{}", task.group().thread_count())?;
+    signals(&task, out)?;
+    capabilities(&task, out)?;
+    processors(&task, out)?;
+    let counters = &task.counters;
+    writeln!(out, "voluntary_ctxt_switches:\t{}", counters.voluntary_switches.load(Ordering::Relaxed))?;
+    Ok(writeln!(out, "nonvoluntary_ctxt_switches:\t{}", counters.involuntary_switches.load(Ordering::Relaxed))?)
+}
+
+fn identity(task: &Task, out: &mut Output) -> Result<()> {
+    let (name, length) = name_of(task);
+    let namespace = Task::current().pid_namespace();
+    out.put(b"Name:\t")?;
+    out.put_escaped(name.get(..length).unwrap_or_default(), b"\n\\")?;
+    out.put(b"\n")?;
+    if let Some(context) = task.context_if_any() {
+        writeln!(out, "Umask:\t{:04o}", context.umask())?;
+    }
+    let letter = task.state_letter();
+    let state = STATES.iter().find(|(known, _)| *known == letter).map_or("running", |(_, name)| name);
+    let group = task.group();
+    let process = group.pid().number_in(namespace);
+    let id = task.pid().number_in(namespace);
+    writeln!(out, "State:\t{letter} ({state})\nTgid:\t{process}\nNgid:\t0\nPid:\t{id}")?;
+    writeln!(out, "PPid:\t{}\nTracerPid:\t0", group.parent_id())?;
+    let who = task.credentials();
+    writeln!(out, "Uid:\t{}\t{}\t{}\t{}", who.user, who.effective_user, who.saved_user, who.file_system_user)?;
+    writeln!(out, "Gid:\t{}\t{}\t{}\t{}", who.group, who.effective_group, who.saved_group, who.file_system_group)?;
+    let capacity = task.files_if_any().map_or(0, |files| files.capacity());
+    write!(out, "FDSize:\t{capacity}\nGroups:\t")?;
+    for group in who.groups.iter() {
+        write!(out, "{group} ")?;
+    }
+    let process_group = group.process_group();
+    let session = process_group.session().id().number_in(namespace);
+    let process_group = process_group.id().number_in(namespace);
+    Ok(writeln!(out, "\nNStgid:\t{process}\nNSpid:\t{id}\nNSpgid:\t{process_group}\nNSsid:\t{session}")?)
+}
+
+fn memory(task: &Task, out: &mut Output) -> Result<()> {
+    let Some(memory) = task.memory() else { return Ok(()) };
+    let usage = memory.usage();
+    let totals = usage.totals;
+    let code = memory.with_layout(|layout| {
+        let pages = layout.code.end.div_ceil(4096).saturating_sub(layout.code.start / 4096);
+        pages.min(totals.executable)
+    });
+    for (name, pages) in [
+        ("VmPeak", usage.peak_total),
+        ("VmSize", totals.total),
+        ("VmLck", totals.locked),
+        ("VmPin", 0),
+        ("VmHWM", usage.peak_resident),
+        ("VmRSS", usage.resident),
+        ("RssAnon", usage.resident.saturating_sub(usage.file_pages()).saturating_sub(usage.shared_pages())),
+        ("RssFile", usage.file_pages().saturating_sub(usage.shared_pages())),
+        ("RssShmem", usage.shared_pages()),
+        ("VmData", totals.data),
+        ("VmStk", totals.stack),
+        ("VmExe", code),
+        ("VmLib", totals.executable.saturating_sub(code)),
+        ("VmPTE", usage.tables),
+        ("VmSwap", 0),
+        ("HugetlbPages", 0),
+    ] {
+        writeln!(out, "{name}:\t{:8} kB", pages.saturating_mul(4))?;
+    }
+    Ok(writeln!(out, "CoreDumping:\t0\nTHP_enabled:\t1")?)
+}
+
+fn signals(task: &Task, out: &mut Output) -> Result<()> {
+    let group = task.group();
+    let queued = task.with_credentials(|who| who.record.pending_signals.load(Ordering::Relaxed));
+    writeln!(out, "SigQ:\t{queued}/{}", group.limit(Resource::PendingSignals))?;
+    let (ignored, caught) = group.with_actions(|actions| (actions.ignored(), actions.caught()));
+    for (name, set) in [
+        ("SigPnd", task.signals.private_pending()),
+        ("ShdPnd", group.signals.shared_pending()),
+        ("SigBlk", task.signals.blocked()),
+        ("SigIgn", ignored),
+        ("SigCgt", caught),
+    ] {
+        writeln!(out, "{name}:\t{set:016x}")?;
+    }
+    Ok(())
+}
+
+fn capabilities(task: &Task, out: &mut Output) -> Result<()> {
+    let who = task.credentials();
+    for (name, set) in [
+        ("CapInh", who.inheritable),
+        ("CapPrm", who.permitted),
+        ("CapEff", who.effective),
+        ("CapBnd", who.bounding),
+        ("CapAmb", who.ambient),
+    ] {
+        writeln!(out, "{name}:\t{set:016x}")?;
+    }
+    writeln!(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0", u32::from(who.no_new_privileges))?;
+    Ok(writeln!(out, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled")?)
+}
+
+/// A set of CPUs as ranges ("0-3,5").
+pub fn ranges(set: u64, out: &mut Output) -> Result<()> {
+    let mut separator = "";
+    let mut bit = 0;
+    while bit < 64 {
+        if set >> bit & 1 == 0 {
+            bit += 1;
+            continue;
+        }
+        let first = bit;
+        while bit < 63 && set >> (bit + 1) & 1 != 0 {
+            bit += 1;
+        }
+        if bit == first { write!(out, "{separator}{first}")? } else { write!(out, "{separator}{first}-{bit}")? }
+        separator = ",";
+        bit += 1;
+    }
+    Ok(())
+}
+
+fn processors(task: &Task, out: &mut Output) -> Result<()> {
+    let online = machine::cpu::online_cpus().min(64);
+    let all = u64::MAX >> (64 - online.max(1));
+    let allowed = task.schedule.affinity() & all;
+    write!(out, "Cpus_allowed:\t{allowed:x}\nCpus_allowed_list:\t")?;
+    ranges(allowed, out)?;
+    Ok(writeln!(out, "\nMems_allowed:\t1\nMems_allowed_list:\t0")?)
+}

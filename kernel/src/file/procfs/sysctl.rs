@@ -1,0 +1,136 @@
+//! /proc/sys: what can be read and set of the kernel's parameters.
+use super::text::parse_number;
+use super::{Item, Output, Subject};
+use crate::error::*;
+use crate::memory::address_space::layout::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::process::namespace::{RELEASE, SYSTEM_NAME, VERSION};
+use crate::process::pid::LIMIT;
+use crate::process::Task;
+use crate::sync::Once;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+
+macro_rules! constant {
+    ($name:literal, $value:expr) => {
+        Item::text($name, 0o444, |_: &Subject, out: &mut Output| Ok(writeln!(out, "{}", $value)?))
+    };
+}
+
+/// The tree.
+pub static TREE: &[Item] = &[
+    Item::directory("fs", FILES),
+    Item::directory("kernel", KERNEL),
+    Item::directory("vm", MEMORY),
+];
+
+static FILES: &[Item] = &[
+    constant!("file-max", i64::MAX),
+    constant!("nr_open", 1_048_576),
+    constant!("overflowgid", 65_534),
+    constant!("overflowuid", 65_534),
+    constant!("pipe-max-size", 1_048_576),
+    constant!("suid_dumpable", 0),
+];
+
+static KERNEL: &[Item] = &[
+    constant!("cap_last_cap", 40),
+    Item::text("domainname", 0o444, domain_name),
+    Item::writable("hostname", 0o644, host_name, set_host_name),
+    constant!("ngroups_max", 65_536),
+    constant!("osrelease", RELEASE),
+    constant!("ostype", SYSTEM_NAME),
+    constant!("overflowgid", 65_534),
+    constant!("overflowuid", 65_534),
+    Item::writable("pid_max", 0o644, pid_max, set_pid_max),
+    Item::writable("printk", 0o644, printk, set_printk),
+    Item::directory("random", RANDOM),
+    constant!("randomize_va_space", 2),
+    constant!("tainted", 0),
+    constant!("threads-max", LIMIT),
+    constant!("version", VERSION),
+];
+
+static RANDOM: &[Item] = &[
+    Item::text("boot_id", 0o444, boot_id),
+    constant!("entropy_avail", 256),
+    constant!("poolsize", 256),
+    Item::text("uuid", 0o444, |_, out| show_uuid(new_uuid(), out)),
+];
+
+static MEMORY: &[Item] = &[
+    Item::writable("max_map_count", 0o644, max_map_count, set_max_map_count),
+    Item::writable("mmap_min_addr", 0o644, minimum_address, set_minimum_address),
+    constant!("overcommit_memory", 0),
+    constant!("overcommit_ratio", 50),
+    constant!("swappiness", 60),
+];
+
+fn host_name(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(&Task::current().namespaces().uts.host_name()?)?;
+    out.put(b"\n")
+}
+fn set_host_name(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let end = text.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(text.len());
+    Task::current().namespaces().uts.set_host_name(text.get(..end.min(64)).unwrap_or_default());
+    Ok(())
+}
+fn domain_name(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(&Task::current().namespaces().uts.domain_name()?)?;
+    out.put(b"\n")
+}
+fn pid_max(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", Task::current().pid_namespace().maximum())?)
+}
+fn set_pid_max(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let value = u32::try_from(parse_number(text)?).ok().filter(|value| (301..=LIMIT).contains(value)).ok_or(EINVAL)?;
+    Task::current().pid_namespace().set_maximum(value);
+    Ok(())
+}
+fn printk(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let [current, default, least, boot] = crate::log::levels();
+    Ok(writeln!(out, "{current}\t{default}\t{least}\t{boot}")?)
+}
+fn set_printk(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let level = u32::try_from(parse_number(text)?).map_err(|_| EINVAL)?;
+    crate::log::set_console_level(level);
+    Ok(())
+}
+fn max_map_count(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", MAX_MAP_COUNT.load(Ordering::Relaxed))?)
+}
+fn set_max_map_count(_subject: &Subject, text: &[u8]) -> Result<()> {
+    MAX_MAP_COUNT.store(usize::try_from(parse_number(text)?).map_err(|_| EINVAL)?, Ordering::Relaxed);
+    Ok(())
+}
+fn minimum_address(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", MINIMUM_ADDRESS.load(Ordering::Relaxed))?)
+}
+fn set_minimum_address(_subject: &Subject, text: &[u8]) -> Result<()> {
+    MINIMUM_ADDRESS.store(u64::try_from(parse_number(text)?).map_err(|_| EINVAL)?, Ordering::Relaxed);
+    Ok(())
+}
+
+/// A random (version 4) UUID.
+fn new_uuid() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    crate::random::fill(&mut bytes);
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        match index {
+            6 => *byte = *byte & 0x0f | 0x40,
+            8 => *byte = *byte & 0x3f | 0x80,
+            _ => {}
+        }
+    }
+    bytes
+}
+fn show_uuid(bytes: [u8; 16], out: &mut Output) -> Result<()> {
+    for (index, byte) in bytes.iter().enumerate() {
+        let dash = if matches!(index, 4 | 6 | 8 | 10) { "-" } else { "" };
+        write!(out, "{dash}{byte:02x}")?;
+    }
+    out.put(b"\n")
+}
+fn boot_id(_subject: &Subject, out: &mut Output) -> Result<()> {
+    static BOOT_ID: Once<[u8; 16]> = Once::new();
+    show_uuid(*BOOT_ID.get_or_init(new_uuid), out)
+}

@@ -1,0 +1,165 @@
+//! Files about the system as a whole.
+use super::{Output, Subject};
+use crate::error::*;
+use crate::file::FileOperations;
+use crate::file::inode::LinkTarget;
+use crate::memory::{commit, mapping};
+use crate::process::namespace::{RELEASE, VERSION};
+use crate::process::schedule::queue;
+use crate::process::usage::ticks;
+use crate::process::Task;
+use crate::sync::Once;
+use crate::time::clock;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU64, Ordering};
+use machine::cpu::CpuId;
+
+/// The kernel's command line, noted at boot.
+pub static COMMAND_LINE: Once<&'static str> = Once::new();
+/// Processes and threads made since boot.
+pub static FORKS: AtomicU64 = AtomicU64::new(0);
+
+pub fn own_process(_subject: &Subject) -> Result<LinkTarget> {
+    let task = Task::current();
+    let id = task.group().pid().number_in(task.pid_namespace());
+    text_link(format_args!("{id}"))
+}
+pub fn own_thread(_subject: &Subject) -> Result<LinkTarget> {
+    let task = Task::current();
+    let id = task.group().pid().number_in(task.pid_namespace());
+    text_link(format_args!("{id}/task/{}", task.pid().number_in(task.pid_namespace())))
+}
+fn text_link(text: core::fmt::Arguments) -> Result<LinkTarget> {
+    let mut out = Output::new();
+    out.write_fmt(text)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(out.len())?;
+    bytes.extend_from_slice(out.as_bytes());
+    Ok(LinkTarget::Text(bytes))
+}
+
+pub fn command_line(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", COMMAND_LINE.get().copied().unwrap_or(""))?)
+}
+pub fn version(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "Linux version {RELEASE} (lstar@lstar) (rustc) {VERSION}")?)
+}
+pub fn cpus(_subject: &Subject, out: &mut Output) -> Result<()> {
+    for cpu in 0..machine::cpu::online_cpus() as u32 {
+        machine::cpu::describe(CpuId(cpu), out)?;
+        out.put(b"\n")?;
+    }
+    Ok(())
+}
+pub fn devices(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(crate::device::registry::devices().as_bytes())
+}
+pub fn file_systems(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(crate::file::superblock::file_systems().as_bytes())
+}
+pub fn kernel_log(_subject: &Subject) -> Result<Box<dyn FileOperations>> {
+    crate::device::kmsg::open(0)
+}
+pub fn swaps(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
+}
+
+pub fn interrupts(_subject: &Subject, out: &mut Output) -> Result<()> {
+    out.put(b"            CPU0       \n")?;
+    for (line, count) in machine::interrupt::counts() {
+        writeln!(out, "{line:3}: {count:10}   IO-APIC   {line}")?;
+    }
+    Ok(())
+}
+
+pub fn load(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let namespace = Task::current().pid_namespace();
+    for average in queue::load_averages_sample() {
+        // Rounded to hundredths.
+        let hundredths = (average * 100 + (1 << 15)) >> 16;
+        write!(out, "{}.{:02} ", hundredths / 100, hundredths % 100)?;
+    }
+    Ok(writeln!(out, "{}/{} {}", queue::running_tasks(), namespace.used(), namespace.last())?)
+}
+
+pub fn uptime(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let show = |time: u64| (time / 1_000_000_000, time % 1_000_000_000 / 10_000_000);
+    let (up, idle) = (show(machine::time::monotonic()), show(idle_times().iter().sum()));
+    Ok(writeln!(out, "{}.{:02} {}.{:02}", up.0, up.1, idle.0, idle.1)?)
+}
+
+/// Nanoseconds each CPU was idle.
+fn idle_times() -> Vec<u64> {
+    (0..machine::cpu::online_cpus() as u32).map(|cpu| queue::idle_time(CpuId(cpu))).collect()
+}
+
+pub fn statistics(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let now = machine::time::monotonic();
+    let idle = idle_times();
+    // What a CPU did not idle away it worked; how much of that was the kernel's is not known per CPU.
+    let busy: Vec<u64> = idle.iter().map(|idle| now.saturating_sub(*idle)).collect();
+    let line = |out: &mut Output, name: core::fmt::Arguments, busy: u64, idle: u64| {
+        writeln!(out, "{name} {} 0 0 {} 0 0 0 0 0 0", ticks(busy), ticks(idle))
+    };
+    line(out, format_args!("cpu "), busy.iter().sum(), idle.iter().sum())?;
+    for (cpu, (busy, idle)) in busy.iter().zip(&idle).enumerate() {
+        line(out, format_args!("cpu{cpu}"), *busy, *idle)?;
+    }
+    let interrupts: u64 = machine::interrupt::counts().iter().map(|(_, count)| count).sum();
+    writeln!(out, "intr {interrupts}\nctxt {}\nbtime {}", queue::context_switches(), clock::boot_time())?;
+    writeln!(out, "processes {}\nprocs_running {}", FORKS.load(Ordering::Relaxed), queue::running_tasks().max(1))?;
+    Ok(writeln!(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0")?)
+}
+
+pub fn memory(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let counts = machine::memory::statistics();
+    let kilobytes = |pages: usize| pages.saturating_mul(4);
+    let (file, shared) = (mapping::file_pages(), mapping::shared_memory_pages());
+    let cached = file.saturating_add(shared);
+    let anonymous = counts.untyped.saturating_sub(cached);
+    for (name, value) in [
+        ("MemTotal:", kilobytes(counts.total)),
+        ("MemFree:", kilobytes(counts.free)),
+        ("MemAvailable:", kilobytes(counts.free.saturating_add(file))),
+        ("Buffers:", 0),
+        ("Cached:", kilobytes(cached)),
+        ("SwapCached:", 0),
+        ("Active:", kilobytes(anonymous)),
+        ("Inactive:", kilobytes(cached)),
+        ("Active(anon):", kilobytes(anonymous)),
+        ("Inactive(anon):", kilobytes(shared)),
+        ("Active(file):", 0),
+        ("Inactive(file):", kilobytes(file)),
+        ("Unevictable:", 0),
+        ("Mlocked:", 0),
+        ("SwapTotal:", 0),
+        ("SwapFree:", 0),
+        ("Dirty:", 0),
+        ("Writeback:", 0),
+        ("AnonPages:", kilobytes(anonymous)),
+        ("Mapped:", kilobytes(cached)),
+        ("Shmem:", kilobytes(shared)),
+        ("KReclaimable:", 0),
+        ("Slab:", kilobytes(counts.heap)),
+        ("SReclaimable:", 0),
+        ("SUnreclaim:", kilobytes(counts.heap)),
+        ("KernelStack:", kilobytes(counts.kernel_stacks)),
+        ("PageTables:", kilobytes(counts.page_tables)),
+        ("NFS_Unstable:", 0),
+        ("Bounce:", 0),
+        ("WritebackTmp:", 0),
+        ("CommitLimit:", kilobytes(commit::limit() as usize)),
+        ("Committed_AS:", kilobytes(commit::committed() as usize)),
+        ("VmallocTotal:", 34_359_738_367),
+        ("VmallocUsed:", 0),
+        ("VmallocChunk:", 0),
+    ] {
+        writeln!(out, "{name:<16}{value:8} kB")?;
+    }
+    for name in ["HugePages_Total:", "HugePages_Free:", "HugePages_Rsvd:", "HugePages_Surp:"] {
+        writeln!(out, "{name:<17}{:7}", 0)?;
+    }
+    Ok(writeln!(out, "Hugepagesize:       2048 kB\nHugetlb:               0 kB")?)
+}

@@ -1,0 +1,138 @@
+//! Files of text.
+use super::{Accept, Generate, Subject};
+use crate::error::*;
+use crate::file::open_file::SeekFrom;
+use crate::file::{File, FileOperations, IoBuffer};
+use crate::sync::{Mutex, rank};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+
+/// Text as it grows; running out of memory is an error, not a panic.
+#[derive(Default)]
+pub struct Output(Vec<u8>);
+impl Output {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Output(Vec::new())
+    }
+    /// Adds bytes.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.try_reserve(bytes.len())?;
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+    /// Adds bytes with those in `special` as three octal digits (mangle_path).
+    pub fn put_escaped(&mut self, bytes: &[u8], special: &[u8]) -> Result<()> {
+        for byte in bytes {
+            if special.contains(byte) {
+                let digit = |shift: u8| b'0' + (byte >> shift & 7);
+                self.put(&[b'\\', digit(6), digit(3), digit(0)])?;
+            } else {
+                self.put(core::slice::from_ref(byte))?;
+            }
+        }
+        Ok(())
+    }
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// Adds spaces until `width` bytes follow `start`.
+    pub fn pad(&mut self, start: usize, width: usize) -> Result<()> {
+        while self.len() < start.saturating_add(width) {
+            self.put(b" ")?;
+        }
+        Ok(())
+    }
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+impl fmt::Write for Output {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes()).map_err(|_| fmt::Error)
+    }
+}
+
+/// Longest text that can be written to a file.
+const LONGEST_WRITE: usize = 4096;
+
+/// An open file of text.
+pub struct TextFile {
+    subject: Subject,
+    generate: Option<Generate>,
+    accept: Option<Accept>,
+    text: Mutex<Option<Output>>,
+}
+impl TextFile {
+    /// Text made by `generate`, and what is written taken by `accept`.
+    pub fn new(subject: Subject, generate: Generate, accept: Option<Accept>) -> Self {
+        TextFile { subject, generate: Some(generate), accept, text: Mutex::new(rank::FILE_POSITION, None) }
+    }
+    /// Text that is there already.
+    pub fn fixed(text: Output) -> Self {
+        let text = Mutex::new(rank::FILE_POSITION, Some(text));
+        TextFile { subject: Subject::SYSTEM, generate: None, accept: None, text }
+    }
+}
+impl FileOperations for TextFile {
+    fn read(&self, _file: &File, into: &mut IoBuffer, offset: u64) -> Result<usize> {
+        let mut text = self.text.lock();
+        if let Some(generate) = self.generate
+            && (offset == 0 || text.is_none())
+        {
+            let mut fresh = Output::new();
+            generate(&self.subject, &mut fresh)?;
+            *text = Some(fresh);
+        }
+        let bytes = text.as_ref().map(Output::as_bytes).unwrap_or_default();
+        let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(into.remaining());
+        into.put(rest.get(..count).unwrap_or_default())
+    }
+    fn write(&self, _file: &File, from: &mut IoBuffer, offset: u64) -> Result<usize> {
+        let accept = self.accept.ok_or(EIO)?;
+        let length = from.remaining();
+        // As sysctls have it: only what is written at the beginning counts.
+        if offset != 0 {
+            return Ok(length);
+        }
+        let mut bytes = Vec::new();
+        let taken = length.min(LONGEST_WRITE);
+        bytes.try_reserve_exact(taken)?;
+        bytes.resize(taken, 0);
+        if from.take(&mut bytes)? < taken {
+            return Err(EFAULT);
+        }
+        accept(&self.subject, &bytes)?;
+        Ok(length)
+    }
+    fn is_positioned(&self) -> bool {
+        true
+    }
+    fn is_pollable(&self) -> bool {
+        false
+    }
+    fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
+        match to {
+            SeekFrom::Start(_) | SeekFrom::Current(_) => file.seek_in(to, 0),
+            _ => Err(EINVAL),
+        }
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A decimal number at the beginning of what was written, surrounded by white space. EINVAL.
+pub fn parse_number(bytes: &[u8]) -> Result<i64> {
+    let text = core::str::from_utf8(bytes).map_err(|_| EINVAL)?;
+    let first = text.split([' ', '\t', '\n', '\0']).find(|word| !word.is_empty()).ok_or(EINVAL)?;
+    first.parse().map_err(|_| EINVAL)
+}
