@@ -74,6 +74,13 @@ impl From<alloc::collections::TryReserveError> for Error {
     }
 }
 
+impl From<core::fmt::Error> for Error {
+    /// Text that does not fit into memory is the only reason to fail.
+    fn from(_: core::fmt::Error) -> Self {
+        ENOMEM
+    }
+}
+
 impl From<machine::user::Fault> for Error {
     fn from(_: machine::user::Fault) -> Self {
         EFAULT

@@ -51,6 +51,7 @@ pub mod rank {
         SIGNAL_ACTIONS = 384, "a table of signal actions";
         SIGNAL_THREAD = 388, "a thread's own signal queue";
         FUTEX = 400, "a futex hash bucket";
+        TTY_CONTROL = 305, "a terminal's session and foreground group";
         DEVICE = 420, "a device's registers and queues";
         WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";
         EPOLL_READY = 450, "an epoll instance's ready list";

@@ -2,6 +2,7 @@
 pub mod kmsg;
 pub mod memory;
 pub mod registry;
+pub mod tty;
 pub mod virtio;
 
 pub use registry::{register_character, unregister_character};
@@ -10,10 +11,13 @@ use crate::error::Result;
 use crate::file::attributes::FileType;
 use crate::file::{DeviceNumber, devtmpfs};
 
-/// Registers the character devices that need no hardware and makes their nodes. Once, at boot, when devtmpfs is there.
+/// Registers the drivers, makes their nodes and starts the devices that are there. Once, at boot, by pid 1.
 pub fn initialize() -> Result<()> {
     memory::initialize()?;
-    virtio::console::initialize()
+    tty::initialize()?;
+    virtio::console::initialize()?;
+    virtio::initialize();
+    Ok(())
 }
 
 /// Makes the node of a character device in devtmpfs.

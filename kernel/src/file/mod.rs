@@ -27,6 +27,7 @@ pub mod open;
 pub mod open_file;
 pub mod path;
 pub mod poll;
+pub mod procfs;
 pub mod read_write;
 pub mod regular;
 pub mod resize;

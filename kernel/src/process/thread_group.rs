@@ -164,6 +164,10 @@ impl ThreadGroup {
         look(self.actions.read(&crate::sync::RcuGuard::new()))
     }
     /// Sets the signal the parent gets at the end.
+    /// The signal the parent gets at the end, 0 for none.
+    pub fn exit_signal(&self) -> i32 {
+        self.exit_signal.load(Ordering::Relaxed)
+    }
     pub(crate) fn set_exit_signal(&self, signal: u32) {
         self.exit_signal.store(signal as i32, Ordering::Relaxed);
     }

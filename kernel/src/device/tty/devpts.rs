@@ -179,7 +179,8 @@ impl InodeOperations for Root {
     }
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let kind = FileType::CharacterDevice;
-        if from <= PTMX_INODE && !emit(DirectoryEntry { inode: PTMX_INODE, kind, name: b"ptmx", next: FIRST_SLAVE_INODE })
+        if from <= PTMX_INODE
+            && !emit(DirectoryEntry { inode: PTMX_INODE, kind, name: b"ptmx", next: FIRST_SLAVE_INODE })
         {
             return Ok(());
         }

@@ -1,8 +1,8 @@
 //! Hang-up: the terminal's files die, its session loses it.
 use super::Tty;
+use super::job_control::{SIGCONT, SIGHUP, signal_group, signal_session_leader};
 use abi::termios::Termios;
 use core::sync::atomic::Ordering;
-use super::job_control::{SIGCONT, SIGHUP, signal_group, signal_session_leader};
 
 impl Tty {
     /// Hangs the terminal up (vhangup(2), the master being closed, the console's session leader having ended).

@@ -1,7 +1,7 @@
 //! ioctl requests of terminals (ioctl_tty(2)).
+use super::Tty;
 use super::master::MasterFile;
 use super::settings::{read_bytes, write_bytes};
-use super::Tty;
 use crate::error::*;
 use crate::file::open_file::open_flag;
 use crate::file::walk::Walker;

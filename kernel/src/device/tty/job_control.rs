@@ -3,7 +3,7 @@ use super::{Control, Tty};
 use crate::error::*;
 use crate::process::session::{ProcessGroup, Session, Terminal};
 use crate::process::{Capability, Task};
-use crate::signal;
+use crate::signal::{self, SignalInfo};
 use alloc::sync::Arc;
 use core::any::Any;
 
@@ -15,14 +15,19 @@ pub const SIGWINCH: u32 = 28;
 
 /// Sends a signal from the kernel to every process of a group.
 pub fn signal_group(group: &Arc<ProcessGroup>, number: u32) {
-    signal::send_to_group(group, number);
+    signal::send_to_process_group(group, SignalInfo::kernel(number));
+}
+/// Whether a signal would not stop the task.
+fn is_blocked_or_ignored(task: &Task, number: u32) -> bool {
+    task.signals.blocked() & signal::set_of(number) != 0 || task.group().with_actions(|actions| actions.ignores(number))
 }
 /// Sends a signal from the kernel to a session's leader, if it lives.
 pub fn signal_session_leader(session: &Arc<Session>, number: u32) {
     if let Some(leader) = session.id().task().map(|task| task.group().clone())
         && session.is_leader(&leader)
     {
-        signal::send_to_process(&leader, number);
+        // A signal of the kernel's that finds no memory is pending all the same.
+        let _ = signal::send_to_group(&leader, SignalInfo::kernel(number));
     }
 }
 
@@ -50,7 +55,7 @@ impl Tty {
         if !self.is_in_background(task) {
             return Ok(());
         }
-        if signal::is_blocked_or_ignored(task, SIGTTIN) || task.group().process_group().is_orphaned() {
+        if is_blocked_or_ignored(task, SIGTTIN) || task.group().process_group().is_orphaned() {
             return Err(EIO);
         }
         signal_group(&task.group().process_group(), SIGTTIN);
@@ -59,7 +64,7 @@ impl Tty {
     /// Changing the terminal (or writing with TOSTOP) in the background: SIGTTOU, unless blocked or ignored; EIO for orphans.
     pub(super) fn check_background_change(&self) -> Result<()> {
         let task = Task::current();
-        if !self.is_in_background(task) || signal::is_blocked_or_ignored(task, SIGTTOU) {
+        if !self.is_in_background(task) || is_blocked_or_ignored(task, SIGTTOU) {
             return Ok(());
         }
         if task.group().process_group().is_orphaned() {

@@ -3,7 +3,6 @@
 //! A terminal's settings, line discipline and queues are under one sleeping lock; session and foreground group under a spin
 //! lock of their own, because the process side asks for them. Signals are sent with neither held.
 pub mod console;
-pub mod control;
 pub mod devpts;
 mod file;
 mod hangup;

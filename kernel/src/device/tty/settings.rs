@@ -1,6 +1,6 @@
 //! Reading and changing a terminal's settings, window size and queues.
-use super::{Kind, Tty};
 use super::job_control::SIGWINCH;
+use super::{Kind, Tty};
 use crate::error::*;
 use crate::file::PollEvents;
 use crate::process::Task;

@@ -1,7 +1,7 @@
 //! /proc/PID/fd and /proc/PID/fdinfo.
+use super::Subject;
 use super::node::{Directory, emit_id, inode, parse_id};
 use super::text::{Output, TextFile};
-use super::Subject;
 use crate::error::*;
 use crate::file::attributes::FileType;
 use crate::file::inode::{DirectoryEntry, Inode, InodeOperations, LinkTarget};

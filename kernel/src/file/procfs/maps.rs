@@ -17,10 +17,7 @@ fn memory(subject: &Subject) -> Result<Option<Arc<AddressSpace>>> {
 }
 
 /// Calls `show` for each area, without the lock on them held.
-fn for_each(
-    memory: &AddressSpace,
-    mut show: impl FnMut(&AreaReport) -> Result<()>,
-) -> Result<()> {
+fn for_each(memory: &AddressSpace, mut show: impl FnMut(&AreaReport) -> Result<()>) -> Result<()> {
     let mut at = 0;
     while let Some(report) = memory.area_report(at) {
         at = report.range.end;
@@ -32,12 +29,30 @@ fn for_each(
     Ok(())
 }
 
+/// Pages present of files, and of shared memory.
+pub fn file_pages(memory: &AddressSpace) -> Result<(u64, u64)> {
+    let (mut file, mut shared) = (0u64, 0u64);
+    for_each(memory, |report| {
+        let is_stored = match (&report.file, report.flags.contains(AreaFlags::SHARED)) {
+            (Some(file), _) => file.inode().mapping().is_some_and(|mapping| mapping.has_source()),
+            (None, true) => false,
+            (None, false) => return Ok(()),
+        };
+        let usage = memory.area_usage(report.range.clone());
+        let place = if is_stored { &mut file } else { &mut shared };
+        *place = place.saturating_add(usage.resident.saturating_sub(usage.anonymous));
+        Ok(())
+    })?;
+    Ok((file, shared))
+}
+
 fn header(report: &AreaReport, out: &mut Output) -> Result<()> {
     let start = out.len();
     let has = |flag: AreaFlags, letter: char| if report.flags.contains(flag) { letter } else { '-' };
-    let (device, inode) = report.file.as_ref().map_or((Default::default(), 0), |file| {
-        (file.inode().superblock().device(), file.inode().number())
-    });
+    let (device, inode) = report
+        .file
+        .as_ref()
+        .map_or((Default::default(), 0), |file| (file.inode().superblock().device(), file.inode().number()));
     write!(
         out,
         "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {inode} ",

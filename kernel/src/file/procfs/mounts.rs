@@ -11,10 +11,7 @@ use core::fmt::Write;
 const SPECIAL: &[u8] = b" \t\n\\#";
 
 /// The mounts a process sees, with the paths they have for it.
-fn for_each(
-    subject: &Subject,
-    mut show: impl FnMut(&Arc<Mount>, &[u8]) -> Result<()>,
-) -> Result<()> {
+fn for_each(subject: &Subject, mut show: impl FnMut(&Arc<Mount>, &[u8]) -> Result<()>) -> Result<()> {
     let context = subject.task()?.context_if_any().ok_or(EINVAL)?;
     let root = context.root();
     for mount in context.namespace().mounts()? {
@@ -32,7 +29,7 @@ fn mount_options(mount: &Mount, out: &mut Output) -> Result<()> {
     for (flag, name) in [
         (mount_flag::NO_SET_ID, ",nosuid"),
         (mount_flag::NO_DEVICES, ",nodev"),
-        (mount_flag::NO_EXECUTION, ",noexec"),
+        (mount_flag::NO_EXECUTE, ",noexec"),
         (mount_flag::NO_ACCESS_TIME, ",noatime"),
         (mount_flag::NO_DIRECTORY_ACCESS_TIME, ",nodiratime"),
         (mount_flag::RELATIVE_ACCESS_TIME, ",relatime"),

@@ -177,12 +177,7 @@ pub fn parse_id(name: &[u8]) -> Option<u32> {
     if plain { text.parse().ok() } else { None }
 }
 /// Hands a number to `emit` as an entry.
-pub fn emit_id(
-    id: u32,
-    kind: FileType,
-    next: u64,
-    emit: &mut dyn FnMut(DirectoryEntry) -> bool,
-) -> bool {
+pub fn emit_id(id: u32, kind: FileType, next: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> bool {
     let mut name = Line::<12>::new();
     let _ = write!(name, "{id}");
     emit(DirectoryEntry { inode: 1 << 32 | u64::from(id), kind, name: name.as_bytes(), next })

@@ -95,8 +95,8 @@ pub fn limits(subject: &Subject, out: &mut Output) -> Result<()> {
     out.put(b"Limit                     Soft Limit           Hard Limit           Units     \n")?;
     for (resource, name, unit) in LIMITS {
         write!(out, "{name:<25} ")?;
-        let (soft, hard) = task.group().limits.get(resource);
-        for value in [soft, hard] {
+        let limit = task.group().limits.get(resource);
+        for value in [limit.soft, limit.hard] {
             if value == u64::MAX {
                 write!(out, "{:<20} ", "unlimited")?;
             } else {

@@ -1,10 +1,11 @@
 //! /proc/PID/stat and /proc/PID/statm.
+use super::maps::file_pages;
 use super::process::name_of;
 use super::{Output, Subject};
 use crate::error::*;
+use crate::process::Task;
 use crate::process::task::flag;
 use crate::process::usage::{Sum, ticks};
-use crate::process::Task;
 use crate::signal::SignalSet;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -136,8 +137,10 @@ pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
 }
 
 pub fn memory_statistics(subject: &Subject, out: &mut Output) -> Result<()> {
-    let usage = subject.task()?.memory().map(|memory| memory.usage()).unwrap_or_default();
+    let memory = subject.task()?.memory();
+    let usage = memory.as_ref().map(|memory| memory.usage()).unwrap_or_default();
+    let file = memory.map_or(Ok(0), |memory| file_pages(&memory).map(|(file, shared)| file.saturating_add(shared)))?;
     let totals = usage.totals;
     let data = totals.data.saturating_add(totals.stack);
-    Ok(writeln!(out, "{} {} {} {} 0 {data} 0", totals.total, usage.resident, usage.file_pages(), totals.executable)?)
+    Ok(writeln!(out, "{} {} {} {} 0 {data} 0", totals.total, usage.resident, file, totals.executable)?)
 }

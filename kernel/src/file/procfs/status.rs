@@ -1,9 +1,10 @@
 //! /proc/PID/status.
+use super::maps::file_pages;
 use super::process::name_of;
 use super::{Output, Subject};
 use crate::error::*;
-use crate::process::thread_group::Resource;
 use crate::process::Task;
+use crate::process::thread_group::Resource;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 
@@ -66,6 +67,7 @@ fn memory(task: &Task, out: &mut Output) -> Result<()> {
     let Some(memory) = task.memory() else { return Ok(()) };
     let usage = memory.usage();
     let totals = usage.totals;
+    let (file, shared) = file_pages(&memory)?;
     let code = memory.with_layout(|layout| {
         let pages = layout.code.end.div_ceil(4096).saturating_sub(layout.code.start / 4096);
         pages.min(totals.executable)
@@ -77,9 +79,9 @@ fn memory(task: &Task, out: &mut Output) -> Result<()> {
         ("VmPin", 0),
         ("VmHWM", usage.peak_resident),
         ("VmRSS", usage.resident),
-        ("RssAnon", usage.resident.saturating_sub(usage.file_pages()).saturating_sub(usage.shared_pages())),
-        ("RssFile", usage.file_pages().saturating_sub(usage.shared_pages())),
-        ("RssShmem", usage.shared_pages()),
+        ("RssAnon", usage.resident.saturating_sub(file).saturating_sub(shared)),
+        ("RssFile", file),
+        ("RssShmem", shared),
         ("VmData", totals.data),
         ("VmStk", totals.stack),
         ("VmExe", code),
@@ -138,7 +140,11 @@ pub fn ranges(set: u64, out: &mut Output) -> Result<()> {
         while bit < 63 && set >> (bit + 1) & 1 != 0 {
             bit += 1;
         }
-        if bit == first { write!(out, "{separator}{first}")? } else { write!(out, "{separator}{first}-{bit}")? }
+        if bit == first {
+            write!(out, "{separator}{first}")?
+        } else {
+            write!(out, "{separator}{first}-{bit}")?
+        }
         separator = ",";
         bit += 1;
     }

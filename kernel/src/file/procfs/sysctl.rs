@@ -2,10 +2,10 @@
 use super::text::parse_number;
 use super::{Item, Output, Subject};
 use crate::error::*;
-use crate::memory::address_space::layout::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::process::Task;
 use crate::process::namespace::{RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
-use crate::process::Task;
 use crate::sync::Once;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -17,11 +17,8 @@ macro_rules! constant {
 }
 
 /// The tree.
-pub static TREE: &[Item] = &[
-    Item::directory("fs", FILES),
-    Item::directory("kernel", KERNEL),
-    Item::directory("vm", MEMORY),
-];
+pub static TREE: &[Item] =
+    &[Item::directory("fs", FILES), Item::directory("kernel", KERNEL), Item::directory("vm", MEMORY)];
 
 static FILES: &[Item] = &[
     constant!("file-max", i64::MAX),
@@ -65,9 +62,14 @@ static MEMORY: &[Item] = &[
     constant!("swappiness", 60),
 ];
 
-fn host_name(_subject: &Subject, out: &mut Output) -> Result<()> {
-    out.put(&Task::current().namespaces().uts.host_name()?)?;
+/// A NUL-padded name; an empty one shows as Linux's "(none)".
+fn put_name(name: &[u8], out: &mut Output) -> Result<()> {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    out.put(if end == 0 { b"(none)" } else { name.get(..end).unwrap_or_default() })?;
     out.put(b"\n")
+}
+fn host_name(_subject: &Subject, out: &mut Output) -> Result<()> {
+    put_name(&Task::current().namespaces().uts.host_name(), out)
 }
 fn set_host_name(_subject: &Subject, text: &[u8]) -> Result<()> {
     let end = text.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(text.len());
@@ -75,8 +77,7 @@ fn set_host_name(_subject: &Subject, text: &[u8]) -> Result<()> {
     Ok(())
 }
 fn domain_name(_subject: &Subject, out: &mut Output) -> Result<()> {
-    out.put(&Task::current().namespaces().uts.domain_name()?)?;
-    out.put(b"\n")
+    put_name(&Task::current().namespaces().uts.domain_name(), out)
 }
 fn pid_max(_subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{}", Task::current().pid_namespace().maximum())?)

@@ -4,11 +4,10 @@ use crate::error::*;
 use crate::file::FileOperations;
 use crate::file::inode::LinkTarget;
 use crate::memory::{commit, mapping};
-use crate::process::namespace::{RELEASE, VERSION};
-use crate::process::schedule::queue;
-use crate::process::usage::ticks;
 use crate::process::Task;
-use crate::sync::Once;
+use crate::process::namespace::{RELEASE, VERSION};
+use crate::process::schedule::{self, QUEUES};
+use crate::process::usage::ticks;
 use crate::time::clock;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -16,8 +15,6 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::cpu::CpuId;
 
-/// The kernel's command line, noted at boot.
-pub static COMMAND_LINE: Once<&'static str> = Once::new();
 /// Processes and threads made since boot.
 pub static FORKS: AtomicU64 = AtomicU64::new(0);
 
@@ -41,7 +38,7 @@ fn text_link(text: core::fmt::Arguments) -> Result<LinkTarget> {
 }
 
 pub fn command_line(_subject: &Subject, out: &mut Output) -> Result<()> {
-    Ok(writeln!(out, "{}", COMMAND_LINE.get().copied().unwrap_or(""))?)
+    Ok(writeln!(out, "{}", crate::start::command_line())?)
 }
 pub fn version(_subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "Linux version {RELEASE} (lstar@lstar) (rustc) {VERSION}")?)
@@ -76,12 +73,12 @@ pub fn interrupts(_subject: &Subject, out: &mut Output) -> Result<()> {
 
 pub fn load(_subject: &Subject, out: &mut Output) -> Result<()> {
     let namespace = Task::current().pid_namespace();
-    for average in queue::load_averages_sample() {
+    for average in schedule::load_averages_sample() {
         // Rounded to hundredths.
         let hundredths = (average * 100 + (1 << 15)) >> 16;
         write!(out, "{}.{:02} ", hundredths / 100, hundredths % 100)?;
     }
-    Ok(writeln!(out, "{}/{} {}", queue::running_tasks(), namespace.used(), namespace.last())?)
+    Ok(writeln!(out, "{}/{} {}", schedule::running_tasks(), namespace.used(), namespace.last())?)
 }
 
 pub fn uptime(_subject: &Subject, out: &mut Output) -> Result<()> {
@@ -92,7 +89,7 @@ pub fn uptime(_subject: &Subject, out: &mut Output) -> Result<()> {
 
 /// Nanoseconds each CPU was idle.
 fn idle_times() -> Vec<u64> {
-    (0..machine::cpu::online_cpus() as u32).map(|cpu| queue::idle_time(CpuId(cpu))).collect()
+    (0..machine::cpu::online_cpus() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).idle_time()).collect()
 }
 
 pub fn statistics(_subject: &Subject, out: &mut Output) -> Result<()> {
@@ -108,8 +105,8 @@ pub fn statistics(_subject: &Subject, out: &mut Output) -> Result<()> {
         line(out, format_args!("cpu{cpu}"), *busy, *idle)?;
     }
     let interrupts: u64 = machine::interrupt::counts().iter().map(|(_, count)| count).sum();
-    writeln!(out, "intr {interrupts}\nctxt {}\nbtime {}", queue::context_switches(), clock::boot_time())?;
-    writeln!(out, "processes {}\nprocs_running {}", FORKS.load(Ordering::Relaxed), queue::running_tasks().max(1))?;
+    writeln!(out, "intr {interrupts}\nctxt {}\nbtime {}", schedule::context_switches(), clock::boot_time())?;
+    writeln!(out, "processes {}\nprocs_running {}", FORKS.load(Ordering::Relaxed), schedule::running_tasks().max(1))?;
     Ok(writeln!(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0")?)
 }
 

@@ -10,7 +10,7 @@ mod queue;
 mod wake;
 
 pub use entity::{Entity, Policy, state, weight_of};
-pub use queue::{QUEUES, load_averages_sample, running_tasks};
+pub use queue::{QUEUES, context_switches, load_averages_sample, running_tasks};
 pub use wake::start_new;
 
 use super::Task;
@@ -68,6 +68,7 @@ fn switch(reason: Reason) {
     match chosen {
         queue::Choice::Stay => {}
         queue::Choice::Switch(next) => {
+            queue.switches.fetch_add(1, Ordering::Relaxed);
             let counters = &previous.counters;
             match reason {
                 Reason::Sleep => counters.voluntary_switches.fetch_add(1, Ordering::Relaxed),

@@ -34,6 +34,10 @@ pub struct RunQueue {
     slice_armed: AtomicBool,
     /// Slices that ended here, for balancing from time to time.
     slices: AtomicU32,
+    /// Nanoseconds in which a task other than the idle one ran, up to the last accounting.
+    busy: AtomicU64,
+    /// Switches from one task to another.
+    pub(super) switches: AtomicU64,
     /// A busier CPU asks this one to take a task.
     pull: AtomicBool,
 }
@@ -82,8 +86,14 @@ impl RunQueue {
             slice_timer: Once::new(),
             slice_armed: AtomicBool::new(false),
             slices: AtomicU32::new(0),
+            busy: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
             pull: AtomicBool::new(false),
         }
+    }
+    /// Nanoseconds since boot in which the CPU had nothing to run, as of the last accounting.
+    pub fn idle_time(&self) -> u64 {
+        machine::time::monotonic().saturating_sub(self.busy.load(Ordering::Relaxed))
     }
     /// Runnable tasks.
     pub fn runnable(&self) -> u32 {
@@ -111,6 +121,7 @@ impl RunQueue {
         let entity = &running.schedule;
         let passed = now.saturating_sub(entity.started.load(Ordering::Relaxed));
         entity.started.store(now, Ordering::Relaxed);
+        self.busy.store(self.busy.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
         entity.runtime.store(entity.runtime.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
         let virtual_time = entity.virtual_time.load(Ordering::Relaxed).wrapping_add(entity.to_virtual(passed));
         entity.virtual_time.store(virtual_time, Ordering::Relaxed);
@@ -302,6 +313,11 @@ pub(super) fn least_busy(allowed: u64, except: CpuId) -> Option<(u32, CpuId)> {
         .filter(|cpu| *cpu != except.0 && allowed >> (cpu & 63) & 1 != 0)
         .map(|cpu| (QUEUES.of(CpuId(cpu)).runnable(), CpuId(cpu)))
         .min_by_key(|(count, _)| *count)
+}
+
+/// Switches between tasks since boot.
+pub fn context_switches() -> u64 {
+    (0..online_cpus() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).switches.load(Ordering::Relaxed)).sum()
 }
 
 /// Runnable tasks on all CPUs.
