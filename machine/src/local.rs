@@ -9,7 +9,8 @@ mod machine {
     /// The index of this CPU, below [`crate::cpu::MAX_CPUS`]; stable only while pinned.
     #[inline(always)]
     pub(crate) fn cpu_index() -> usize {
-        crate::cpu::current_cpu().0 as usize
+        // Always below; said so that the compiler need not check indices.
+        crate::cpu::current_cpu().0 as usize % crate::cpu::MAX_CPUS
     }
 
     /// Disables interrupts until the matching [`restore_interrupts`]. Nests with the guards of `cpu`.

@@ -100,6 +100,21 @@ impl Frame {
             assert!(before < u32::MAX / 2, "too many references to a frame");
         }
     }
+    /// Gives up a reference to a number, as dropping the handle does.
+    ///
+    /// # Safety
+    /// As for [`Frame::from_raw`].
+    #[inline(always)]
+    pub(crate) unsafe fn release(number: u32) {
+        if number == ZERO.load(Ordering::Relaxed) {
+            return;
+        }
+        let count = &info(number).count;
+        // The only reference cannot become two behind our back: no need for the locked instruction.
+        if count.load(Ordering::Acquire) == 1 || count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            percpu::free(number, Kind::Untyped);
+        }
+    }
     #[inline(always)]
     fn info(&self) -> &'static FrameInfo {
         info(self.0.get())
@@ -192,14 +207,8 @@ impl Clone for Frame {
 impl Drop for Frame {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.is_zero_page() {
-            return;
-        }
-        let count = &self.info().count;
-        // The only reference cannot become two behind our back: no need for the locked instruction.
-        if count.load(Ordering::Acquire) == 1 || count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            percpu::free(self.0.get(), Kind::Untyped);
-        }
+        // SAFETY: this handle's reference, given up here.
+        unsafe { Frame::release(self.0.get()) };
     }
 }
 impl core::fmt::Debug for Frame {

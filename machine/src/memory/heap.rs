@@ -72,8 +72,12 @@ impl Local {
 /// The size class a layout needs, if one is large enough; aligned requests take powers of two.
 #[inline(always)]
 fn class(layout: &Layout) -> Option<usize> {
-    let size = if layout.align() <= 16 { layout.size() } else { layout.size().max(layout.align()).next_power_of_two() };
+    let size = if layout.align() <= 16 { layout.size() } else { aligned_size(layout) };
     (size <= LARGEST).then(|| slab::class_of(size))
+}
+#[cold]
+fn aligned_size(layout: &Layout) -> usize {
+    layout.size().max(layout.align()).checked_next_power_of_two().unwrap_or(usize::MAX)
 }
 /// Pages of a large layout.
 fn pages(layout: &Layout) -> usize {
@@ -93,7 +97,7 @@ fn take(class: usize) -> *mut u8 {
     }
     // SAFETY: a free object holds the next one.
     magazine.first.set(unsafe { object.cast::<*mut u8>().read() });
-    magazine.count.set(magazine.count.get() - 1);
+    magazine.count.set(magazine.count.get().wrapping_sub(1));
     object
 }
 #[cold]
@@ -145,7 +149,7 @@ unsafe fn give(class: usize, object: *mut u8) {
     // SAFETY: the object is nobody else's any more.
     unsafe { object.cast::<*mut u8>().write(magazine.first.get()) };
     magazine.first.set(object);
-    let count = magazine.count.get() + 1;
+    let count = magazine.count.get().wrapping_add(1);
     magazine.count.set(count);
     if count > LIMITS[class] {
         flush(magazine, class, LIMITS[class] / 2);

@@ -28,7 +28,7 @@ const CLASS_OF: [u8; LARGEST / 16 + 1] = {
 /// The class that holds `size` bytes (at most [`LARGEST`]).
 #[inline(always)]
 pub(crate) fn class_of(size: usize) -> usize {
-    CLASS_OF[(size + 15) >> 4] as usize
+    CLASS_OF[size.wrapping_add(15) >> 4] as usize
 }
 
 /// The slabs of one class that have free objects.

@@ -2,7 +2,8 @@
 use super::entry::{ACCESSED, DIRTY, Entry, WRITE};
 use super::flush::FlushList;
 use super::gather::Gather;
-use super::space::{NoTable, PAGE, clip, index, visit};
+use super::space::{NoTable, PAGE, clip, index, shift, visit, visit_leaves};
+use super::table::Table;
 use super::{Inherit, USER_END, UserSpace};
 use crate::OutOfMemory;
 use crate::memory::{self, Frame, percpu};
@@ -49,36 +50,15 @@ impl UserSpace {
             _parent_counts = self.tables.lock_beside();
         }
         let mut stopped = range.end;
-        // The child's table for the parent's table at hand.
-        let mut pair = None;
-        visit(self.root, 4, range.start, range.end, &mut |address, leaf, index, mut entry| {
-            let target = match pair {
-                Some((from, to)) if from == leaf => to,
-                _ => match child.make_leaf(&mut counts, address) {
-                    Ok(to) => {
-                        pair = Some((leaf, to));
-                        to
-                    }
-                    Err(NoTable) => {
-                        stopped = address;
-                        return false;
-                    }
-                },
-            };
-            let slot = target.entry(index);
-            if slot.load(Relaxed) != 0 {
+        visit_leaves(self.root, 4, range.start, range.end, &mut |leaf, start, end| {
+            if leaf.count() == 0 {
                 return true;
             }
-            if how == Inherit::CopyOnWrite && entry.has(WRITE) {
-                leaf.entry(index).fetch_and(!WRITE, AcqRel);
-                flushes.add(address);
-                entry.0 &= !WRITE;
-            }
-            // SAFETY: the entry's own reference stays while the parent's tables are locked.
-            unsafe { Frame::count_again(entry.number()) };
-            slot.store(entry.0 & !(ACCESSED | DIRTY), Relaxed);
-            target.used(index);
-            counts.pages += 1;
+            let Ok(target) = child.make_leaf(&mut counts, start) else {
+                stopped = start;
+                return false;
+            };
+            counts.pages += copy_entries(leaf, target, start, end, how, flushes);
             true
         });
         stopped
@@ -138,4 +118,28 @@ impl UserSpace {
         });
         stopped
     }
+}
+
+/// Copies the entries of one lowest table for `start..end` to another, where there are none; how many. Both are locked.
+fn copy_entries(from: Table, to: Table, start: u64, end: u64, how: Inherit, flushes: &mut FlushList) -> usize {
+    let base = start & !((1 << shift(2)) - 1);
+    let mut copied = 0;
+    for (index, entry) in from.filled(index(start, 1), index(end - 1, 1)) {
+        let slot = to.entry(index);
+        if slot.load(Relaxed) != 0 {
+            continue;
+        }
+        let mut entry = Entry(entry);
+        if how == Inherit::CopyOnWrite && entry.has(WRITE) {
+            from.entry(index).fetch_and(!WRITE, AcqRel);
+            flushes.add(base | (index as u64) << shift(1));
+            entry.0 &= !WRITE;
+        }
+        // SAFETY: the entry's own reference stays while the parent's tables are locked.
+        unsafe { Frame::count_again(entry.number()) };
+        slot.store(entry.0 & !(ACCESSED | DIRTY), Relaxed);
+        copied += 1;
+    }
+    to.used_like(from, copied);
+    copied
 }

@@ -7,6 +7,7 @@
 use super::entry::{Entry, PRESENT};
 use crate::cpu::MAX_CPUS;
 use crate::local::{self, Padded, Pinned};
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// More pages than this are flushed by dropping all entries.
@@ -40,20 +41,21 @@ static ASKED: [Padded<AtomicU64>; MAX_CPUS] = [const { Padded(AtomicU64::new(0))
 
 /// Pages to flush, collected while the tables are locked.
 pub(super) struct FlushList {
-    pages: [u64; MOST],
+    /// The first `count` (at most all) are initialized.
+    pages: [MaybeUninit<u64>; MOST],
     count: usize,
     /// Tables were taken out: lazy CPUs must forget them too.
     pub(super) tables: bool,
 }
 impl FlushList {
     pub(super) const fn new() -> Self {
-        FlushList { pages: [0; MOST], count: 0, tables: false }
+        FlushList { pages: [MaybeUninit::uninit(); MOST], count: 0, tables: false }
     }
     /// Adds a page.
     #[inline(always)]
     pub(super) fn add(&mut self, address: u64) {
         if let Some(place) = self.pages.get_mut(self.count) {
-            *place = address;
+            place.write(address);
         }
         self.count = self.count.saturating_add(1);
     }
@@ -68,7 +70,9 @@ impl FlushList {
         self.count == 0 && !self.tables
     }
     fn listed(&self) -> &[u64] {
-        self.pages.get(..self.count).unwrap_or(&[])
+        let listed = self.pages.get(..self.count).unwrap_or(&[]);
+        // SAFETY: the first `count` are initialized, and `MaybeUninit` has the layout of what it may hold.
+        unsafe { &*(core::ptr::from_ref(listed) as *const [u64]) }
     }
     /// Flushes on all CPUs of `cpus` (bits), for the space with that root (0: kernel addresses on all CPUs that are online).
     /// The tables' lock need not be held: the changes are made, and nobody may rely on them before this returns.

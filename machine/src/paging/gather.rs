@@ -3,6 +3,7 @@ use super::entry::{ACCESSED, DIRTY, Entry};
 use super::flush::{self, FlushList};
 use super::table::Table;
 use super::{Mapping, UserSpace};
+use core::mem::MaybeUninit;
 
 /// Pages of a batch; the batch lies on the stack.
 const PAGES: usize = 128;
@@ -10,15 +11,17 @@ const PAGES: usize = 128;
 const TABLES: usize = 16;
 
 pub(super) struct Gather {
-    pages: [(u64, u64); PAGES],
+    /// Address and entry; the first `page_count` are initialized.
+    pages: [MaybeUninit<(u64, u64)>; PAGES],
     page_count: usize,
-    tables: [u32; TABLES],
+    /// The first `table_count` are initialized.
+    tables: [MaybeUninit<u32>; TABLES],
     table_count: usize,
     pub(super) flushes: FlushList,
 }
 impl Gather {
     pub(super) fn new() -> Self {
-        let (pages, tables) = ([(0, 0); PAGES], [0; TABLES]);
+        let (pages, tables) = ([MaybeUninit::uninit(); PAGES], [MaybeUninit::uninit(); TABLES]);
         Gather { pages, page_count: 0, tables, table_count: 0, flushes: FlushList::new() }
     }
     /// Whether another page and the three tables above it may not fit.
@@ -29,7 +32,7 @@ impl Gather {
     /// Adds the entry of a page that was taken out.
     #[inline(always)]
     pub(super) fn page(&mut self, address: u64, entry: Entry) {
-        self.pages[self.page_count] = (address, entry.0);
+        self.pages[self.page_count].write((address, entry.0));
         self.page_count += 1;
         if flush::matters(entry) {
             self.flushes.add(address);
@@ -37,7 +40,7 @@ impl Gather {
     }
     /// Adds an empty table that was taken out.
     pub(super) fn table(&mut self, table: Table) {
-        self.tables[self.table_count] = table.0;
+        self.tables[self.table_count].write(table.0);
         self.table_count += 1;
         self.flushes.tables = true;
     }
@@ -45,9 +48,11 @@ impl Gather {
     ///
     /// # Safety
     /// All that was added came out of `space`'s tables.
-    pub(super) unsafe fn finish(self, space: &UserSpace, removed: &mut dyn FnMut(u64, &Mapping)) {
+    pub(super) unsafe fn finish(&self, space: &UserSpace, removed: &mut dyn FnMut(u64, &Mapping)) {
         space.flush(&self.flushes);
-        for &(address, entry) in &self.pages[..self.page_count] {
+        for page in &self.pages[..self.page_count] {
+            // SAFETY: among the first `page_count`.
+            let (address, entry) = unsafe { page.assume_init() };
             let entry = Entry(entry);
             // SAFETY: taken out, and flushed.
             let frame = unsafe { entry.into_frame() };
@@ -56,9 +61,9 @@ impl Gather {
                 removed(address, &Mapping { frame, permission: entry.permission(), accessed, dirty });
             }
         }
-        for &number in &self.tables[..self.table_count] {
-            // SAFETY: empty, taken out, and flushed.
-            unsafe { Table(number).free() };
+        for number in &self.tables[..self.table_count] {
+            // SAFETY: among the first `table_count`; empty, taken out, and flushed.
+            unsafe { Table(number.assume_init()).free() };
         }
     }
 }

@@ -412,50 +412,75 @@ pub(super) fn visit(
     end: u64,
     f: &mut impl FnMut(u64, Table, usize, Entry) -> bool,
 ) -> bool {
+    visit_leaves(table, level, start, end, &mut |leaf, start, end| {
+        let base = start & !((1 << shift(2)) - 1);
+        let mut filled = leaf.filled(index(start, 1), index(end - 1, 1));
+        filled.all(|(index, entry)| f(base | (index as u64) << shift(1), leaf, index, Entry(entry)))
+    })
+}
+/// Calls `f` for each lowest table of `start..end` with the part of the range that it covers, until it says false.
+pub(super) fn visit_leaves(
+    table: Table,
+    level: u32,
+    start: u64,
+    end: u64,
+    f: &mut impl FnMut(Table, u64, u64) -> bool,
+) -> bool {
     if start >= end {
         return true;
     }
-    for (index, entry) in table.filled(index(start, level), index(end - 1, level)) {
-        let (from, to) = part(level, index, start, end);
-        let go_on = match (level, table.child(index)) {
-            (1, _) => f(from, table, index, Entry(entry)),
-            (_, Some(child)) => visit(child, level - 1, from, to, f),
-            _ => true,
-        };
-        if !go_on {
-            return false;
-        }
+    if level == 1 {
+        return f(table, start, end);
     }
-    true
+    table.filled(index(start, level), index(end - 1, level)).all(|(index, entry)| {
+        let (from, to) = part(level, index, start, end);
+        visit_leaves(Table(Entry(entry).number()), level - 1, from, to, f)
+    })
 }
 /// Takes pages of `start..end` out below a table, and the tables that become empty. Returns where it stopped because the
 /// batch was full, else `end`.
 fn take_out(table: Table, level: u32, start: u64, end: u64, counts: &mut Counts, gather: &mut Gather) -> u64 {
+    if level == 1 {
+        return take_out_pages(table, start, end, counts, gather);
+    }
     for (index, entry) in table.filled(index(start, level), index(end - 1, level)) {
+        let (from, to) = part(level, index, start, end);
         if gather.is_full() {
-            return part(level, index, start, end).0;
+            return from;
         }
-        if level == 1 {
-            let slot = table.entry(index);
-            // The CPU changes only entries that are present.
-            let old = if entry & PRESENT == 0 { entry } else { slot.swap(0, Ordering::AcqRel) };
-            slot.store(0, Relaxed);
+        let child = Table(Entry(entry).number());
+        let stopped = take_out(child, level - 1, from, to, counts, gather);
+        if child.count() == 0 {
+            table.entry(index).store(0, Ordering::Release);
             table.unused();
-            counts.pages -= 1;
-            gather.page(part(1, index, start, end).0, Entry(old));
-        } else if let Some(child) = table.child(index) {
-            let (from, to) = part(level, index, start, end);
-            let stopped = take_out(child, level - 1, from, to, counts, gather);
-            if child.count() == 0 {
-                table.entry(index).store(0, Ordering::Release);
-                table.unused();
-                counts.tables -= 1;
-                gather.table(child);
-            }
-            if stopped < to {
-                return stopped;
-            }
+            counts.tables -= 1;
+            gather.table(child);
         }
+        if stopped < to {
+            return stopped;
+        }
+    }
+    end
+}
+/// The same for the lowest table.
+fn take_out_pages(leaf: Table, start: u64, end: u64, counts: &mut Counts, gather: &mut Gather) -> u64 {
+    let base = start & !((1 << shift(2)) - 1);
+    for (index, entry) in leaf.filled(index(start, 1), index(end - 1, 1)) {
+        let address = base | (index as u64) << shift(1);
+        if gather.is_full() {
+            return address;
+        }
+        let slot = leaf.entry(index);
+        // The CPU changes only entries that are present.
+        let old = if entry & PRESENT == 0 {
+            slot.store(0, Relaxed);
+            entry
+        } else {
+            slot.swap(0, Ordering::AcqRel)
+        };
+        leaf.unused();
+        counts.pages -= 1;
+        gather.page(address, Entry(old));
     }
     end
 }
@@ -468,7 +493,7 @@ unsafe fn free_below(table: Table, level: u32, last: usize) {
         table.entry(index).store(0, Relaxed);
         if level == 1 {
             // SAFETY: taken out; no CPU has the tables loaded.
-            drop(unsafe { Entry(entry).into_frame() });
+            unsafe { Frame::release(Entry(entry).number()) };
         } else {
             let child = Table(Entry(entry).number());
             // SAFETY: as for this table; empty afterwards.

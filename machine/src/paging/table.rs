@@ -89,6 +89,13 @@ impl Table {
         info.count.store(info.count.load(Relaxed).wrapping_add(1), Relaxed);
         info.word.store(info.word.load(Relaxed) | 1 << ((index & 511) >> 3), Relaxed);
     }
+    /// Notes that `count` entries were filled, each where `other` has one.
+    pub(super) fn used_like(self, other: Table, count: usize) {
+        let info = self.info();
+        info.count.store(info.count.load(Relaxed).wrapping_add(count as u32), Relaxed);
+        // More than what was filled, perhaps: the groups are hints.
+        info.word.store(info.word.load(Relaxed) | other.info().word.load(Relaxed), Relaxed);
+    }
     /// Notes that an entry was cleared; how many are left.
     #[inline(always)]
     pub(super) fn unused(self) -> u32 {
