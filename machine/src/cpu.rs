@@ -76,11 +76,9 @@ pub fn preempt_count() -> u32 {
 }
 
 /// Whether this runs in an interrupt handler.
+#[inline(always)]
 pub fn in_interrupt() -> bool {
-    #[cfg(target_os = "none")]
-    return local::this().interrupt_nesting.get() != 0;
-    #[cfg(not(target_os = "none"))]
-    false
+    local::interrupt_nesting() != 0
 }
 
 /// Disables interrupts on this CPU while it lives. Nests.

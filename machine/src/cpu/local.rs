@@ -114,6 +114,7 @@ pub(crate) const SCRATCH: usize = offset_of!(CpuLocal, scratch);
 pub(crate) const PREEMPTION: usize = offset_of!(CpuLocal, preemption);
 const DEPTH: usize = offset_of!(CpuLocal, interrupt_depth);
 const FLAGS_BEFORE: usize = offset_of!(CpuLocal, flags_before);
+pub(crate) const INTERRUPT_NESTING: usize = offset_of!(CpuLocal, interrupt_nesting);
 pub(crate) const NUMBER: usize = offset_of!(CpuLocal, number);
 pub(crate) const TASK_TAG: usize = offset_of!(CpuLocal, task_tag);
 pub(crate) const INTERRUPT_STACK_TOP: usize = offset_of!(CpuLocal, interrupt_stack_top);
@@ -148,6 +149,15 @@ pub(crate) fn preemption_word() -> u32 {
     return read32!(PREEMPTION);
     #[cfg(not(target_os = "none"))]
     NO_RESCHEDULE
+}
+
+/// Nesting of interrupt handlers on this CPU.
+#[inline(always)]
+pub(crate) fn interrupt_nesting() -> u32 {
+    #[cfg(target_os = "none")]
+    return read32!(INTERRUPT_NESTING);
+    #[cfg(not(target_os = "none"))]
+    0
 }
 
 /// This CPU's block. The caller has interrupts or preemption off, or else copes with being moved to another CPU.
