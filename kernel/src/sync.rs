@@ -16,6 +16,7 @@ pub mod rank {
     macro_rules! ranks { ($($name:ident = $value:literal, $what:literal;)*) => { $(#[doc = $what] pub const $name: Rank = Rank($value, $what);)* } }
     ranks! {
         // Sleeping locks.
+        OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
         TTY_CONFIGURATION = 80, "a terminal's settings and open count";
         MOUNT_TREE = 100, "the mount tree of a namespace";

@@ -1,9 +1,11 @@
 //! The system calls on memory: they check arguments in Linux's order and call the address space.
 mod advice;
 mod map;
+mod process_vm;
 
 pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
 pub use map::{brk, mmap, mprotect, mremap, munmap, remap_file_pages};
+pub use process_vm::{process_vm_readv, process_vm_writev};
 
 use super::AddressSpace;
 use crate::error::{EFAULT, Result};

@@ -129,8 +129,10 @@ rows! {
     [ 308  308  346] setns(fd, kind) => call crate::process::namespace_calls::setns, Partial("no descriptor names a namespace yet");
     /// The CPU this runs on.
     [ 309  309  318] getcpu(cpu, node, cache) => call crate::process::schedule::calls::getcpu, Full;
-    [ 310  539  347] process_vm_readv() => missing;
-    [ 311  540  348] process_vm_writev() => missing;
+    /// Copies from another process's memory.
+    [ 310  539  347] process_vm_readv(pid, local, local_count, remote, remote_count, flags) => call crate::memory::calls::process_vm_readv, Full;
+    /// Copies to another process's memory.
+    [ 311  540  348] process_vm_writev(pid, local, local_count, remote, remote_count, flags) => call crate::memory::calls::process_vm_writev, Full;
     [ 312  312  349] kcmp() => missing;
     [ 313  313  350] finit_module() => missing;
     /// Set scheduling policy and attributes.
