@@ -12,7 +12,6 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 /// Bytes carried at once.
@@ -145,8 +144,9 @@ struct Streams {
 
 /// Runs the configured command to its end and tells the host how it ended.
 pub fn run_command(config: &Config, [stdin, stdout, stderr]: [File; 3], control: &mut File) -> Result<()> {
-    let (wake_receiver, wake_sender) = UnixStream::pair().map_err(while_doing("wake-up socket"))?;
-    wake_receiver.set_nonblocking(true).map_err(while_doing("wake-up socket"))?;
+    // A pipe rather than a socket, so that a kernel without sockets will do.
+    let (wake_receiver, wake_sender) =
+        pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(while_doing("wake-up pipe"))?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, wake_sender)
         .map_err(while_doing("SIGCHLD"))?;
 
@@ -204,7 +204,7 @@ fn carry(
     child: Pid,
     control: &mut File,
     decoder: &mut Decoder,
-    wake: &UnixStream,
+    wake: &OwnedFd,
 ) -> Result<Status> {
     loop {
         if let Some(status) = reap(child)? {
