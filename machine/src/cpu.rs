@@ -163,10 +163,8 @@ pub fn idle() {
         return;
     }
     assert!(was_on, "idle under an interrupt guard");
-    local.idle.store(true, Ordering::SeqCst);
     // SAFETY: no interrupt guard is held; `sti` takes effect after `hlt` has begun, so that no wake-up is missed.
     unsafe { core::arch::asm!("sti", "hlt", options(nostack)) };
-    local.idle.store(false, Ordering::SeqCst);
 }
 
 /// Stops this CPU for ever (after shut-down).

@@ -49,6 +49,7 @@ pub(crate) fn send(cpu: CpuId, ipi: Ipi) {
     }
     let Some(local) = local::CPUS.get(cpu.0 as usize) else { return };
     let vector = match ipi {
+        Ipi::Reschedule if local.kicked.swap(true, Ordering::SeqCst) => return,
         Ipi::Reschedule => VECTOR_RESCHEDULE,
         Ipi::Work => VECTOR_WORK,
         Ipi::FlushTlb => VECTOR_FLUSH,
@@ -70,7 +71,9 @@ pub(crate) fn dispatch(vector: u8) {
         }
         VECTOR_RESCHEDULE => {
             apic::end_of_interrupt();
-            local::this().preemption.fetch_and(!local::NO_RESCHEDULE, Ordering::Relaxed);
+            let local = local::this();
+            local.kicked.store(false, Ordering::SeqCst);
+            local.preemption.fetch_and(!local::NO_RESCHEDULE, Ordering::Relaxed);
         }
         VECTOR_WORK => apic::end_of_interrupt(),
         VECTOR_FLUSH => {

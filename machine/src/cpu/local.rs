@@ -46,8 +46,8 @@ pub(crate) struct CpuLocal {
     pub apic_id: AtomicU32,
     /// Set once the CPU takes interrupts.
     pub online: AtomicBool,
-    /// Set while the CPU halts in its idle task.
-    pub idle: AtomicBool,
+    /// A request to reschedule is on its way: no other need be sent.
+    pub kicked: AtomicBool,
     /// The CPU has stopped for a panic report or shut-down.
     pub stopped: AtomicBool,
     /// The task just switched from (a counted reference), until the next one has taken note.
@@ -89,7 +89,7 @@ impl CpuLocal {
             interrupt_nesting: Cell::new(0),
             apic_id: AtomicU32::new(0),
             online: AtomicBool::new(false),
-            idle: AtomicBool::new(false),
+            kicked: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             previous: Cell::new(core::ptr::null()),
             previous_thread: Cell::new(core::ptr::null()),

@@ -26,6 +26,7 @@ pub const CASES: &[(&str, fn() -> bool)] = &[
     ("FPU state is per thread", floating_point),
     ("FPU state read and written", floating_point_bytes),
     ("cost of a system call", cost_of_a_call),
+    ("cost of a switch", cost_of_a_switch),
     ("storm of threads", storm),
     ("user copies", copies),
 ];
@@ -341,6 +342,28 @@ fn cost_of_a_call() -> bool {
     let ticks = (time::counter() - begin) / 1000;
     crate::say!("     a system call takes {ticks} ticks of the counter");
     task.calls.load(Ordering::Relaxed) == 1001
+}
+
+/// Two processes that hand the CPU to each other, and this task between them.
+fn cost_of_a_switch() -> bool {
+    // mov ebx, 500; again: yield; dec ebx; jnz again; exit
+    let mut code = alloc::vec![0xbb, 0xf4, 1, 0, 0];
+    code.extend(syscall(call::YIELD));
+    code.extend([0xff, 0xcb, 0x75, 0xf5]);
+    code.extend(syscall(call::EXIT));
+    let before = crate::kernel::SWITCHES.load(Ordering::Relaxed);
+    let begin = time::counter();
+    let tasks = [start("first", &code, 0), start("second", &code, 0)];
+    let good = wait_for(5000, || tasks.iter().all(|task| task.has_ended()));
+    let switches = crate::kernel::SWITCHES.load(Ordering::Relaxed) - before;
+    crate::say!("     a switch takes {} ticks of the counter", (time::counter() - begin) / switches.max(1));
+    let before = crate::kernel::SWITCHES.load(Ordering::Relaxed);
+    let begin = time::counter();
+    let only = start("first", &code, 0);
+    let good = good && wait_for(5000, || only.has_ended());
+    let switches = crate::kernel::SWITCHES.load(Ordering::Relaxed) - before;
+    crate::say!("     in one space {} ticks", (time::counter() - begin) / switches.max(1));
+    good
 }
 
 /// The test kernel's system calls.
