@@ -40,6 +40,8 @@ pub mod timerfd;
 pub mod tmpfs;
 pub mod transfer;
 pub mod walk;
+#[cfg(test)]
+mod tests;
 
 pub use attributes::{DeviceNumber, FileType, Timestamp};
 pub use buffer::IoBuffer;
