@@ -157,6 +157,10 @@ pub fn first_steps(task: &Task, frame: &mut UserFrame) {
     if let Err(error) = crate::device::initialize() {
         crate::warn!("devices: {error:?}");
     }
+    crate::time::clock::initialize();
+    if let Err(error) = crate::time::signalling::initialize() {
+        crate::warn!("timers: {error:?}");
+    }
     unpack_initramfs();
     open_console(task);
     run_init(task, frame);

@@ -18,6 +18,7 @@ pub mod rank {
         // Sleeping locks.
         OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
+        PROCESS_TIMERS = 75, "a process's interval and POSIX timers";
         TTY_CONFIGURATION = 80, "a terminal's settings and open count";
         MOUNT_TREE = 100, "the mount tree of a namespace";
         RENAME = 110, "a file system's rename lock";
@@ -56,6 +57,8 @@ pub mod rank {
         DEVICE = 420, "a device's registers and queues";
         WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";
         EPOLL_READY = 450, "an epoll instance's ready list";
+        TIMER_STATE = 455, "how a timer goes on once it has expired";
+        DUE_TIMERS = 456, "timers whose signals are to be sent";
         TIMER = 460, "a CPU's timers";
         TASK_STATE = 470, "a task's scheduling state";
         RUN_QUEUE = 480, "a CPU's run queue; two in order of CPU number";

@@ -85,6 +85,7 @@ fn leave(task: &Task) {
     task.files().leave();
     drop(task.replace_context(crate::start::first_context()));
     if last {
+        process.timers.end();
         leave_session(process);
     }
     account(task, process);

@@ -66,6 +66,8 @@ pub struct ThreadGroup {
     pub start_time: u64,
     /// PR_SET_DUMPABLE's value.
     pub dumpable: AtomicU32,
+    /// Interval timers.
+    pub timers: crate::time::interval::ProcessTimers,
     /// oom_score_adj.
     pub oom_score_adjustment: AtomicI32,
 }
@@ -112,6 +114,7 @@ impl ThreadGroup {
             actions: RcuCell::new(actions),
             start_time: machine::time::monotonic(),
             dumpable: AtomicU32::new(1),
+            timers: crate::time::interval::ProcessTimers::new(),
             oom_score_adjustment: AtomicI32::new(0),
         })?)
     }

@@ -5,6 +5,9 @@
 pub mod calls;
 pub mod clock;
 pub mod cpu_clock;
+pub mod interval;
+pub mod setting;
+pub mod signalling;
 pub mod sleep;
 pub mod timer;
 pub mod value;

@@ -13,7 +13,8 @@ rows! {
     [  24   24  158] sched_yield() => call crate::process::schedule::calls::sched_yield, Full;
     /// Wait for a signal.
     [  34   34   29] pause() => call crate::signal::wait::pause, Full;
-    [  37   37   27] alarm() => missing;
+    /// Send SIGALRM after some seconds.
+    [  37   37   27] alarm(seconds) => call crate::time::interval::alarm, Full;
     /// Process id.
     [  39   39   20] getpid() => call crate::process::ids::getpid, Full;
     /// Make a task that shares chosen objects with the caller.

@@ -1,0 +1,124 @@
+//! Interval timers: setitimer(2), getitimer(2), alarm(2).
+use super::setting::Setting;
+use super::signalling::{Signal, Signalling};
+use super::timer::Timer;
+use super::{NANOSECONDS, TimeLayout, Timeval};
+use crate::error::*;
+use crate::process::{Task, ThreadGroup};
+use crate::signal::{SIGALRM, SignalInfo, send_to_group};
+use crate::sync::{Mutex, rank};
+use crate::syscall::UserPtr;
+use alloc::sync::Arc;
+
+const ITIMER_REAL: i32 = 0;
+
+/// The timers of a process.
+pub struct ProcessTimers {
+    real: Mutex<Option<RealTimer>>,
+}
+
+struct RealTimer {
+    signalling: Arc<Signalling>,
+    timer: Arc<Timer>,
+}
+
+struct Alarm;
+impl Signal for Alarm {
+    fn send(&self, process: &ThreadGroup, _expirations: u64) {
+        // SIGALRM is pending once; without memory it is pending without information.
+        let _ = send_to_group(process, SignalInfo::kernel(SIGALRM));
+    }
+}
+
+impl ProcessTimers {
+    /// None is set.
+    pub const fn new() -> Self {
+        ProcessTimers { real: Mutex::new(rank::PROCESS_TIMERS, None) }
+    }
+
+    /// Disarms everything: the process ends (execve(2) keeps interval timers).
+    pub fn end(&self) {
+        if let Some(real) = self.real.lock().take() {
+            real.timer.cancel();
+            real.signalling.set(0, None);
+        }
+    }
+
+    /// Interval and time left of the real timer in nanoseconds.
+    fn real(&self) -> (u64, u64) {
+        self.real.lock().as_ref().map_or((0, 0), RealTimer::remaining)
+    }
+
+    /// Sets the real timer to expire after `value` (0: never) and then in every `interval`; what it was before.
+    fn set_real(&self, process: &Arc<ThreadGroup>, interval: u64, value: u64) -> Result<(u64, u64)> {
+        let mut place = self.real.lock();
+        if place.is_none() {
+            if value == 0 {
+                return Ok((0, 0));
+            }
+            let signalling = Signalling::new(process, machine::memory::try_box(Alarm)?);
+            let timer = Timer::new(signalling.clone())?;
+            *place = Some(RealTimer { signalling, timer });
+        }
+        let Some(real) = place.as_ref() else { return Ok((0, 0)) };
+        let before = real.remaining();
+        real.timer.cancel();
+        let deadline = (value != 0).then(|| machine::time::monotonic().saturating_add(value));
+        real.signalling.set(interval, deadline);
+        if let Some(deadline) = deadline {
+            real.timer.arm(deadline);
+        }
+        Ok(before)
+    }
+}
+
+impl Default for ProcessTimers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RealTimer {
+    fn remaining(&self) -> (u64, u64) {
+        let progress = self.signalling.progress();
+        let left =
+            progress.deadline.map_or(0, |deadline| deadline.saturating_sub(machine::time::monotonic()).max(1000));
+        (progress.interval, left)
+    }
+}
+
+/// getitimer(2).
+pub fn getitimer<T: TimeLayout>(task: &Task, which: i32, current: UserPtr<Setting<T>>) -> Result<()> {
+    let (interval, value) = match which {
+        ITIMER_REAL => task.group().timers.real(),
+        _ => return Err(EINVAL),
+    };
+    current.write(task, &Setting::new(interval, value))
+}
+
+/// setitimer(2).
+pub fn setitimer<T: TimeLayout>(
+    task: &Task,
+    which: i32,
+    new: UserPtr<Setting<T>>,
+    old: UserPtr<Setting<T>>,
+) -> Result<()> {
+    // A null pointer disarms, as it always did.
+    let (interval, value) = match new.read_optional(task)? {
+        Some(setting) => setting.nanoseconds()?,
+        None => (0, 0),
+    };
+    let before = match which {
+        ITIMER_REAL => task.group().timers.set_real(task.group(), interval, value)?,
+        _ => return Err(EINVAL),
+    };
+    old.write_optional(task, &Setting::new(before.0, before.1))
+}
+
+/// alarm(2): seconds that were left, rounded, but never to 0.
+pub fn alarm(task: &Task, seconds: u32) -> Result<u64> {
+    let (_, left) = task.group().timers.set_real(task.group(), 0, u64::from(seconds).saturating_mul(NANOSECONDS))?;
+    let whole = Timeval::from_nanoseconds(left);
+    let round_up = whole.micros >= 500_000 || whole.seconds == 0 && whole.micros > 0;
+    Ok(whole.seconds as u64 + u64::from(round_up))
+}

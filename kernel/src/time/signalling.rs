@@ -1,0 +1,106 @@
+//! Timers that send signals: interval timers and POSIX timers.
+//!
+//! A signal with its information needs memory, which interrupt handlers must not ask for, so expiry hands the timer to a
+//! kernel thread that sends the signal.
+use super::setting::advance;
+use super::timer::Expire;
+use crate::process::{ThreadGroup, kernel_thread};
+use crate::sync::{IrqLock, rank};
+use crate::wait::{Sleep, WaitQueue};
+use alloc::sync::{Arc, Weak};
+use machine::collections::{Linked, Links, List};
+
+/// Says what is sent when a timer has expired. Called by the kernel thread; may sleep.
+pub trait Signal: Send + Sync {
+    /// Sends the signal to the process for `expirations` expirations since the last time.
+    fn send(&self, process: &ThreadGroup, expirations: u64);
+}
+
+/// How a timer goes on.
+#[derive(Clone, Copy, Default)]
+pub struct Progress {
+    /// The period, 0 for one-shot timers.
+    pub interval: u64,
+    /// The next deadline; `None` while disarmed.
+    pub deadline: Option<u64>,
+    /// Expirations not yet told to the process.
+    unsent: u64,
+}
+
+/// What expiry changes.
+pub struct Signalling {
+    links: Links,
+    process: Weak<ThreadGroup>,
+    progress: IrqLock<Progress>,
+    signal: alloc::boxed::Box<dyn Signal>,
+    this: Weak<Signalling>,
+}
+
+impl Linked for Signalling {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+static DUE: IrqLock<List<Signalling>> = IrqLock::new(rank::DUE_TIMERS, List::new());
+static ARRIVAL: WaitQueue = WaitQueue::new();
+
+impl Signalling {
+    /// For a process.
+    pub fn new(process: &Arc<ThreadGroup>, signal: alloc::boxed::Box<dyn Signal>) -> Arc<Signalling> {
+        Arc::new_cyclic(|this| Signalling {
+            links: Links::new(),
+            process: Arc::downgrade(process),
+            progress: IrqLock::new(rank::TIMER_STATE, Progress::default()),
+            signal,
+            this: this.clone(),
+        })
+    }
+
+    /// How it goes on.
+    pub fn progress(&self) -> Progress {
+        *self.progress.lock()
+    }
+
+    /// Sets it anew; the timer must be disarmed, and armed for `deadline` afterwards.
+    pub fn set(&self, interval: u64, deadline: Option<u64>) {
+        *self.progress.lock() = Progress { interval, deadline, unsent: 0 };
+    }
+}
+
+impl Expire for Signalling {
+    fn expire(&self, deadline: u64) -> Option<u64> {
+        let mut progress = self.progress.lock();
+        // Set anew while the interrupt was on its way.
+        if progress.deadline != Some(deadline) {
+            return None;
+        }
+        let (next, passed) = advance(deadline, progress.interval, machine::time::monotonic());
+        progress.unsent = progress.unsent.saturating_add(passed.max(1));
+        progress.deadline = (progress.interval != 0).then_some(next);
+        let next = progress.deadline;
+        drop(progress);
+        if let Some(this) = self.this.upgrade() {
+            // One that is due already stays where it is.
+            let refused = DUE.lock().push_back(this).err();
+            ARRIVAL.wake_one();
+            drop(refused);
+        }
+        next
+    }
+}
+
+/// Starts the thread that sends timers' signals.
+pub fn initialize() -> crate::error::Result<()> {
+    kernel_thread::spawn("ktimers", || {
+        loop {
+            let due = ARRIVAL.wait_until(Sleep::Uninterruptible, None, || DUE.lock().pop_front());
+            let Ok(due) = due else { continue };
+            let expirations = core::mem::take(&mut due.progress.lock().unsent);
+            if let (Some(process), true) = (due.process.upgrade(), expirations > 0) {
+                due.signal.send(&process, expirations);
+            }
+        }
+    })?;
+    Ok(())
+}
