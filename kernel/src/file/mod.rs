@@ -32,6 +32,7 @@ pub mod read_write;
 pub mod regular;
 pub mod resize;
 pub mod select;
+pub mod signalfd;
 pub mod startup;
 pub mod status;
 pub mod superblock;

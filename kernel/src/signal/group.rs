@@ -3,7 +3,8 @@ use super::queue::{Queue, Queued};
 use super::*;
 use crate::process::schedule::state;
 use crate::process::{Task, ThreadGroup, task::THREAD, task::flag};
-use crate::sync::{IrqLock, rank};
+use crate::sync::{IrqLock, Once, rank};
+use crate::wait::WaitQueue;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use machine::collections::List;
@@ -33,6 +34,8 @@ pub struct GroupSignals {
     state: IrqLock<GroupState>,
     pending: AtomicU64,
     pub(super) marks: AtomicU32,
+    /// Who waits for signals to read (signalfd), once somebody does.
+    readers: Once<Arc<WaitQueue>>,
 }
 
 /// What the lock guards.
@@ -101,7 +104,26 @@ impl GroupSignals {
             stop_signal: 0,
             stop_left: 0,
         };
-        GroupSignals { state: IrqLock::new(rank::SIGNAL, state), pending: AtomicU64::new(0), marks: AtomicU32::new(0) }
+        GroupSignals {
+            state: IrqLock::new(rank::SIGNAL, state),
+            pending: AtomicU64::new(0),
+            marks: AtomicU32::new(0),
+            readers: Once::new(),
+        }
+    }
+    /// The queue of those who wait for signals to read; made when first asked for. ENOMEM.
+    pub fn readers(&self) -> crate::error::Result<&Arc<WaitQueue>> {
+        if self.readers.get().is_none() {
+            // Whoever comes second uses the first one's.
+            let _ = self.readers.set(machine::memory::try_arc(WaitQueue::new())?);
+        }
+        self.readers.get().ok_or(crate::error::ENOMEM)
+    }
+    /// A signal became pending: who reads signals looks.
+    pub(super) fn wake_readers(&self) {
+        if let Some(readers) = self.readers.get() {
+            readers.wake_all();
+        }
     }
     /// Locks the state.
     pub(crate) fn lock(&self) -> IrqGuard<'_, GroupState> {

@@ -124,6 +124,7 @@ fn send_with(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced
             }
         }
         complete(process, &mut state, target, signal);
+        process.signals.wake_readers();
         drop(state);
     } else {
         drop(state);

@@ -14,6 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use core::any::Any;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use machine::memory::{try_arc, try_box};
 
 /// Major number of slaves.
@@ -124,14 +125,18 @@ impl Instance {
             device,
             time: Timestamp::now(),
         };
-        let inode = Inode::new(superblock, &attributes, try_box(Node)?, None)?;
+        let inode = Inode::new(superblock, &attributes, try_box(Node::default())?, None)?;
         slaves.insert(index, Slave { tty: tty.clone(), inode });
         Ok((tty, index))
     }
     /// The master is closed: the number is free again.
     pub fn free(&self, index: u32) {
         let slave = self.slaves.lock().remove(&index);
-        drop(slave);
+        if let Some(slave) = slave
+            && let Some(node) = slave.inode.downcast::<Node>()
+        {
+            node.gone.store(true, Ordering::Release);
+        }
     }
     /// The device number of a master.
     pub fn master_device(&self, index: u32) -> DeviceNumber {
@@ -150,8 +155,15 @@ impl Instance {
 }
 
 /// A slave or ptmx.
-struct Node;
+#[derive(Default)]
+struct Node {
+    /// The slave's number was given back.
+    gone: AtomicBool,
+}
 impl InodeOperations for Node {
+    fn is_fresh(&self, _inode: &Inode) -> bool {
+        !self.gone.load(Ordering::Acquire)
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -263,7 +275,7 @@ impl FileSystemType for DevptsType {
             device: DeviceNumber::new(PTMX_MAJOR, PTMX_MINOR),
             time: Timestamp::now(),
         };
-        let ptmx = Inode::new(superblock.clone(), &attributes, try_box(Node)?, None)?;
+        let ptmx = Inode::new(superblock.clone(), &attributes, try_box(Node::default())?, None)?;
         let attributes = InodeAttributes {
             number: ROOT_INODE,
             mode: FileType::Directory as u32 | 0o755,

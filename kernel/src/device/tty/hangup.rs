@@ -1,6 +1,8 @@
 //! Hang-up: the terminal's files die, its session loses it.
 use super::Tty;
 use super::job_control::{SIGCONT, SIGHUP, signal_group, signal_session_leader};
+use crate::error::*;
+use crate::process::{Capability, Task};
 use abi::termios::Termios;
 use core::sync::atomic::Ordering;
 
@@ -36,4 +38,15 @@ impl Tty {
             queue.wake_all();
         }
     }
+}
+
+/// vhangup(2): hangs up the caller's terminal, if it has one. EPERM without CAP_SYS_TTY_CONFIG.
+pub fn vhangup(task: &Task) -> Result<()> {
+    if !task.capable(Capability::SysTtyConfig) {
+        return Err(EPERM);
+    }
+    if let Some(tty) = super::job_control::terminal_of(task) {
+        tty.hang_up();
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ pub mod master;
 mod settings;
 
 pub use file::TerminalFile;
+pub use hangup::vhangup;
 
 use crate::error::*;
 use crate::file::{DeviceNumber, PollEvents};

@@ -48,6 +48,9 @@ impl FileOperations for PipeFile {
     }
     fn poll(&self, _: &File, mut table: Option<&mut PollTable>) -> PollEvents {
         let pipe = &*self.pipe;
+        if table.is_some() {
+            pipe.polled.store(true, Ordering::Relaxed);
+        }
         let mut events = PollEvents::NONE;
         if self.reads {
             if let Some(table) = &mut table {

@@ -14,7 +14,7 @@ use crate::process::{Capability, Task};
 use crate::sync::{Mutex, rank};
 use crate::wait::{Sleep, WaitQueue};
 use alloc::{collections::VecDeque, sync::Arc};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use machine::memory::{Frame, PAGE_SIZE, try_arc};
 
 /// Buffers of a new pipe: 64 KiB.
@@ -71,6 +71,8 @@ pub struct Pipe {
     writers_ever: AtomicU32,
     /// Open files; changed under the inode's `pipe` lock.
     files: AtomicU32,
+    /// Somebody has polled it: edge-triggered epoll wants to hear of every write.
+    polled: AtomicBool,
     to_read: Arc<WaitQueue>,
     to_write: Arc<WaitQueue>,
 }
@@ -91,6 +93,7 @@ impl Pipe {
             writers: AtomicU32::new(0),
             readers_ever: AtomicU32::new(0),
             writers_ever: AtomicU32::new(0),
+            polled: AtomicBool::new(false),
             files: AtomicU32::new(0),
             to_read: try_arc(WaitQueue::new())?,
             to_write: try_arc(WaitQueue::new())?,
@@ -283,6 +286,9 @@ impl Pipe {
             match result {
                 Ok(moved) => {
                     done += moved;
+                    if moved > 0 && !was_empty && self.polled.load(Ordering::Relaxed) {
+                        self.to_read.wake(READABLE);
+                    }
                     // A fault stopped it, or all is in.
                     if from.remaining() == 0 || moved != 0 && !self.is_full() && before != moved {
                         break Ok(done);

@@ -40,11 +40,13 @@ rows! {
     [ 243  243  280] mq_timedreceive() => missing;
     [ 244  527  281] mq_notify() => missing;
     [ 245  245  282] mq_getsetattr() => missing;
-    [ 282  282  321] signalfd() => missing;
+    /// Read signals from a descriptor.
+    [ 282  282  321] signalfd(ufd, user_mask, sizemask) => call crate::file::signalfd::signalfd, Full;
     /// Make an event counter.
     [ 284  284  323] eventfd(count) => call crate::file::eventfd::eventfd, Full;
     [ 288  288  364] accept4() => missing;
-    [ 289  289  327] signalfd4() => missing;
+    /// Read signals from a descriptor.
+    [ 289  289  327] signalfd4(ufd, user_mask, sizemask, flags) => call crate::file::signalfd::signalfd4, Full;
     /// Make an event counter.
     [ 290  290  328] eventfd2(count, flags) => call crate::file::eventfd::eventfd2, Full;
     /// Makes a pipe, with flags.

@@ -10,7 +10,8 @@ rows! {
     /// Wait for descriptors in sets.
     [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select, Full;
     [   -    -   82] select() => missing;
-    [ 153  153  111] vhangup() => missing;
+    /// Hang up the own terminal.
+    [ 153  153  111] vhangup() => call crate::device::tty::vhangup, Full;
     /// Makes another mount the root.
     [ 155  155  217] pivot_root(new_root, put_old) => call crate::file::mount_calls::pivot_root, Partial("other processes keep their root");
     /// Mounts, moves, binds or changes a mount.
