@@ -1,5 +1,6 @@
 //! What execve(2) makes of credentials: set-user-ID and set-group-ID bits, file capabilities, capabilities of root
 //! (capabilities(7), "Transformation of capabilities during execve()").
+use crate::error::Result;
 use crate::process::{Capability, Credentials};
 
 /// SECBIT_NOROOT.
@@ -20,8 +21,8 @@ pub struct FilePrivileges {
 
 /// The credentials after execve(2), and whether the program must distrust its environment (AT_SECURE). `may_gain` is false
 /// when somebody else could use what it gains: a tracer without privileges, or a process that shares its working directory.
-pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> (Credentials, bool) {
-    let mut new = old.clone();
+pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> Result<(Credentials, bool)> {
+    let mut new = old.try_copy()?;
     if !old.no_new_privileges {
         new.effective_user = file.set_user.unwrap_or(new.effective_user);
         new.effective_group = file.set_group.unwrap_or(new.effective_group);
@@ -60,7 +61,7 @@ pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> (
     new.securebits &= !KEEP_CAPABILITIES;
     let grows = new.permitted & !new.ambient != 0;
     let is_secure = is_set_id || !is_root(new.user) && (effective || grows);
-    (new, is_secure)
+    Ok((new, is_secure))
 }
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     fn user(id: u32) -> Credentials {
-        let mut credentials = Credentials::kernel();
+        let mut credentials = Credentials::root().unwrap().try_copy().unwrap();
         (credentials.user, credentials.effective_user, credentials.saved_user) = (id, id, id);
         (credentials.group, credentials.effective_group, credentials.saved_group) = (id, id, id);
         (credentials.file_system_user, credentials.file_system_group) = (id, id);
@@ -80,10 +81,10 @@ mod tests {
 
     #[test]
     fn root_keeps_its_capabilities_and_others_have_none() {
-        let (root, secure) = after_exec(&user(0), &FilePrivileges::default(), true);
+        let (root, secure) = after_exec(&user(0), &FilePrivileges::default(), true).unwrap();
         assert_eq!((root.permitted, root.effective), (root.bounding, root.bounding));
         assert!(!secure);
-        let (other, secure) = after_exec(&user(1000), &FilePrivileges::default(), true);
+        let (other, secure) = after_exec(&user(1000), &FilePrivileges::default(), true).unwrap();
         assert_eq!((other.permitted, other.effective, other.effective_user), (0, 0, 1000));
         assert!(!secure);
     }
@@ -91,16 +92,16 @@ mod tests {
     #[test]
     fn set_user_id_root_gains_and_distrusts() {
         let file = FilePrivileges { set_user: Some(0), ..Default::default() };
-        let (new, secure) = after_exec(&user(1000), &file, true);
+        let (new, secure) = after_exec(&user(1000), &file, true).unwrap();
         assert_eq!((new.user, new.effective_user, new.saved_user, new.file_system_user), (1000, 0, 0, 0));
         assert_eq!(new.effective, new.bounding);
         assert!(secure);
-        let (kept, secure) = after_exec(&user(1000), &file, false);
+        let (kept, secure) = after_exec(&user(1000), &file, false).unwrap();
         assert_eq!((kept.effective_user, kept.permitted), (1000, 0));
         assert!(secure);
         let mut careful = user(1000);
         careful.no_new_privileges = true;
-        let (kept, secure) = after_exec(&careful, &file, true);
+        let (kept, secure) = after_exec(&careful, &file, true).unwrap();
         assert_eq!((kept.effective_user, kept.effective), (1000, 0));
         assert!(!secure);
     }
@@ -109,11 +110,11 @@ mod tests {
     fn ambient_capabilities_survive_a_plain_program_only() {
         let mut old = user(1000);
         (old.permitted, old.inheritable, old.ambient) = (4, 4, 4);
-        let (new, secure) = after_exec(&old, &FilePrivileges::default(), true);
+        let (new, secure) = after_exec(&old, &FilePrivileges::default(), true).unwrap();
         assert_eq!((new.permitted, new.effective, new.ambient), (4, 4, 4));
         assert!(!secure);
         let file = FilePrivileges { capabilities: Some((1, 0, true)), ..Default::default() };
-        let (new, secure) = after_exec(&old, &file, true);
+        let (new, secure) = after_exec(&old, &file, true).unwrap();
         assert_eq!((new.permitted, new.effective, new.ambient), (1, 1, 0));
         assert!(secure);
     }

@@ -146,7 +146,7 @@ fn prepare_image(task: &Task, image: Image, executable: Executable) -> Result<Pr
     };
     let privileges: FilePrivileges = hooks::file_privileges(&image.file);
     let old = task.credentials();
-    let (credentials, is_secure) = after_exec(&old, &privileges, hooks::may_gain_privileges(task));
+    let (credentials, is_secure) = after_exec(&old, &privileges, hooks::may_gain_privileges(task))?;
     let is_readable = hooks::is_readable(&old, &image.file)
         && interpreter.as_ref().is_none_or(|image| hooks::is_readable(&old, &image.file));
     Ok(Prepared { image, executable, interpreter, credentials, is_secure, is_readable })
@@ -191,7 +191,7 @@ fn replace(
     let is_dumpable = prepared.is_readable
         && prepared.credentials.user == prepared.credentials.effective_user
         && prepared.credentials.group == prepared.credentials.effective_group;
-    let credentials = machine::memory::try_arc(prepared.credentials.clone())?;
+    let credentials = machine::memory::try_arc(prepared.credentials.try_copy()?)?;
     hooks::commit(
         task,
         hooks::Commit {
