@@ -48,19 +48,27 @@ static I386_TABLE: Table = table_for(Abi::I386);
 #[inline(always)]
 pub fn dispatch(task: &Task, frame: &mut UserFrame) {
     let number = frame.original_rax as u32 as usize;
-    let table = match frame.entry() {
-        EntryKind::Syscall if number < LENGTH => &X86_64_TABLE,
-        EntryKind::Syscall => return dispatch_x32(task, frame),
-        _ => &I386_TABLE,
+    let Some(entry) = X86_64_TABLE.get(number).filter(|_| frame.entry() == EntryKind::Syscall) else {
+        return dispatch_other(task, frame);
     };
-    task.set_abi(if matches!(frame.entry(), EntryKind::Syscall) { Abi::X86_64 } else { Abi::I386 });
-    let entry = table.get(number).copied().unwrap_or(ni_syscall);
+    task.set_abi(Abi::X86_64);
+    let result = entry(task, frame);
+    frame.rax = result as u64;
+}
+
+/// Calls of the other two ABIs, and numbers past the end.
+#[cold]
+fn dispatch_other(task: &Task, frame: &mut UserFrame) {
+    if frame.entry() == EntryKind::Syscall {
+        return dispatch_x32(task, frame);
+    }
+    task.set_abi(Abi::I386);
+    let entry = I386_TABLE.get(frame.original_rax as u32 as usize).copied().unwrap_or(ni_syscall);
     let result = entry(task, frame);
     frame.rax = result as u64;
 }
 
 /// Calls with bit 30 set, and numbers past the end.
-#[cold]
 fn dispatch_x32(task: &Task, frame: &mut UserFrame) {
     let number = frame.original_rax as u32 as u64;
     let index = (number & !X32_BIT) as usize;

@@ -114,6 +114,7 @@ pub trait FrameHandler<Args> {
     fn call(self, task: &Task, frame: &mut UserFrame, args: Args) -> i64;
 }
 
+#[inline(always)]
 fn answer<R: Answer>(result: Result<R>) -> i64 {
     match result {
         Ok(value) => value.into_register(),

@@ -103,41 +103,50 @@ impl UserFrame {
         }
     }
     /// Instruction pointer.
+    #[inline(always)]
     pub fn instruction_pointer(&self) -> u64 {
         self.rip
     }
     /// Sets the instruction pointer; a non-canonical one faults in user mode, never in the kernel.
+    #[inline(always)]
     pub fn set_instruction_pointer(&mut self, value: u64) {
         self.rip = value;
         self.ss |= TOUCHED;
     }
     /// Stack pointer.
+    #[inline(always)]
     pub fn stack_pointer(&self) -> u64 {
         self.rsp
     }
     /// Sets the stack pointer.
+    #[inline(always)]
     pub fn set_stack_pointer(&mut self, value: u64) {
         self.rsp = value;
         self.ss |= TOUCHED;
     }
     /// Flags.
+    #[inline(always)]
     pub fn flags(&self) -> u64 {
         self.rflags
     }
     /// Sets the flags user mode may choose (as sigreturn and ptrace may on Linux); others are kept.
+    #[inline(always)]
     pub fn set_flags(&mut self, value: u64) {
         self.rflags = self.rflags & !USER_FLAGS | value & USER_FLAGS | FLAG_FIXED | FLAG_INTERRUPT;
         self.ss |= TOUCHED;
     }
     /// Code segment selector.
+    #[inline(always)]
     pub fn code_segment(&self) -> u64 {
         self.cs & 0xffff
     }
     /// Stack segment selector.
+    #[inline(always)]
     pub fn stack_segment(&self) -> u64 {
         self.ss & 0xffff
     }
     /// Sets both selectors if they are user selectors of this kernel.
+    #[inline(always)]
     pub fn set_segments(&mut self, code: u64, stack: u64) -> bool {
         if !(code == USER_CODE || code == USER_CODE_32) || stack != USER_DATA {
             return false;
@@ -147,15 +156,18 @@ impl UserFrame {
         true
     }
     /// Whether the code runs in 64-bit mode.
+    #[inline(always)]
     pub fn is_64_bit(&self) -> bool {
         self.code_segment() == USER_CODE
     }
     /// Makes the way back restore every register: needed after changes of registers that a system call does not return
     /// (all but `rax`), if none of the setters was called.
+    #[inline(always)]
     pub fn touch(&mut self) {
         self.ss |= TOUCHED;
     }
     /// The way the system call came in (fixed by the entry stub; x32 is decided by bit 30 of the number).
+    #[inline(always)]
     pub fn entry(&self) -> EntryKind {
         match self.ss >> KIND_SHIFT & 0xf {
             1 => EntryKind::Syscall,
@@ -166,6 +178,7 @@ impl UserFrame {
         }
     }
     /// The six argument registers of the ABI in order.
+    #[inline(always)]
     pub fn arguments(&self, abi: Abi) -> [u64; 6] {
         match abi {
             Abi::X86_64 | Abi::X32 => [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9],
