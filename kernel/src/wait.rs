@@ -105,12 +105,12 @@ impl WaitQueue {
         waiter.exclusive.store(exclusive, Ordering::Relaxed);
         let alarm = deadline.map(|deadline| Alarm::arm(task, deadline));
         let result = loop {
+            // Wake-ups from here on keep the task from sleeping: also one that takes the entry off before the condition is seen.
+            let seen = task.wakes();
             // Exclusive entries are taken off by the wake-up.
             if !waiter.links.is_linked() {
                 self.add(waiter.clone());
             }
-            // Wake-ups from here on keep the task from sleeping.
-            let seen = task.wakes();
             if let Some(value) = condition() {
                 break Ok(value);
             }

@@ -36,13 +36,13 @@ pub mod signalfd;
 pub mod startup;
 pub mod status;
 pub mod superblock;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod timerfd;
 pub mod tmpfs;
 pub mod transfer;
 pub mod walk;
-#[cfg(test)]
-mod tests;
 
 pub use attributes::{DeviceNumber, FileType, Timestamp};
 pub use buffer::IoBuffer;

@@ -17,12 +17,15 @@ enum Next {
     Handle(SignalInfo, Action),
     /// End the whole process with this wait status.
     End(i32),
+    /// End this thread: another one executes a program and goes on alone.
+    EndThread,
 }
 
 /// Delivers one signal, or settles the interrupted call if none is to be handled. Called again until the work flag is clear.
 pub fn run(task: &Task, frame: &mut UserFrame) {
     match next(task) {
         Next::End(status) => exit::request_group_exit(task, status),
+        Next::EndThread => exit::request_exit(task, SIGKILL as i32),
         Next::Handle(info, action) => handle(task, frame, &info, &action),
         Next::Nothing => {
             settle_call(task, frame, None);
@@ -106,7 +109,11 @@ fn next(task: &Task) -> Next {
         }
         let mut state = process.signals.lock();
         if process.signals.is_exiting() || task.signals.has_private(SIGKILL) {
+            let outlived = !process.signals.is_exiting() && state.is_outlived(task);
             drop(state);
+            if outlived {
+                return Next::EndThread;
+            }
             return Next::End(process.exit_begun().unwrap_or(SIGKILL as i32));
         }
         if task.signals.stop_pending.load(Ordering::Relaxed) {

@@ -53,6 +53,10 @@ pub struct GroupState {
 }
 
 impl GroupState {
+    /// Whether another thread of the process is about to go on alone (execve).
+    pub fn is_outlived(&self, task: &Task) -> bool {
+        self.sole_survivor != 0 && self.sole_survivor != task.id()
+    }
     /// Threads on the list.
     pub fn thread_count(&self) -> usize {
         self.threads.len()

@@ -1,5 +1,4 @@
 //! process_vm_readv(2) and process_vm_writev(2).
-use super::space;
 use crate::error::{EFAULT, EINVAL, EPERM, ESRCH, Result};
 use crate::memory::AddressSpace;
 use crate::process::Task;

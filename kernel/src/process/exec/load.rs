@@ -131,18 +131,9 @@ pub fn load_program(
         bias = bias.wrapping_sub(first) & !(PAGE - 1);
     }
     let mut loaded = Loaded { is_alone: image.header.is_relocatable && !has_interpreter, ..Loaded::default() };
-    let (mut code_start, mut file_end, mut memory_end, mut zeroed_executable) = (u64::MAX, 0u64, 0u64, false);
+    let (mut code_start, mut memory_end) = (u64::MAX, 0u64);
     for segment in image.segments().filter(ProgramHeader::is_load) {
-        if memory_end > file_end {
-            // The segment before has a zeroed part.
-            let (from, to) = (file_end.wrapping_add(bias), memory_end.wrapping_add(bias));
-            space.add_zeroed(from, to, zeroed_executable, limits)?;
-            if from % PAGE != 0 && to & !(PAGE - 1) >= from & !(PAGE - 1) {
-                // Linux ignores that the page may not be writable here.
-                let _ = space.clear_page_end(from);
-            }
-        }
-        let at = map_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
+        let at = load_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
         if fixed != Fixed::Replace {
             if image.header.is_relocatable {
                 bias = bias.wrapping_add(at.wrapping_sub(bias.wrapping_add(segment.address) & !(PAGE - 1)));
@@ -160,15 +151,11 @@ pub fn load_program(
             return Err(EINVAL);
         }
         let end = start + segment.file_size;
-        file_end = file_end.max(end);
         if is_code {
             loaded.code.1 = loaded.code.1.max(end);
         }
         loaded.data.1 = loaded.data.1.max(end);
-        if start + segment.memory_size > memory_end {
-            memory_end = start + segment.memory_size;
-            zeroed_executable = is_code;
-        }
+        memory_end = memory_end.max(start + segment.memory_size);
     }
     let relocate = |address: u64| address.wrapping_add(bias);
     loaded.bias = bias;
@@ -176,12 +163,7 @@ pub fn load_program(
     loaded.program_headers = relocate(elf::program_headers_address(&image.header, image.segments()));
     loaded.code = (relocate(code_start), relocate(loaded.code.1));
     loaded.data = (relocate(loaded.data.0), relocate(loaded.data.1));
-    let (from, to) = (relocate(file_end), relocate(memory_end));
-    space.add_zeroed(from, to, zeroed_executable, limits)?;
-    loaded.end = to.checked_next_multiple_of(PAGE).ok_or(ENOMEM)?;
-    if from != to {
-        space.clear_page_end(from)?;
-    }
+    loaded.end = relocate(memory_end).checked_next_multiple_of(PAGE).ok_or(ENOMEM)?;
     if !has_interpreter && loaded.entry >= USER_END {
         return Err(EINVAL);
     }
@@ -194,13 +176,12 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
     let mut total = elf::total_size(image.segments()).ok_or(EINVAL)?;
     let mut bias = 0u64;
     let mut is_placed = !image.header.is_relocatable;
-    let (mut file_end, mut memory_end, mut zeroed_executable) = (0u64, 0u64, false);
     for segment in image.segments().filter(ProgramHeader::is_load) {
         if !is_placed {
             bias = 0u64.wrapping_sub(segment.address) & !(PAGE - 1);
         }
         let fixed = if is_placed { Fixed::Replace } else { Fixed::No };
-        let at = map_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
+        let at = load_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
         total = 0;
         if !is_placed {
             bias = at.wrapping_sub(segment.address & !(PAGE - 1));
@@ -209,22 +190,44 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
         if !segment.fits(bias) {
             return Err(ENOMEM);
         }
-        let start = segment.address.wrapping_add(bias);
-        file_end = file_end.max(start + segment.file_size);
-        if start + segment.memory_size > memory_end {
-            memory_end = start + segment.memory_size;
-            zeroed_executable = segment.flags & PF_X != 0;
-        }
-    }
-    if memory_end > file_end {
-        space.clear_page_end(file_end).map_err(|_| EFAULT)?;
-        space.add_zeroed(file_end, memory_end, zeroed_executable, limits)?;
     }
     let entry = bias.wrapping_add(image.header.entry);
     if entry >= USER_END {
         return Err(EINVAL);
     }
     Ok((bias, entry))
+}
+
+/// Loads a segment: maps the file's part, zeroes the rest of its last page and adds zeroed pages; where it begins.
+#[allow(clippy::too_many_arguments)]
+fn load_segment(
+    space: &AddressSpace,
+    image: &Image,
+    segment: &ProgramHeader,
+    bias: u64,
+    fixed: Fixed,
+    total: u64,
+    reads_execute: bool,
+    limits: &Limits,
+) -> Result<u64> {
+    let at = map_segment(space, image, segment, bias, fixed, total, reads_execute, limits)?;
+    if segment.memory_size <= segment.file_size {
+        return Ok(at);
+    }
+    let start = at.checked_add(segment.address % PAGE).ok_or(ENOMEM)?;
+    let end = start.checked_add(segment.memory_size).ok_or(ENOMEM)?;
+    let zeroed = if segment.file_size == 0 {
+        at
+    } else {
+        let zeroed = start + segment.file_size;
+        // What cannot be written need not be zero.
+        if space.clear_page_end(zeroed).is_err() && segment.flags & PF_W != 0 {
+            return Err(EFAULT);
+        }
+        zeroed
+    };
+    space.add_zeroed(zeroed, end, segment.flags & PF_X != 0, limits)?;
+    Ok(at)
 }
 
 /// Maps the file's part of a segment; where. With a `total` size, room for all segments is found first.
@@ -241,7 +244,7 @@ fn map_segment(
 ) -> Result<u64> {
     let part = segment.mapped_part();
     let address = part.address.wrapping_add(bias);
-    if part.length == 0 {
+    if segment.file_size == 0 || part.length == 0 {
         return if address < USER_END { Ok(address) } else { Err(EINVAL) };
     }
     if part.offset % PAGE != 0 || part.offset.checked_add(part.length).is_none() {
