@@ -123,7 +123,7 @@ impl WaitQueue {
             }
         };
         if let Some(Alarm::Armed(timer)) = alarm {
-            timer.cancel();
+            timer.stop();
         }
         let was_queued = self.remove_entry(&waiter);
         if exclusive && !was_queued && result.is_err() {

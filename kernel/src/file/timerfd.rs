@@ -156,7 +156,7 @@ impl FileOperations for TimerFile {
         writeln!(out, "it_value: ({}, {})\nit_interval: ({}, {})", left.0, left.1, interval.0, interval.1)
     }
     fn release(&self, _file: &File) {
-        self.timer.cancel();
+        self.timer.stop();
     }
     fn as_any(&self) -> &dyn Any {
         self

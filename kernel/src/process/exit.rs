@@ -80,7 +80,7 @@ fn leave(task: &Task) {
     let spare = task.spare_waiter.lock().take();
     drop(spare);
     if let Some(timer) = task.sleep_timer.get() {
-        timer.cancel();
+        timer.stop();
     }
     task.files().leave();
     drop(task.replace_context(crate::start::first_context()));

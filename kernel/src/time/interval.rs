@@ -39,7 +39,7 @@ impl ProcessTimers {
     /// Disarms everything: the process ends (execve(2) keeps interval timers).
     pub fn end(&self) {
         if let Some(real) = self.real.lock().take() {
-            real.timer.cancel();
+            real.timer.stop();
             real.signalling.set(0, None);
         }
     }

@@ -4,7 +4,7 @@
 //! when no timer is armed.
 use crate::sync::{IrqLock, rank};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use machine::collections::{Tree, TreeLinked, TreeLinks};
 use machine::cpu::{CpuId, PerCpu, PreemptGuard};
 
@@ -32,9 +32,12 @@ impl TreeLinked for Timer {
 
 struct Queue {
     armed: IrqLock<Tree<Timer>>,
+    /// Address of the timer whose action runs, 0 for none.
+    running: AtomicUsize,
 }
 
-static QUEUES: PerCpu<Queue> = PerCpu::new(|| Queue { armed: IrqLock::new(rank::TIMER, Tree::new()) });
+static QUEUES: PerCpu<Queue> =
+    PerCpu::new(|| Queue { armed: IrqLock::new(rank::TIMER, Tree::new()), running: AtomicUsize::new(0) });
 
 impl Timer {
     /// A timer that is not armed.
@@ -72,6 +75,22 @@ impl Timer {
         }
     }
 
+    /// Disarms the timer, and waits for its action to end if that runs on another CPU: what the action refers to, and the
+    /// timer itself, may be dropped then without the interrupt handler being the last to hold them. No lock that the action
+    /// takes may be held.
+    pub fn stop(&self) {
+        while !self.cancel() {
+            let queue = QUEUES.of(CpuId(self.cpu.load(Ordering::Relaxed)));
+            if queue.running.load(Ordering::Acquire) != self.address() {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+    }
+    fn address(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     /// The deadline, while armed.
     pub fn deadline(&self) -> Option<u64> {
         let cpu = self.cpu.load(Ordering::Relaxed);
@@ -89,12 +108,18 @@ pub fn interrupt() {
         match armed.first() {
             Some((deadline, _)) if deadline <= now => {
                 let Some((deadline, timer)) = armed.pop_first() else { return };
+                queue.running.store(timer.address(), Ordering::Relaxed);
                 drop(armed);
-                if let Some(next) = timer.action.expire(deadline) {
-                    timer.cpu.store(guard.cpu().0, Ordering::Relaxed);
-                    // Refused where the timer was armed anew meanwhile: that deadline wins.
-                    let _ = queue.armed.lock().insert(next, timer);
+                match timer.action.expire(deadline) {
+                    Some(next) => {
+                        timer.cpu.store(guard.cpu().0, Ordering::Relaxed);
+                        // Refused where the timer was armed anew meanwhile: that deadline wins.
+                        let refused = queue.armed.lock().insert(next, timer);
+                        drop(refused);
+                    }
+                    None => drop(timer),
                 }
+                queue.running.store(0, Ordering::Release);
             }
             first => {
                 machine::time::set_timer(first.map(|(deadline, _)| deadline));
