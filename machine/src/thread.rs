@@ -1,6 +1,7 @@
 //! The machine's part of a task: kernel stack, saved context, FPU state, user space, work flags.
 mod context;
 mod floating_point;
+mod fpu_area;
 mod segments;
 
 pub use context::{adopt_idle, current, current_arc, switch_to};
@@ -14,7 +15,7 @@ use crate::{OutOfMemory, entry::UserFrame};
 use alloc::{boxed::Box, sync::Arc};
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicU32, Ordering};
-use floating_point::FloatingPoint;
+use fpu_area::FloatingPoint;
 
 /// The kernel's task type embeds one [`Thread`].
 pub trait Task: Send + Sync + Sized + 'static {

@@ -7,7 +7,6 @@ use crate::error::*;
 use crate::process::Task;
 use crate::syscall::user::UserLayout;
 use abi::Abi;
-use alloc::vec::Vec;
 use machine::entry::UserFrame;
 use machine::user::{copy_from_user, copy_to_user};
 
@@ -80,15 +79,14 @@ pub(super) fn push(
         stack = alternate.base.wrapping_add(alternate.size);
         entering = true;
     }
-    let mut fpu = fpu_image(task)?;
-    stack = stack.wrapping_sub(fpu.len() as u64) & !63;
+    let fpu_size = fpu_size();
+    stack = stack.wrapping_sub((fpu_size + MAGIC2_SIZE) as u64) & !63;
     let fpu_address = stack;
     stack = (stack.wrapping_sub(FRAME_SIZE as u64) & !15).wrapping_sub(8);
     // A frame that would leave the alternate stack is an overflow, not to be written elsewhere.
     if (entering || on_alternate) && !alternate.contains(stack) {
         return Err(EFAULT.because("the alternate stack overflows"));
     }
-    mark_fpu_image(&mut fpu);
     let mut bytes = [0u8; FRAME_SIZE];
     put(&mut bytes, 0, action.restorer);
     if let Some(context) = bytes.get_mut(8..8 + CONTEXT_SIZE) {
@@ -97,7 +95,11 @@ pub(super) fn push(
     if let Some(place) = bytes.get_mut(INFO_OFFSET as usize..) {
         info.encode(Abi::X86_64, place);
     }
-    if copy_to_user(fpu_address, &fpu) != 0 || copy_to_user(stack, &bytes) != 0 {
+    // The FPU state last: the handler starts with the initial one.
+    if copy_to_user(stack, &bytes) != 0
+        || copy_to_user(fpu_address.wrapping_add(fpu_size as u64), &FP_XSTATE_MAGIC2.to_ne_bytes()) != 0
+        || !task.thread().fpu_to_user(fpu_address, &fpu_marks(fpu_size))
+    {
         return Err(EFAULT);
     }
     if alternate.flags & SS_AUTODISARM != 0 {
@@ -160,32 +162,19 @@ fn fill_context(
     put(context, at::MASK, mask);
 }
 
-/// The FPU state with room for the closing mark.
-fn fpu_image(task: &Task) -> Result<Vec<u8>> {
-    let size = machine::thread::fpu_state_size().max(FXSAVE_SIZE);
-    let mut image = Vec::new();
-    image.try_reserve_exact(size + MAGIC2_SIZE)?;
-    image.resize(size, 0);
-    task.thread().fpu_read(&mut image);
-    image.resize(size + MAGIC2_SIZE, 0);
-    Ok(image)
+/// Bytes of the FPU state in a frame, without the closing mark.
+fn fpu_size() -> usize {
+    machine::thread::fpu_state_size().max(FXSAVE_SIZE)
 }
 
-/// Writes Linux's marks: how large the state is and what it holds.
-fn mark_fpu_image(image: &mut [u8]) {
-    let size = image.len() - MAGIC2_SIZE;
-    let mut put_half = |offset: usize, value: u32| {
-        if let Some(place) = image.get_mut(offset..offset + 4) {
-            place.copy_from_slice(&value.to_ne_bytes());
-        }
-    };
+/// Linux's marks in the bytes the CPU leaves to programs: how large the state is and what it holds.
+fn fpu_marks(size: usize) -> [u8; 48] {
     let features = machine::thread::fpu_features();
-    put_half(SOFTWARE_BYTES, FP_XSTATE_MAGIC1);
-    put_half(SOFTWARE_BYTES + 4, (size + MAGIC2_SIZE) as u32);
-    put_half(SOFTWARE_BYTES + 8, features as u32);
-    put_half(SOFTWARE_BYTES + 12, (features >> 32) as u32);
-    put_half(SOFTWARE_BYTES + 16, size as u32);
-    put_half(size, FP_XSTATE_MAGIC2);
+    let mut marks = [0; 48];
+    put(&mut marks, 0, u64::from(FP_XSTATE_MAGIC1) | ((size + MAGIC2_SIZE) as u64) << 32);
+    put(&mut marks, 8, features);
+    put(&mut marks, 16, size as u64);
+    marks
 }
 
 /// rt_sigreturn(2): takes everything back from the frame the stack pointer points behind. What user mode may not choose is
@@ -251,26 +240,19 @@ fn restore_fpu(task: &Task, address: u64) -> Result<()> {
         task.thread().fpu_reset();
         return Ok(());
     }
-    let size = machine::thread::fpu_state_size().max(FXSAVE_SIZE);
-    let mut image = Vec::new();
-    image.try_reserve_exact(size + MAGIC2_SIZE)?;
-    image.resize(FXSAVE_SIZE, 0);
-    if copy_from_user(&mut image, address) != 0 {
+    let mut marks = [0; 48];
+    if copy_from_user(&mut marks, address.wrapping_add(SOFTWARE_BYTES as u64)) != 0 {
         return Err(EFAULT);
     }
-    let claimed = get_half(&image, SOFTWARE_BYTES + 16) as usize;
-    let marked = get_half(&image, SOFTWARE_BYTES) == FP_XSTATE_MAGIC1 && (FXSAVE_SIZE + 64..=size).contains(&claimed);
-    if marked {
-        image.resize(claimed + MAGIC2_SIZE, 0);
-        let rest = image.get_mut(FXSAVE_SIZE..).unwrap_or_default();
-        if copy_from_user(rest, address.wrapping_add(FXSAVE_SIZE as u64)) != 0 {
-            return Err(EFAULT);
-        }
-        let whole = get_half(&image, claimed) == FP_XSTATE_MAGIC2;
-        image.truncate(if whole { claimed } else { FXSAVE_SIZE });
-    }
-    match task.thread().fpu_write(&image) {
+    let claimed = get_half(&marks, 16) as usize;
+    let marked = get_half(&marks, 0) == FP_XSTATE_MAGIC1 && (FXSAVE_SIZE + 64..=fpu_size()).contains(&claimed);
+    let closed = || {
+        let mut mark = [0; MAGIC2_SIZE];
+        copy_from_user(&mut mark, address.wrapping_add(claimed as u64)) == 0 && mark == FP_XSTATE_MAGIC2.to_ne_bytes()
+    };
+    let length = if marked && closed() { claimed } else { FXSAVE_SIZE };
+    match task.thread().fpu_from_user(address, length) {
         true => Ok(()),
-        false => Err(EFAULT.because("malformed FPU state")),
+        false => Err(EFAULT.because("unreadable or malformed FPU state")),
     }
 }

@@ -5,158 +5,13 @@
 //! and need no loading. Under TCG, where saving costs a microsecond, CR0.TS tells whether a thread used the registers at
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
-use crate::OutOfMemory;
+use super::fpu_area::{COMPONENT_PKRU, FloatingPoint, HEADER, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
+use crate::cpu::features;
 use crate::cpu::local::{self, CpuLocal};
-use crate::cpu::{Features, features};
 use crate::instructions::{read_cr0, write_cr0};
-use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::arch::asm;
-use core::ptr::NonNull;
 
-const LEGACY_SIZE: usize = 512;
-const HEADER: usize = 512;
-const HEADER_SIZE: usize = 64;
-const CONTROL_WORD: usize = 0;
-const MXCSR: usize = 24;
-const COMPONENT_PKRU: u64 = 1 << 9;
 const CR0_TASK_SWITCHED: u64 = 1 << 3;
-/// Linux's initial protection-key rights: no access to any key but 0.
-const INITIAL_PKRU: u32 = 0x5555_5554;
-/// MXCSR bits that exist on every x86-64 CPU.
-const MXCSR_MASK: u32 = 0xffff;
-
-/// A thread's FPU state in XSAVE (or FXSAVE) layout.
-pub(super) struct FloatingPoint {
-    area: NonNull<u8>,
-    layout: Layout,
-    /// Names the saved state; 0 if no CPU's registers can equal it.
-    token: u64,
-    pkru: u32,
-}
-
-// SAFETY: the area is owned.
-unsafe impl Send for FloatingPoint {}
-
-impl Drop for FloatingPoint {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout in `new`.
-        unsafe { dealloc(self.area.as_ptr(), self.layout) };
-    }
-}
-
-impl FloatingPoint {
-    /// The initial state.
-    pub(super) fn new() -> Result<Self, OutOfMemory> {
-        let layout = Layout::from_size_align(features().xsave_size, 64).map_err(|_| OutOfMemory)?;
-        // SAFETY: the size is not zero.
-        let area = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(OutOfMemory)?;
-        let mut state = FloatingPoint { area, layout, token: 0, pkru: INITIAL_PKRU };
-        state.set_initial();
-        Ok(state)
-    }
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the area is initialized, of this size, and owned.
-        unsafe { core::slice::from_raw_parts(self.area.as_ptr(), self.layout.size()) }
-    }
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above.
-        unsafe { core::slice::from_raw_parts_mut(self.area.as_ptr(), self.layout.size()) }
-    }
-    /// Components in use according to the header.
-    fn set_header(&mut self, components: u64) {
-        if let Some(header) = self.bytes_mut().get_mut(HEADER..HEADER + 8) {
-            header.copy_from_slice(&components.to_le_bytes());
-        }
-    }
-    fn header(&self) -> u64 {
-        self.bytes().get(HEADER..HEADER + 8).map_or(3, |bytes| u64::from_le_bytes(bytes.try_into().unwrap_or([0; 8])))
-    }
-    fn set_initial(&mut self) {
-        let bytes = self.bytes_mut();
-        bytes[..LEGACY_SIZE].fill(0);
-        bytes[CONTROL_WORD..CONTROL_WORD + 2].copy_from_slice(&0x37fu16.to_le_bytes());
-        bytes[MXCSR..MXCSR + 4].copy_from_slice(&0x1f80u32.to_le_bytes());
-        self.set_header(0);
-        self.pkru = INITIAL_PKRU;
-        self.token = 0;
-    }
-    /// Writes the registers to the area.
-    fn store(&mut self) {
-        let area = self.area.as_ptr();
-        let mask = features().xsave_components & !COMPONENT_PKRU;
-        // SAFETY: the area is large enough for the enabled components and aligned to 64; TS is clear.
-        unsafe {
-            if features().xsaveopt {
-                asm!("xsaveopt64 [{}]", in(reg) area, in("eax") mask as u32, in("edx") 0, options(nostack));
-            } else if features().xsave {
-                asm!("xsave64 [{}]", in(reg) area, in("eax") mask as u32, in("edx") 0, options(nostack));
-            } else {
-                asm!("fxsave64 [{}]", in(reg) area, options(nostack));
-            }
-        }
-    }
-    /// Loads the registers from the area.
-    fn load(&self) {
-        let area = self.area.as_ptr();
-        let mask = features().xsave_components & !COMPONENT_PKRU;
-        // SAFETY: the area holds what `store` wrote or what was checked by `assign`; TS is clear.
-        unsafe {
-            if features().xsave {
-                asm!("xrstor64 [{}]", in(reg) area, in("eax") mask as u32, in("edx") 0, options(nostack));
-            } else {
-                asm!("fxrstor64 [{}]", in(reg) area, options(nostack));
-            }
-        }
-    }
-    /// Takes over bytes of user origin.
-    fn assign(&mut self, from: &[u8]) -> bool {
-        let Features { xsave, xsave_components, pkru_offset, .. } = *features();
-        let Some(legacy) = from.get(..LEGACY_SIZE) else { return false };
-        let mut components = 0b11;
-        let mut pkru = self.pkru;
-        let header = if xsave { from.get(HEADER..HEADER + HEADER_SIZE) } else { None };
-        if let Some(header) = header {
-            let (used, rest) = header.split_at(8);
-            components = u64::from_le_bytes(used.try_into().unwrap_or([0; 8]));
-            // XCOMP_BV and reserved bytes must be 0; bytes 48 to 63 are the program's.
-            if components & !xsave_components != 0 || rest.iter().any(|&byte| byte != 0) {
-                return false;
-            }
-            if xsave_components & COMPONENT_PKRU != 0 {
-                let saved = from.get(pkru_offset..pkru_offset + 4).and_then(|bytes| bytes.try_into().ok());
-                let used = components & COMPONENT_PKRU != 0;
-                pkru = if used { saved.map_or(pkru, u32::from_le_bytes) } else { 0 };
-            }
-        }
-        let bytes = self.bytes_mut();
-        bytes[..LEGACY_SIZE].copy_from_slice(legacy);
-        if header.is_some() {
-            let begin = HEADER + HEADER_SIZE;
-            let end = bytes.len().min(from.len()).max(begin);
-            if let (Some(to), Some(from)) = (bytes.get_mut(begin..end), from.get(begin..end)) {
-                to.copy_from_slice(from);
-            }
-        }
-        let mxcsr = u32::from_le_bytes(bytes[MXCSR..MXCSR + 4].try_into().unwrap_or([0; 4])) & MXCSR_MASK;
-        bytes[MXCSR..MXCSR + 4].copy_from_slice(&mxcsr.to_le_bytes());
-        self.set_header(components & !COMPONENT_PKRU);
-        self.pkru = pkru;
-        self.token = 0;
-        true
-    }
-}
-
-fn read_pkru() -> u32 {
-    let value;
-    // SAFETY: called only where protection keys are enabled.
-    unsafe { asm!("rdpkru", in("ecx") 0, out("eax") value, out("edx") _, options(nostack, nomem, preserves_flags)) };
-    value
-}
-
-fn write_pkru(value: u32) {
-    // SAFETY: called only where protection keys are enabled; they restrict accesses to user pages only.
-    unsafe { asm!("wrpkru", in("eax") value, in("ecx") 0, in("edx") 0, options(nostack, preserves_flags)) };
-}
 
 /// A fresh name for the state in this CPU's registers.
 fn new_token(local: &CpuLocal) -> u64 {
@@ -267,6 +122,50 @@ impl Thread {
     pub fn fpu_write(&self, from: &[u8]) -> bool {
         self.change_floating_point(|state| state.assign(from))
     }
+    /// Writes the current thread's FPU state to user memory, `software` in the bytes that are the program's (464 to 511 of the
+    /// FXSAVE area), and gives the thread the initial state, as a signal's handler starts with. False, with the state as it
+    /// was, if the memory cannot be written. May sleep.
+    pub fn fpu_to_user(&self, to: u64, software: &[u8; 48]) -> bool {
+        let guard = crate::cpu::InterruptGuard::new();
+        assert!(self.is_current(), "FPU state of another thread");
+        self.save_floating_point(local::this());
+        // SAFETY: the current thread's, interrupts off.
+        let Some(state) = (unsafe { self.floating_point() }) else { return false };
+        let (pkru, offset) = (state.pkru, features().pkru_offset);
+        if let Some(place) = state.bytes_mut().get_mut(offset..offset + 4).filter(|_| offset != 0) {
+            place.copy_from_slice(&pkru.to_le_bytes());
+            // Not among the components that are loaded from here.
+            state.set_header(state.header() | COMPONENT_PKRU);
+        }
+        if let Some(place) = state.bytes_mut().get_mut(SOFTWARE..LEGACY_SIZE) {
+            place.copy_from_slice(software);
+        }
+        let (area, length) = (state.area.as_ptr(), state.layout.size());
+        drop(guard);
+        // SAFETY: the area stays the current thread's; if it is switched out meanwhile, the same state is saved again.
+        let left = crate::user::copy_to_user(to, unsafe { core::slice::from_raw_parts(area, length) });
+        if left == 0 {
+            self.fpu_reset();
+        }
+        left == 0
+    }
+    /// Loads the current thread's FPU state from `length` bytes of user memory, sanitized; false, with the state as it was, if
+    /// they cannot be read or are malformed. May sleep.
+    pub fn fpu_from_user(&self, from: u64, length: usize) -> bool {
+        assert!(self.is_current(), "FPU state of another thread");
+        let Some(mut fresh) = FloatingPoint::from_user(from, length) else { return false };
+        if !fresh.sanitize(length.min(features().xsave_size)) {
+            return false;
+        }
+        let guard = crate::cpu::InterruptGuard::new();
+        // SAFETY: the current thread's, interrupts off.
+        let replaced = unsafe { self.floating_point() }.map(|state| core::mem::replace(state, fresh));
+        if replaced.is_some() {
+            self.load_floating_point(local::this());
+        }
+        drop(guard);
+        replaced.is_some()
+    }
     /// Initial FPU state (execve).
     pub fn fpu_reset(&self) {
         self.change_floating_point(|state| {
@@ -282,7 +181,7 @@ impl Thread {
             // SAFETY: held.
             let changed = unsafe { self.floating_point() }.is_some_and(change);
             if changed && current {
-                self.load_registers(local::this());
+                self.load_floating_point(local::this());
             }
             changed
         })

@@ -65,6 +65,18 @@ pub fn copy_from_user(into: &mut [u8], from: u64) -> usize {
     check_context();
     from_user(&SLEEPING, into, from)
 }
+/// Copies from user memory to memory that need not be initialized.
+///
+/// # Safety
+/// `into` may be written for `length` bytes, and nobody else uses them.
+pub(crate) unsafe fn copy_from_user_raw(into: *mut u8, from: u64, length: usize) -> usize {
+    check_context();
+    if !is_user(from, length) {
+        return length;
+    }
+    // SAFETY: the user range is in user space, the other is the caller's.
+    unsafe { (SLEEPING.copy)(into as u64, from, length) }
+}
 /// Copies to user memory.
 #[inline]
 pub fn copy_to_user(to: u64, from: &[u8]) -> usize {
