@@ -243,11 +243,23 @@ impl UserSpace {
             let mut gather = Gather::new();
             {
                 let mut counts = self.tables.lock();
-                next = take_out(self.root, 4, next, range.end, &mut counts, &mut gather);
+                next = self.take_out(next, range.end, &mut counts, &mut gather);
             }
             // SAFETY: all of it came out of these tables.
             unsafe { gather.finish(self, removed) };
         }
+    }
+    /// Takes pages out, and tables that become empty; where it stopped because the batch was full, else `end`.
+    fn take_out(&self, start: u64, end: u64, counts: &mut Counts, gather: &mut Gather) -> u64 {
+        // Most ranges lie within one lowest table.
+        if start >> shift(2) == (end - 1) >> shift(2) {
+            let Some(leaf) = self.leaf(start) else { return end };
+            let stopped = take_out_pages(leaf, start, end, counts, gather);
+            if leaf.count() != 0 || stopped < end {
+                return stopped;
+            }
+        }
+        take_out(self.root, 4, start, end, counts, gather)
     }
     /// Changes the entries of a range; `change` gives the new entry (the same page) for an old one.
     fn change(&self, range: Range<u64>, mut change: impl FnMut(u64, Entry) -> Entry) {
