@@ -296,12 +296,14 @@ fn costs() -> bool {
     });
     with_space(&space, || {
         let mut buffer = [0u8; 4096];
-        cost("load of a user word", 1000, || drop(core::hint::black_box(user::load_user::<u64>(0x40_0000))));
+        cost("load of a user word", 1000, || {
+            let _ = core::hint::black_box(user::load_user::<u64>(0x40_0000));
+        });
         cost("16 bytes from user", 1000, || {
-            drop(core::hint::black_box(user::copy_from_user(&mut buffer[..16], 0x40_0000)))
+            let _ = core::hint::black_box(user::copy_from_user(&mut buffer[..16], 0x40_0000));
         });
         cost("4096 bytes from user", 1000, || {
-            drop(core::hint::black_box(user::copy_from_user(&mut buffer, 0x40_0000)))
+            let _ = core::hint::black_box(user::copy_from_user(&mut buffer, 0x40_0000));
         });
         true
     });
