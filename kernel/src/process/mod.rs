@@ -22,6 +22,7 @@ pub mod rseq;
 pub mod schedule;
 pub mod session;
 pub mod single;
+pub mod sysinfo;
 pub mod task;
 pub mod thread_group;
 pub mod tree;

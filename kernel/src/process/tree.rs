@@ -50,6 +50,23 @@ impl ThreadGroup {
     pub fn has_children(&self) -> bool {
         !self.family.lock().children.is_empty()
     }
+    /// The ids of the children that one of this process's threads made or adopted (/proc/PID/task/TID/children). ENOMEM.
+    pub fn children_of(&self, thread: u32) -> crate::error::Result<alloc::vec::Vec<u32>> {
+        loop {
+            let wanted = self.family.lock().children.len();
+            let mut ids = alloc::vec::Vec::new();
+            ids.try_reserve_exact(wanted)?;
+            let tree = TREE.lock();
+            let family = self.family.lock();
+            if family.children.len() <= ids.capacity() {
+                let own = |child: &&ThreadGroup| child.family.lock_nested().parent_thread == thread;
+                ids.extend(family.children.iter().filter(own).map(|child| child.id()));
+                return Ok(ids);
+            }
+            drop(family);
+            drop(tree);
+        }
+    }
     /// Who takes this process's orphans: the nearest subreaper above it that is alive, else init.
     pub(super) fn reaper(self: &Arc<Self>) -> Arc<ThreadGroup> {
         let mut at = self.parent();

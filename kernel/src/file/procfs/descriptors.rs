@@ -1,9 +1,9 @@
 //! /proc/PID/fd and /proc/PID/fdinfo.
 use super::Subject;
-use super::node::{Directory, emit_id, inode, parse_id};
+use super::node::{Directory, NO_SUCH_NAME, emit_id, inode, parse_id};
 use super::text::{Output, TextFile};
 use crate::error::*;
-use crate::file::attributes::FileType;
+use crate::file::attributes::{FileType, NewInode};
 use crate::file::inode::{DirectoryEntry, Inode, InodeOperations, LinkTarget};
 use crate::file::{File, FileOperations};
 use crate::process::Task;
@@ -41,6 +41,12 @@ fn file_of(subject: &Subject, fd: u32) -> Result<Arc<File>> {
 }
 
 impl InodeOperations for Descriptors {
+    fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn create_link(&self, _: &Arc<Inode>, _: &[u8], _: &[u8], _: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         let fd = parse_id(name).ok_or(ENOENT)?;
         let file = file_of(&self.subject, fd)?;

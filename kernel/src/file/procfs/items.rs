@@ -53,10 +53,13 @@ static PROCESS: &[Item] = &[
     Item::text("stat", 0o444, stat::statistics),
     Item::text("statm", 0o444, stat::memory_statistics),
     Item::text("status", 0o444, status::status),
+    Item::text("syscall", 0o400, process::system_call),
     Item::text("wchan", 0o444, process::wait_channel),
+    Item::text("children", 0o444, process::children),
 ];
 
-/// A thread's directory: the same without its list of threads.
+/// A process's directory ends before what only its threads have; a thread's begins after the list of threads.
 pub fn of(subject: &Subject) -> &'static [Item] {
-    if subject.is_thread { PROCESS.get(1..).unwrap_or_default() } else { PROCESS }
+    let items = if subject.is_thread { PROCESS.get(1..) } else { PROCESS.get(..PROCESS.len() - 1) };
+    items.unwrap_or_default()
 }

@@ -2,12 +2,12 @@
 use super::text::TextFile;
 use super::{Item, Kind, Subject, items};
 use crate::error::*;
-use crate::file::attributes::{AttributeChanges, FileType, Timestamp};
+use crate::file::attributes::{Access, AttributeChanges, FileType, NewInode, Timestamp};
 use crate::file::inode::{DirectoryEntry, Inode, InodeAttributes, InodeOperations, LinkTarget};
 use crate::file::superblock::Superblock;
 use crate::file::text::Line;
 use crate::file::{DeviceNumber, FileOperations};
-use crate::process::Task;
+use crate::process::{Credentials, Task};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,6 +17,9 @@ use machine::memory::try_box;
 
 /// First cursor of a directory's own entries: 0 and 1 are the VFS's.
 const FIRST: u64 = 2;
+
+/// What making a file gets: Linux's lookups fail with it before anybody asks whether something can be made.
+pub const NO_SUCH_NAME: Error = ENOENT;
 
 /// Makes an inode of the tree.
 pub fn inode(
@@ -70,6 +73,12 @@ impl Entry {
     }
 }
 impl InodeOperations for Entry {
+    fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn create_link(&self, _: &Arc<Inode>, _: &[u8], _: &[u8], _: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         match self.item.kind {
             Kind::Directory(items) => find(directory, &self.subject, items, name),
@@ -189,13 +198,16 @@ const FIRST_PROCESS: u64 = 256;
 /// The root directory.
 pub struct Root;
 impl InodeOperations for Root {
+    fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn create_link(&self, _: &Arc<Inode>, _: &[u8], _: &[u8], _: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         let Some(id) = parse_id(name) else { return find(directory, &Subject::SYSTEM, items::ROOT, name) };
         let entry = Task::current().pid_namespace().find(id).filter(|entry| entry.task().is_some()).ok_or(ENOENT)?;
-        let subject = Subject::process(entry);
-        let owner = subject.owner();
-        let operations = try_box(Process(subject))?;
-        inode(directory.superblock(), FileType::Directory as u32 | 0o555, owner, operations)
+        process_directory(directory, Subject::process(entry))
     }
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         if from < FIRST_PROCESS && !list(items::ROOT, from, emit) {
@@ -229,9 +241,27 @@ impl InodeOperations for Root {
     }
 }
 
+fn process_directory(above: &Arc<Inode>, subject: Subject) -> Result<Arc<Inode>> {
+    let owner = subject.owner();
+    let items = items::of(&subject);
+    let directories = items.iter().filter(|item| matches!(item.kind, Kind::Directory(_) | Kind::Dynamic(_))).count();
+    let made = inode(above.superblock(), FileType::Directory as u32 | 0o555, owner, try_box(Process(subject))?)?;
+    made.set_links(2 + directories as u32);
+    Ok(made)
+}
+
 /// The directory of a process or thread.
 pub struct Process(pub Subject);
 impl InodeOperations for Process {
+    fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn create_link(&self, _: &Arc<Inode>, _: &[u8], _: &[u8], _: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn permission(&self, inode: &Inode, credentials: &Credentials, access: Access) -> Result<()> {
+        if self.0.exists() { inode.check_mode(credentials, access) } else { Err(ESRCH) }
+    }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         self.0.task().map_err(|_| ENOENT)?;
         find(directory, &self.0, items::of(&self.0), name)
@@ -267,16 +297,22 @@ impl Threads {
     }
 }
 impl InodeOperations for Threads {
+    fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn create_link(&self, _: &Arc<Inode>, _: &[u8], _: &[u8], _: &NewInode) -> Result<Arc<Inode>> {
+        Err(NO_SUCH_NAME)
+    }
+    fn permission(&self, inode: &Inode, credentials: &Credentials, access: Access) -> Result<()> {
+        if self.0.exists() { inode.check_mode(credentials, access) } else { Err(ESRCH) }
+    }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         let id = parse_id(name).ok_or(ENOENT)?;
         let leader = self.0.task().map_err(|_| ENOENT)?;
         let entry = Task::current().pid_namespace().find(id).ok_or(ENOENT)?;
         let task = entry.task().filter(|task| Arc::ptr_eq(task.group(), leader.group())).ok_or(ENOENT)?;
         drop(task);
-        let subject = Subject::thread(entry);
-        let owner = subject.owner();
-        let operations = try_box(Process(subject))?;
-        inode(directory.superblock(), FileType::Directory as u32 | 0o555, owner, operations)
+        process_directory(directory, Subject::thread(entry))
     }
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let leader = self.0.task().map_err(|_| ENOENT)?;

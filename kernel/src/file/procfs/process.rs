@@ -135,3 +135,29 @@ pub fn set_oom_adjustment(subject: &Subject, text: &[u8]) -> Result<()> {
     place.store(value, Ordering::Relaxed);
     Ok(())
 }
+
+/// The call a sleeping task is in: number, arguments, stack pointer, instruction pointer.
+pub fn system_call(subject: &Subject, out: &mut Output) -> Result<()> {
+    subject.check_access()?;
+    let task = subject.task()?;
+    let abi = task.abi();
+    let frame = task.thread().with_user_frame(|frame| {
+        (frame.original_rax as i64, frame.arguments(abi), frame.stack_pointer(), frame.instruction_pointer())
+    });
+    let Some((number, arguments, stack, instruction)) = frame.filter(|_| task.state_letter() != 'R') else {
+        return out.put(b"running\n");
+    };
+    write!(out, "{}", number.max(-1))?;
+    if number >= 0 {
+        for argument in arguments {
+            write!(out, " 0x{argument:x}")?;
+        }
+    }
+    Ok(writeln!(out, " 0x{stack:x} 0x{instruction:x}")?)
+}
+
+pub fn children(subject: &Subject, out: &mut Output) -> Result<()> {
+    let task = subject.task()?;
+    let ids = task.group().children_of(task.id())?;
+    ids.iter().try_for_each(|id| Ok(write!(out, "{id} ")?))
+}

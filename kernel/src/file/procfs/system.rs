@@ -4,19 +4,16 @@ use crate::error::*;
 use crate::file::FileOperations;
 use crate::file::inode::LinkTarget;
 use crate::memory::{commit, mapping};
-use crate::process::Task;
 use crate::process::namespace::{RELEASE, VERSION};
 use crate::process::schedule::{self, QUEUES};
 use crate::process::usage::ticks;
+use crate::process::{Task, clone};
 use crate::time::clock;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use machine::cpu::CpuId;
-
-/// Processes and threads made since boot.
-pub static FORKS: AtomicU64 = AtomicU64::new(0);
 
 pub fn own_process(_subject: &Subject) -> Result<LinkTarget> {
     let task = Task::current();
@@ -78,7 +75,7 @@ pub fn load(_subject: &Subject, out: &mut Output) -> Result<()> {
         let hundredths = (average * 100 + (1 << 15)) >> 16;
         write!(out, "{}.{:02} ", hundredths / 100, hundredths % 100)?;
     }
-    Ok(writeln!(out, "{}/{} {}", schedule::running_tasks(), namespace.used(), namespace.last())?)
+    Ok(writeln!(out, "{}/{} {}", schedule::running_tasks(), clone::TASKS.load(Ordering::Relaxed), namespace.last())?)
 }
 
 pub fn uptime(_subject: &Subject, out: &mut Output) -> Result<()> {
@@ -106,7 +103,12 @@ pub fn statistics(_subject: &Subject, out: &mut Output) -> Result<()> {
     }
     let interrupts: u64 = machine::interrupt::counts().iter().map(|(_, count)| count).sum();
     writeln!(out, "intr {interrupts}\nctxt {}\nbtime {}", schedule::context_switches(), clock::boot_time())?;
-    writeln!(out, "processes {}\nprocs_running {}", FORKS.load(Ordering::Relaxed), schedule::running_tasks().max(1))?;
+    writeln!(
+        out,
+        "processes {}\nprocs_running {}",
+        clone::FORKS.load(Ordering::Relaxed),
+        schedule::running_tasks().max(1)
+    )?;
     Ok(writeln!(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0")?)
 }
 

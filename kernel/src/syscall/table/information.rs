@@ -21,7 +21,9 @@ rows! {
     [  96   96    -] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval>, Full;
     /// Read the wall clock in microseconds.
     [   -    -   78] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval32>, Full;
-    [  99   99  116] sysinfo() => missing;
+    /// Read up time, load and memory.
+    [  99   99    -] sysinfo(info) => call crate::process::sysinfo::sysinfo, Full;
+    [   -    -  116] sysinfo() => missing;
     /// Read and control the kernel log.
     [ 103  103  103] syslog(action, bufp, len) => call crate::log::calls::syslog, Full;
     [ 136  136   62] ustat() => missing;
