@@ -176,12 +176,13 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
     let mut total = elf::total_size(image.segments()).ok_or(EINVAL)?;
     let mut bias = 0u64;
     let mut is_placed = !image.header.is_relocatable;
+    let (mut file_end, mut memory_end, mut zeroed_executable) = (0u64, 0u64, false);
     for segment in image.segments().filter(ProgramHeader::is_load) {
         if !is_placed {
             bias = 0u64.wrapping_sub(segment.address) & !(PAGE - 1);
         }
         let fixed = if is_placed { Fixed::Replace } else { Fixed::No };
-        let at = load_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
+        let at = map_segment(space, image, &segment, bias, fixed, total, reads_execute, limits)?;
         total = 0;
         if !is_placed {
             bias = at.wrapping_sub(segment.address & !(PAGE - 1));
@@ -190,7 +191,16 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
         if !segment.fits(bias) {
             return Err(ENOMEM);
         }
+        let start = segment.address.wrapping_add(bias);
+        file_end = file_end.max(start + segment.file_size);
+        if start + segment.memory_size > memory_end {
+            memory_end = start + segment.memory_size;
+            zeroed_executable = segment.flags & PF_X != 0;
+        }
     }
+    // Unlike for the program, the page where the file ends must be writable.
+    space.clear_page_end(file_end)?;
+    space.add_zeroed(file_end, memory_end, zeroed_executable, limits)?;
     let entry = bias.wrapping_add(image.header.entry);
     if entry >= USER_END {
         return Err(EINVAL);
