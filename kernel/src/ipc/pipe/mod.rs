@@ -150,6 +150,8 @@ impl Pipe {
             let Some(buffer) = contents.buffers.front_mut() else { break Ok(done) };
             let wanted = (buffer.length as usize).min(into.remaining());
             let moved = match into.put_frame(&buffer.frame, buffer.offset as usize, wanted) {
+                // What a fault cut short stays in the pipe, as in Linux.
+                Ok(moved) if moved < wanted => break if done == 0 { Err(EFAULT) } else { Ok(done) },
                 Ok(moved) => moved,
                 Err(error) => break if done == 0 { Err(error) } else { Ok(done) },
             };
@@ -167,7 +169,7 @@ impl Pipe {
                 self.used.store(contents.buffers.len(), Ordering::Release);
                 freed = true;
             }
-            if packet || moved < wanted || into.remaining() == 0 {
+            if packet || into.remaining() == 0 {
                 break Ok(done);
             }
         };
@@ -222,12 +224,11 @@ impl Pipe {
             let end = (last.offset + last.length) as usize;
             if end + tail <= PAGE_SIZE {
                 match from.take_frame(&last.frame, end, tail) {
+                    // What a fault cut short was not written, as in Linux.
+                    Ok(moved) if moved < tail => return (Err(EFAULT), was_empty),
                     Ok(moved) => {
                         last.length += moved as u32;
                         done += moved;
-                        if moved < tail {
-                            return (Ok(done), was_empty);
-                        }
                     }
                     Err(error) => return (Err(error), was_empty),
                 }
@@ -244,6 +245,10 @@ impl Pipe {
             };
             let wanted = from.remaining().min(PAGE_SIZE);
             match from.take_frame(&frame, 0, wanted) {
+                Ok(moved) if moved < wanted => {
+                    contents.keep(frame);
+                    return (partial(EFAULT, done), was_empty);
+                }
                 Ok(moved) => {
                     done += moved;
                     contents.buffers.push_back(Buffer {
@@ -254,9 +259,6 @@ impl Pipe {
                         shared: false,
                     });
                     self.used.store(contents.buffers.len(), Ordering::Release);
-                    if moved < wanted {
-                        break;
-                    }
                 }
                 Err(error) => {
                     contents.keep(frame);

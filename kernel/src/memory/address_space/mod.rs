@@ -27,7 +27,7 @@ pub use report::{AreaReport, AreaUsage};
 use super::area::{Area, AreaFlags};
 use super::commit;
 use super::mapping::{Mapper, Mapping};
-use crate::error::Result;
+use crate::error::{EFAULT, Result};
 use crate::sync::{RwLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -164,7 +164,11 @@ impl Space {
     /// processes meet by it.
     pub fn shared_location(&self, address: u64) -> Result<Option<(u64, u64)>> {
         let layout = self.layout.read();
-        let area = layout.areas.find(address).ok_or(crate::error::EFAULT)?;
+        let area = layout.areas.find(address).ok_or(EFAULT)?;
+        // A word that nobody can change is nothing to wait for.
+        if !area.flags.intersects(AreaFlags::ACCESS) || area.is_anonymous() && !area.has(AreaFlags::WRITE) {
+            return Err(EFAULT);
+        }
         Ok(match &area.file {
             Some(file) if area.has(AreaFlags::MAY_SHARE) => {
                 let offset = (area.file_page(address) << 12) + address % PAGE;
