@@ -65,6 +65,18 @@ pub fn create(
     is_directory: bool,
     make: impl FnOnce(&Credentials, &Arc<Inode>, &Parent) -> Result<Arc<Inode>>,
 ) -> Result<()> {
+    create_checked(task, directory, path, is_directory, |_, _| Ok(()), make)
+}
+
+/// As [`create`], with a check of the caller's between that of the mount and that of the directory's permissions.
+fn create_checked(
+    task: &Task,
+    directory: Fd,
+    path: &[u8],
+    is_directory: bool,
+    check: impl FnOnce(&Credentials, &Parent) -> Result<()>,
+    make: impl FnOnce(&Credentials, &Arc<Inode>, &Parent) -> Result<Arc<Inode>>,
+) -> Result<()> {
     let credentials = task.credentials();
     let parent = Walker::start(task, &credentials, directory, path, 0)?.to_parent()?;
     if parent.last != Last::Name {
@@ -84,6 +96,7 @@ pub fn create(
         return Err(ENOENT.because("a name with a trailing slash"));
     }
     parent.directory.check_writable()?;
+    check(&credentials, &parent)?;
     may_create(&credentials, directory)?;
     let inode = make(&credentials, directory, &parent)?;
     dentry::publish(&parent.directory.dentry, &parent.name, Some(inode))?;
@@ -126,15 +139,30 @@ pub fn make_link(task: &Task, target: &[u8], directory: Fd, path: &[u8]) -> Resu
     })
 }
 
+/// Whether somebody may link to a file that is not theirs: only to plain files they can read and write
+/// (fs.protected_hardlinks). EPERM.
+fn may_link(credentials: &Credentials, inode: &Arc<Inode>) -> Result<()> {
+    if inode.owner_or_capable(credentials) {
+        return Ok(());
+    }
+    let mode = inode.mode();
+    let plain = inode.kind() == FileType::Regular
+        && mode & SET_USER_ID == 0
+        && mode & (SET_GROUP_ID | 0o010) != SET_GROUP_ID | 0o010;
+    let usable = inode.operations().permission(inode, credentials, Access::READ.and(Access::WRITE)).is_ok();
+    if plain && usable { Ok(()) } else { Err(EPERM.because("a link to a file of somebody else")) }
+}
+
 /// link(2): gives `old` another name.
 pub fn add_name(task: &Task, old: &Path, directory: Fd, path: &[u8]) -> Result<()> {
-    let old_mount = old.mount.clone();
     let inode = old.inode()?;
-    create(task, directory, path, false, |_, directory, parent| {
-        // Linux compares the mounts before it asks for permission; the difference shows only where both are wrong.
-        if !Arc::ptr_eq(&old_mount, &parent.directory.mount) {
+    let check = |credentials: &Credentials, parent: &Parent| {
+        if !Arc::ptr_eq(&old.mount, &parent.directory.mount) {
             return Err(EXDEV);
         }
+        may_link(credentials, inode)
+    };
+    create_checked(task, directory, path, false, check, |_, directory, parent| {
         if inode.is_directory() {
             return Err(EPERM.because("hard link to a directory"));
         }

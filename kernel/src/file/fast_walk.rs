@@ -7,7 +7,7 @@ use super::attributes::{Access, FileType};
 use super::dentry::{self, Dentry};
 use super::mount::{Mount, mount_flag};
 use super::path::{Path, note_access};
-use super::walk::{next_component, walk_flag as flag};
+use super::walk::{may_follow, next_component, walk_flag as flag};
 use crate::error::*;
 use crate::process::{Credentials, Task};
 use crate::sync::RcuGuard;
@@ -109,6 +109,9 @@ impl<'g> Walk<'g> {
                 let is_last = depth == 0 && rest.iter().all(|byte| *byte == b'/');
                 if is_last && rest.is_empty() && self.flags & flag::FOLLOW == 0 {
                     break;
+                }
+                if is_last && !may_follow(self.credentials, parent.1, inode) {
+                    return None;
                 }
                 let text = inode.operations().link_in_memory()?;
                 links += 1;

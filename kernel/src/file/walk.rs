@@ -246,6 +246,9 @@ impl<'a> Walker<'a> {
 
     /// Follows a link in the last place, keeping what is asked of its target (a trailing slash).
     pub fn follow_last(&mut self, link: &Path, trailing_slash: bool) -> Result<()> {
+        if !may_follow(self.credentials, self.at.inode()?, link.inode()?) {
+            return Err(EACCES.because("a link of somebody else in a sticky directory"));
+        }
         self.cursor = self.text.len() - usize::from(trailing_slash && self.text.last() == Some(&b'/'));
         self.follow(link)
     }
@@ -367,6 +370,15 @@ impl<'a> Walker<'a> {
         let _guard = directory.lock.read();
         lookup_locked(directory, &self.at.dentry, name)
     }
+}
+
+/// Whether a link in the last place is followed: in sticky directories that everybody may write only one's own and those of
+/// the directory's owner are (fs.protected_symlinks).
+pub fn may_follow(credentials: &Credentials, directory: &Inode, link: &Inode) -> bool {
+    const SHARED: u32 = super::attributes::STICKY | 0o002;
+    directory.mode() & SHARED != SHARED
+        || link.user() == credentials.file_system_user
+        || link.user() == directory.user()
 }
 
 /// The child of a locked directory (at least shared), from the cache or the file system. Possibly missing.
