@@ -79,7 +79,7 @@ impl LineDiscipline {
     pub fn room(&self, termios: &Termios) -> usize {
         let mut room = SIZE.saturating_sub(self.queue.count());
         if termios.input & input::PARMRK != 0 {
-            room = (room + 2) / 3;
+            room = room.div_ceil(3);
         }
         let room = room.saturating_sub(1);
         if room == 0 && termios.local & local::ICANON != 0 && self.queue.line_end == self.queue.tail {

@@ -104,7 +104,7 @@ impl PollSet {
         for (entry, file) in &mut self.entries {
             let events = match file {
                 Some(file) => {
-                    let table = table.as_mut().map(|table| &mut **table);
+                    let table = table.as_deref_mut();
                     let wanted = PollEvents(entry.events.into()) | always;
                     file.operations().poll(file, table) & wanted
                 }
@@ -239,7 +239,7 @@ fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> 
     let result = wait(deadline, |mut table| {
         let mut ready = 0;
         for entry in &selected {
-            let table = table.as_mut().map(|table| &mut **table);
+            let table = table.as_deref_mut();
             let events = entry.file.operations().poll(&entry.file, table);
             for ((set, wanted), kind) in found.iter_mut().zip(entry.wanted).zip(KINDS) {
                 if wanted && events.intersects(kind) {

@@ -132,7 +132,7 @@ pub fn fill_buffer(task: &Task, into: &mut IoBuffer) -> Result<usize> {
             Err(error) if total == 0 => return Err(error),
             Err(_) => break,
         }
-        if total % SIGNAL_CHECK == 0 && task.signal_pending() {
+        if total.is_multiple_of(SIGNAL_CHECK) && task.signal_pending() {
             break;
         }
     }

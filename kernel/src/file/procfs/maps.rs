@@ -88,11 +88,8 @@ pub fn maps(subject: &Subject, out: &mut Output) -> Result<()> {
 }
 
 fn counts(usage: &AreaUsage, locked: u64, out: &mut Output) -> Result<()> {
-    let dirty_share = if usage.resident == 0 {
-        0
-    } else {
-        usage.proportional / 1024 * (usage.private_dirty + usage.shared_dirty) / usage.resident
-    };
+    let dirty_pages = usage.private_dirty + usage.shared_dirty;
+    let dirty_share = (usage.proportional / 1024 * dirty_pages).checked_div(usage.resident).unwrap_or(0);
     for (name, kilobytes) in [
         ("Rss:", usage.resident * 4),
         ("Pss:", usage.proportional / 1024),
