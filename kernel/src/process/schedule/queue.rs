@@ -119,7 +119,11 @@ impl RunQueue {
     /// Adds the time since the last accounting to the running task.
     fn account(&self, running: &Task, now: u64) {
         let entity = &running.schedule;
-        let passed = now.saturating_sub(entity.started.load(Ordering::Relaxed));
+        let passed = match entity.started.load(Ordering::Relaxed) {
+            // Accounted for already: the choice is made again after a task was taken from another CPU.
+            0 => 0,
+            started => now.saturating_sub(started),
+        };
         entity.started.store(now, Ordering::Relaxed);
         self.busy.store(self.busy.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
         entity.runtime.store(entity.runtime.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);

@@ -100,6 +100,11 @@ impl ControlQueues {
         transport.notify(RECEIVE_QUEUE);
     }
 
+    /// Whether a message waits.
+    pub fn has_received(&self) -> bool {
+        self.receive.has_used()
+    }
+
     /// The next message from the host, if there is one.
     pub fn receive(&mut self, transport: &dyn Transport) -> Option<(Message, Trailer)> {
         loop {

@@ -115,9 +115,12 @@ impl Console {
         if self.transport.acknowledge_interrupt() == 0 {
             return;
         }
-        self.control_wait.wake_all();
+        // A queue that somebody is using now is looked at by its user or, to be sure, by its waiters.
+        if self.control.try_lock().is_none_or(|control| control.has_received()) {
+            self.control_wait.wake_all();
+        }
         for port in self.ports.iter().filter_map(Once::get) {
-            port.wake();
+            port.interrupt();
         }
     }
 

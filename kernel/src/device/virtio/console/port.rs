@@ -94,6 +94,14 @@ impl Port {
     pub(super) fn wake(&self) {
         self.wait.wake_all();
     }
+    /// After an interrupt: wakes whom the port's queues concern. Interrupt context.
+    pub(super) fn interrupt(&self) {
+        // What a poller has collected before this looks counts too: others may wait for it.
+        let input = self.input.try_lock().is_none_or(|input| input.queue.has_used() || !input.ready.is_empty());
+        if input || self.output.try_lock().is_none_or(|output| output.queue.has_used() || !output.spare.is_empty()) {
+            self.wake();
+        }
+    }
 
     /// Minor number of its device.
     pub(super) fn minor(&self) -> u32 {
