@@ -49,7 +49,7 @@ pub fn run(options: &RunOptions) -> Result<i32> {
         stderr: writer(stderr(), false, raw_output)?,
         log: if options.verbose { writer(stderr(), false, raw_output)? } else { Box::new(std::io::sink()) },
     };
-    let limits = Limits { timeout: options.timeout, dump_on_timeout: options.verbose };
+    let limits = Limits { timeout: options.timeout, dump_on_timeout: options.verbose, ..Limits::default() };
     let progress = DelayedProgress::start("booting");
     let prepare = |handle: Handle| {
         *key_handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.clone());

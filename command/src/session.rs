@@ -42,6 +42,8 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// On a time-out the kernel is asked (by a non-maskable interrupt) to print every CPU's and task's state.
     pub dump_on_timeout: bool,
+    /// The machine boots something else than the agent: powering off is its ordinary end.
+    pub without_agent: bool,
 }
 
 /// What people do to a running session.
@@ -139,7 +141,7 @@ pub fn run(
         vm,
         control,
         outcome: None,
-        running: false,
+        running: limits.without_agent,
         wrote: [0, 0],
         expected: None,
         finishing: None,
@@ -163,7 +165,7 @@ struct Session {
     /// The kernel prints its state until then.
     dumping: Option<Instant>,
     outcome: Option<Outcome>,
-    /// The command was started.
+    /// The command was started, or what the machine boots instead.
     running: bool,
     /// Bytes of standard output and standard error that arrived.
     wrote: [u64; 2],

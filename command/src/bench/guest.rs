@@ -120,7 +120,7 @@ impl Guest {
         }
         let arguments = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
         let config = Config { arguments, ..Config::default() };
-        let (output, report) = run_machine(&machine, &config)?;
+        let (output, report) = run_machine(&machine, &config, false)?;
         match report.outcome {
             Outcome::Ended(Status::Code(0)) => Ok(output),
             Outcome::Panicked => bail!("the kernel panicked:\n{}", report.log.last_words(&report.image)),
@@ -140,7 +140,7 @@ impl Guest {
                 append: "rdinit=/first".into(),
                 ..Machine::default()
             };
-            let (_, report) = run_machine(&machine, &Config::default())?;
+            let (_, report) = run_machine(&machine, &Config::default(), true)?;
             let log = String::from_utf8_lossy(report.log.bytes()).into_owned();
             let count = log.lines().find_map(|line| line.split_once("first-instruction ")?.1.trim().parse().ok());
             count.context("the first program did not run")
@@ -170,7 +170,7 @@ impl Guest {
 }
 
 /// Boots a machine without input; its output and how it ended.
-fn run_machine(machine: &Machine, config: &Config) -> Result<(String, session::Report)> {
+fn run_machine(machine: &Machine, config: &Config, without_agent: bool) -> Result<(String, session::Report)> {
     #[derive(Clone, Default)]
     struct Collected(Arc<Mutex<Vec<u8>>>);
     impl Write for Collected {
@@ -189,7 +189,7 @@ fn run_machine(machine: &Machine, config: &Config) -> Result<(String, session::R
         stderr: Box::new(sink()),
         log: Box::new(sink()),
     };
-    let limits = Limits { timeout: Some(PATIENCE), dump_on_timeout: false };
+    let limits = Limits { timeout: Some(PATIENCE), without_agent, ..Limits::default() };
     let report = session::run(machine, config, streams, &limits, |_| {}, || {})?;
     let text = String::from_utf8_lossy(&output.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
     Ok((text, report))
