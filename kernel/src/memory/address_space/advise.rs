@@ -21,7 +21,7 @@ impl Space {
         if !is_known(advice) {
             return Err(EINVAL);
         }
-        if start % PAGE != 0 {
+        if !start.is_multiple_of(PAGE) {
             return Err(EINVAL);
         }
         let aligned = page_align(length);
@@ -190,7 +190,7 @@ impl Space {
     /// msync(2).
     pub fn sync(&self, start: u64, length: u64, flags: u64) -> Result<()> {
         if flags & !(MS_ASYNC | MS_INVALIDATE | MS_SYNC) != 0
-            || start % PAGE != 0
+            || !start.is_multiple_of(PAGE)
             || flags & MS_ASYNC != 0 && flags & MS_SYNC != 0
         {
             return Err(EINVAL);

@@ -65,7 +65,7 @@ impl AddressSpace {
         for area in layout.areas.iter() {
             let skips = AreaFlags::DONT_FORK | AreaFlags::WIPE_ON_FORK | AreaFlags::SHARED;
             if area.has_private_pages() && !area.flags.intersects(skips) {
-                debug_assert!(area.start % PAGE == 0);
+                debug_assert!(area.start.is_multiple_of(PAGE));
                 self.tables.inherit(&child.tables, area.start..area.end, Inherit::CopyOnWrite)?;
             }
         }

@@ -146,7 +146,7 @@ fn change_locks(layout: &mut Layout, start: u64, length: u64, locks: AreaFlags, 
 fn change_all(layout: &mut Layout, locks: AreaFlags, removed: &mut Removed) {
     let mut at = 0;
     while let Some(area) = layout.areas.find_from(at) {
-        let (start, length) = (area.start, area.len());
+        let (start, length) = (area.start, area.size());
         at = area.end;
         // Errors do not matter here.
         let _ = change_locks(layout, start, length, locks, removed);

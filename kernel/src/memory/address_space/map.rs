@@ -183,7 +183,7 @@ impl Layout {
             if address > USER_END - length {
                 return Err(ENOMEM);
             }
-            if address % PAGE != 0 {
+            if !address.is_multiple_of(PAGE) {
                 return Err(EINVAL);
             }
             if address < MINIMUM_ADDRESS.load(Ordering::Relaxed) && !limits.may_map_low {

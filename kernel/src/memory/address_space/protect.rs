@@ -12,7 +12,7 @@ impl Space {
     pub fn protect(&self, start: u64, length: u64, protection: u64, key: Option<u8>, limits: &Limits) -> Result<()> {
         let grows = protection & (PROT_GROWSDOWN | PROT_GROWSUP);
         let protection = protection & !(PROT_GROWSDOWN | PROT_GROWSUP);
-        if grows == PROT_GROWSDOWN | PROT_GROWSUP || start % PAGE != 0 {
+        if grows == PROT_GROWSDOWN | PROT_GROWSUP || !start.is_multiple_of(PAGE) {
             return Err(EINVAL);
         }
         if length == 0 {

@@ -41,7 +41,7 @@ impl AddressSpace {
         if flags & !(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP) != 0
             || flags & MREMAP_FIXED != 0 && flags & MREMAP_MAYMOVE == 0
             || flags & MREMAP_DONTUNMAP != 0 && (flags & MREMAP_MAYMOVE == 0 || old_length != new_length)
-            || address % PAGE != 0
+            || !address.is_multiple_of(PAGE)
         {
             return Err(EINVAL);
         }
@@ -121,7 +121,7 @@ impl AddressSpace {
         removed: &mut Removed,
     ) -> Result<(u64, Range<u64>)> {
         let &Remap { address, mut old_length, new_length, flags, new_address } = remap;
-        if new_address % PAGE != 0 || new_length > USER_END || new_address > USER_END - new_length {
+        if !new_address.is_multiple_of(PAGE) || new_length > USER_END || new_address > USER_END - new_length {
             return Err(EINVAL);
         }
         let old_end = address.checked_add(old_length).ok_or(EINVAL)?;

@@ -11,7 +11,7 @@ impl Space {
     /// space; ENOMEM if splitting an area would make too many.
     pub fn unmap(&self, address: u64, length: u64) -> Result<()> {
         let length_aligned = super::page_align(length);
-        if address % PAGE != 0 || address > USER_END || length > USER_END - address || length_aligned == 0 {
+        if !address.is_multiple_of(PAGE) || address > USER_END || length > USER_END - address || length_aligned == 0 {
             return Err(EINVAL);
         }
         let mut removed = Removed::new();

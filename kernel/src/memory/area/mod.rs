@@ -106,12 +106,12 @@ impl Area {
         Area { start, end, page_offset, flags, key: 0, private_pages: AtomicBool::new(false), file }
     }
     /// Bytes.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.end - self.start
     }
     /// Pages.
     pub fn pages(&self) -> u64 {
-        self.len() >> 12
+        self.size() >> 12
     }
     /// Whether the address is inside.
     pub fn contains(&self, address: u64) -> bool {

@@ -26,10 +26,6 @@ pub fn check_process_limit(task: &Task) -> Result<()> {
     }
     Ok(())
 }
-/// Keeps others (ptrace) from seeing half-changed credentials; EINTR.
-pub fn lock_credentials(_task: &Task) -> Result<()> {
-    Ok(())
-}
 /// Opens a program file: ENOENT, ENOTDIR, ELOOP for a path that leads nowhere, EACCES for what is not a regular file or may
 /// not be executed, here or by its mount.
 pub fn open_program(task: &Task, directory: Fd, path: &[u8], no_follow: bool) -> Result<Arc<File>> {

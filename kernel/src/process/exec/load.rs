@@ -257,7 +257,7 @@ fn map_segment(
     if segment.file_size == 0 || part.length == 0 {
         return if address < USER_END { Ok(address) } else { Err(EINVAL) };
     }
-    if part.offset % PAGE != 0 || part.offset.checked_add(part.length).is_none() {
+    if !part.offset.is_multiple_of(PAGE) || part.offset.checked_add(part.length).is_none() {
         return Err(EINVAL);
     }
     let flag = |bit: u32, flag: AreaFlags| if segment.flags & bit != 0 { flag } else { AreaFlags::NONE };

@@ -75,7 +75,6 @@ fn execute_checked(task: &Task, frame: &mut UserFrame, request: &Request<'_>, wr
     hooks::check_process_limit(task)?;
     let limits = Limits::of(task);
     let mut arguments = Arguments::collect(task, request.name, request.arguments, request.environment, limits.stack)?;
-    let _guard = hooks::lock_credentials(task)?;
     if let Some(error) = wrong {
         return Err(error);
     }
