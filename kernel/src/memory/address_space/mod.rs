@@ -26,7 +26,7 @@ pub use report::{AreaReport, AreaUsage};
 
 use super::area::{Area, AreaFlags};
 use super::commit;
-use super::mapping::{Mapper, Mapping};
+use super::mapping::{Mapper, Unmap};
 use crate::error::{EFAULT, Result};
 use crate::sync::{RwLock, rank};
 use alloc::sync::{Arc, Weak};
@@ -180,18 +180,25 @@ impl Space {
 }
 
 impl Mapper for Space {
-    fn unmap_file(&self, mapping: &Mapping, pages: Range<u64>, even_private: bool) {
-        let layout = self.layout.read();
-        for (area, range) in parts_of(&layout, mapping, &pages) {
+    fn unmap_file(&self, identity: u64, pages: Range<u64>, how: Unmap) {
+        let layout = match how {
+            Unmap::Evict => self.layout.try_read(),
+            _ => Some(self.layout.read()),
+        };
+        let Some(layout) = layout else { return };
+        for (area, range) in parts_of(&layout, identity, &pages) {
+            if how == Unmap::Evict && area.has(AreaFlags::LOCKED) {
+                continue;
+            }
             // Which pages of a private area are copies is not known; after a copy it may keep the old ones.
-            if area.is_shared() || even_private || !area.has_private_pages() {
+            if area.is_shared() || how == Unmap::Truncate || !area.has_private_pages() {
                 self.unmap_area(area, range);
             }
         }
     }
-    fn clean_file(&self, mapping: &Mapping, pages: Range<u64>, dirty: &mut dyn FnMut(u64)) {
+    fn clean_file(&self, identity: u64, pages: Range<u64>, dirty: &mut dyn FnMut(u64)) {
         let layout = self.layout.read();
-        for (area, range) in parts_of(&layout, mapping, &pages) {
+        for (area, range) in parts_of(&layout, identity, &pages) {
             if area.is_shared() {
                 self.tables.clean(range, &mut |address, _| dirty(area.file_page(address)));
             }
@@ -202,12 +209,12 @@ impl Mapper for Space {
 /// The areas that map a file, with the addresses of those of the pages that they have.
 fn parts_of<'a>(
     layout: &'a Layout,
-    mapping: &'a Mapping,
+    identity: u64,
     pages: &'a Range<u64>,
 ) -> impl Iterator<Item = (&'a Area, Range<u64>)> {
     layout.areas.iter().filter_map(move |area| {
         let file = area.file.as_ref()?;
-        if !core::ptr::eq(&**file.mapping(), mapping) {
+        if file.mapping().identity() != identity {
             return None;
         }
         let first = pages.start.max(area.page_offset);

@@ -1,5 +1,6 @@
 //! The reverse map: which address spaces map a file, and through which open file.
 use super::Mapping;
+use super::cache::Store;
 use crate::error::Result;
 use crate::file::File;
 use alloc::sync::{Arc, Weak};
@@ -10,10 +11,21 @@ use machine::memory::Frame;
 
 /// An address space, as a mapping sees it.
 pub trait Mapper: Send + Sync {
-    /// Unmaps pages of a file (by page index), private copies too if `even_private`.
-    fn unmap_file(&self, mapping: &Mapping, pages: Range<u64>, even_private: bool);
+    /// Unmaps pages (by page index) of the file whose mapping has this identity.
+    fn unmap_file(&self, identity: u64, pages: Range<u64>, how: Unmap);
     /// Clears the dirty bits of shared pages of a file, reporting each by page index.
-    fn clean_file(&self, mapping: &Mapping, pages: Range<u64>, dirty: &mut dyn FnMut(u64));
+    fn clean_file(&self, identity: u64, pages: Range<u64>, dirty: &mut dyn FnMut(u64));
+}
+
+/// Why pages of a file are unmapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unmap {
+    /// The file is shorter: private copies go too.
+    Truncate,
+    /// The file has a hole there.
+    Punch,
+    /// Memory is short: gives up where it would have to wait.
+    Evict,
 }
 
 /// That an address space maps a file; shared by all its areas of that file.
@@ -65,7 +77,7 @@ impl AttachedFile {
             }
         })?;
         // A fresh node is on no list.
-        let _ = attachment.mapping.attachments.lock().push_back(attachment.clone());
+        let _ = attachment.mapping.store.attachments.lock().push_back(attachment.clone());
         Ok(AttachedFile(attachment))
     }
     /// The same file mapped by another address space (fork).
@@ -109,7 +121,7 @@ impl Clone for AttachedFile {
 impl Drop for AttachedFile {
     fn drop(&mut self) {
         if self.0.uses.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let removed = self.0.mapping.attachments.lock().remove(&self.0);
+            let removed = self.0.mapping.store.attachments.lock().remove(&self.0);
             drop(removed);
             if self.0.counts_writable {
                 self.0.mapping.remove_writable();
@@ -118,11 +130,7 @@ impl Drop for AttachedFile {
     }
 }
 
-impl Mapping {
-    /// Whether any address space maps this file.
-    pub fn is_mapped(&self) -> bool {
-        !self.attachments.lock().is_empty()
-    }
+impl Store {
     /// Calls `act` for each address space that maps this file now, without a lock held; one may come several times.
     pub(super) fn for_each_mapper(&self, mut act: impl FnMut(&dyn Mapper)) {
         // The list is walked in turns of a fixed size: the nodes seen are moved to the end, and the walk ends after as many
@@ -133,9 +141,11 @@ impl Mapping {
             let mut attachments = self.attachments.lock();
             let mut taken = 0;
             for place in batch.iter_mut().take(left) {
-                let Some(attachment) = attachments.front().cloned() else { break };
+                // Off and on again: no reference is taken that could be the last one when it is dropped.
+                let Some(attachment) = attachments.pop_front() else { break };
                 *place = Some(attachment.mapper.clone());
-                attachments.move_to_back(&attachment);
+                let refused = attachments.push_back(attachment);
+                debug_assert!(refused.is_ok());
                 taken += 1;
             }
             drop(attachments);
@@ -150,9 +160,18 @@ impl Mapping {
             left -= taken;
         }
     }
+}
+
+impl Mapping {
+    /// Whether any address space maps this file.
+    pub fn is_mapped(&self) -> bool {
+        !self.store.attachments.lock().is_empty()
+    }
     /// Collects the dirty bits of all shared mappings of a range of pages.
     pub(super) fn collect_dirty(&self, pages: Range<u64>) {
-        self.for_each_mapper(|mapper| mapper.clean_file(self, pages.clone(), &mut |index| self.set_dirty(index)));
+        self.store.for_each_mapper(|mapper| {
+            mapper.clean_file(self.identity, pages.clone(), &mut |index| self.set_dirty(index))
+        });
     }
     /// Whether this frame is still the page at `index`.
     pub fn holds(&self, index: u64, frame: &Frame) -> bool {

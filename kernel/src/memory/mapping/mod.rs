@@ -10,18 +10,16 @@ pub use seal::{FUTURE_WRITE as SEAL_FUTURE_WRITE, WRITE as SEAL_WRITE};
 mod tree;
 mod write_back;
 
-pub use attachment::{AttachedFile, Attachment, Mapper};
+pub use attachment::{AttachedFile, Attachment, Mapper, Unmap};
 pub use cache::{file_pages, shared_memory_pages, shrink};
 
 use crate::error::Result;
-use crate::sync::{SpinLock, rank};
 use crate::wait::{Sleep, WaitQueue};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cache::Store;
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
-use machine::collections::List;
 use machine::memory::{Frame, PAGE_SIZE};
 use tree::{Inserted, Spare};
 
@@ -62,8 +60,6 @@ pub struct Mapping {
     size: AtomicU64,
     /// Counts removals of pages.
     invalidations: AtomicU64,
-    /// Who maps it.
-    attachments: SpinLock<List<Attachment>>,
     /// Shared writable mappings; negative: they are denied that many times.
     writable: AtomicI32,
     seals: AtomicU32,
@@ -74,15 +70,16 @@ static NEXT_IDENTITY: AtomicU64 = AtomicU64::new(1);
 impl Mapping {
     /// An empty cache over a source; memory-only files (tmpfs) have none and start with zero pages. Size 0.
     pub fn new(source: Option<Arc<dyn PageSource>>) -> Result<Arc<Self>> {
-        let store = Store::new(source.is_some(), source.as_ref().is_some_and(|source| source.is_reclaimable()))?;
+        let identity = NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed);
+        let store =
+            Store::new(identity, source.is_some(), source.as_ref().is_some_and(|source| source.is_reclaimable()))?;
         Ok(machine::memory::try_arc(Mapping {
-            identity: NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed),
+            identity,
             source,
             store,
             filled: WaitQueue::new(),
             size: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
-            attachments: SpinLock::new(rank::REVERSE_MAP, List::new()),
             writable: AtomicI32::new(0),
             seals: AtomicU32::new(seal::INITIAL),
         })?)
@@ -246,7 +243,7 @@ impl Mapping {
     /// address space. May sleep; the caller serializes changes of length (inode lock).
     pub fn truncate(&self, size: u64) {
         self.size.store(size, Ordering::Release);
-        self.drop_pages(size.div_ceil(PAGE)..u64::MAX, true);
+        self.drop_pages(size.div_ceil(PAGE)..u64::MAX, Unmap::Truncate);
         self.clear_part(size, size.next_multiple_of(PAGE));
     }
     /// Zeroes a range of bytes: whole pages are freed and unmapped, parts of pages are cleared. May sleep.
@@ -259,7 +256,7 @@ impl Mapping {
         if first > last {
             return self.clear_part(range.start, range.end);
         }
-        self.drop_pages(first..last, false);
+        self.drop_pages(first..last, Unmap::Punch);
         self.clear_part(range.start, first.saturating_mul(PAGE));
         self.clear_part(last * PAGE, range.end);
     }
@@ -269,7 +266,7 @@ impl Mapping {
             self.store.shrink(usize::MAX, true);
         }
     }
-    fn drop_pages(&self, range: Range<u64>, even_private: bool) {
+    fn drop_pages(&self, range: Range<u64>, how: Unmap) {
         self.invalidations.fetch_add(1, Ordering::AcqRel);
         let mut at = range.start;
         let mut batch: [Option<Frame>; 32] = [const { None }; 32];
@@ -293,7 +290,7 @@ impl Mapping {
             }
         }
         self.invalidations.fetch_add(1, Ordering::AcqRel);
-        self.for_each_mapper(|mapper| mapper.unmap_file(self, range.clone(), even_private));
+        self.store.for_each_mapper(|mapper| mapper.unmap_file(self.identity, range.clone(), how));
     }
     /// Zeroes bytes within one page, if it is held.
     fn clear_part(&self, start: u64, end: u64) {
