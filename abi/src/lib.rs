@@ -7,9 +7,9 @@
 pub mod elf;
 mod errno;
 pub mod mman;
+pub mod signal;
 pub mod stat;
 pub mod termios;
-pub mod signal;
 pub use errno::Errno;
 
 /// The three system-call interfaces of x86.

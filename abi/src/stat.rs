@@ -21,32 +21,30 @@ pub struct Stat {
     pub change_time: [i64; 2],
 }
 impl Stat {
-    /// Bytes in user memory.
-    pub const SIZE: usize = 144;
-    /// The bytes as the 64-bit ABIs have them.
-    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
-        let mut bytes = [0; Self::SIZE];
-        let words = [
+    /// The structure as the 64-bit ABIs have it, in words of 64 bits; the last three are unused.
+    #[inline]
+    pub fn words(&self) -> [u64; 18] {
+        let [access, modification, change] = [self.access_time, self.modification_time, self.change_time];
+        [
             self.device,
             self.inode,
             self.links,
-            u64::from(self.mode) | u64::from(self.user) << 32,
-            u64::from(self.group),
+            self.mode as u64 | (self.user as u64) << 32,
+            self.group as u64,
             self.special_device,
             self.size as u64,
             self.block_size as u64,
             self.blocks as u64,
-            self.access_time[0] as u64,
-            self.access_time[1] as u64,
-            self.modification_time[0] as u64,
-            self.modification_time[1] as u64,
-            self.change_time[0] as u64,
-            self.change_time[1] as u64,
-        ];
-        for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+            access[0] as u64,
+            access[1] as u64,
+            modification[0] as u64,
+            modification[1] as u64,
+            change[0] as u64,
+            change[1] as u64,
+            0,
+            0,
+            0,
+        ]
     }
 }
 

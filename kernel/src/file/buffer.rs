@@ -70,16 +70,21 @@ impl<'a> IoBuffer<'a> {
         mut to_kernel: impl FnMut(Bytes, usize),
     ) -> Result<usize> {
         let wanted = length.min(self.remaining);
+        if let Kind::User(slice) = &mut self.kind {
+            // The common case in few instructions.
+            if wanted == 0 {
+                return Ok(0);
+            }
+            let done = wanted.saturating_sub(to_user(slice.address, 0, wanted));
+            slice.advance(done);
+            self.remaining -= done;
+            return if done == 0 { Err(EFAULT) } else { Ok(done) };
+        }
         let mut done = 0;
         while done < wanted {
             let left = wanted - done;
             let (piece, failed) = match &mut self.kind {
-                Kind::User(slice) => {
-                    let piece = left.min(slice.length);
-                    let failed = to_user(slice.address, done, piece);
-                    slice.advance(piece - failed);
-                    (piece, failed)
-                }
+                Kind::User(_) => break,
                 Kind::Vector(segments, current) => {
                     while current.length == 0 {
                         let Some((first, rest)) = segments.split_first() else { break };

@@ -350,7 +350,7 @@ impl UserLayout for UserOpenHow {
 }
 
 fn open_descriptor(task: &Task, directory: Fd, path: UserPath, how: &OpenHow) -> Result<Fd> {
-    let path = path.read()?;
+    let path = path.read_buffered()?;
     let files = task.files();
     if path.is_empty() {
         return Err(ENOENT);

@@ -11,6 +11,7 @@ use crate::syscall::{Fd, UserBytes, UserPath};
 use abi::stat::{Stat, Statfs, Statx};
 use alloc::sync::Arc;
 use machine::user;
+use zerocopy::IntoBytes;
 
 const HERE: Fd = Fd::WORKING_DIRECTORY;
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
@@ -52,7 +53,7 @@ fn write_stat(status: &Status, buffer: UserBytes) -> Result<()> {
         modification_time: encode_time(status.modification_time),
         change_time: encode_time(status.change_time),
     };
-    copy_out(buffer, &stat.to_bytes())
+    copy_out(buffer, stat.words().as_bytes())
 }
 
 /// The place that (directory, path, AT_* flags) names. An empty path with AT_EMPTY_PATH is the descriptor itself.
@@ -68,7 +69,10 @@ pub fn place_at(task: &Task, directory: Fd, path: &[u8], flags: u32) -> Result<P
 }
 
 fn stat_at(task: &Task, directory: Fd, path: UserPath, buffer: UserBytes, flags: u32) -> Result<()> {
-    let path = path.read()?;
+    let path = path.read_buffered()?;
+    if path.is_empty() && flags & AT_EMPTY_PATH != 0 && directory != HERE {
+        return fstat(task, directory, buffer);
+    }
     let place = place_at(task, directory, &path, flags)?;
     write_stat(&status(place.inode()?)?, buffer)
 }
@@ -110,7 +114,7 @@ pub fn statx(task: &Task, directory: Fd, path: UserPath, flags: u32, mask: u32, 
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) != 0 {
         return Err(EINVAL);
     }
-    let path = path.read()?;
+    let path = path.read_buffered()?;
     let place = place_at(task, directory, &path, flags)?;
     let status = status(place.inode()?)?;
     let mut out = Statx::new();
@@ -209,7 +213,7 @@ pub fn faccessat2(task: &Task, directory: Fd, path: UserPath, mode: u32, flags: 
     }
     let current = task.credentials();
     let credentials = if flags & AT_EACCESS == 0 { real(&current)? } else { current };
-    let path = path.read()?;
+    let path = path.read_buffered()?;
     let mut walk = if flags & AT_SYMLINK_NOFOLLOW == 0 { walk_flag::FOLLOW } else { 0 };
     if flags & AT_EMPTY_PATH != 0 {
         walk |= walk_flag::EMPTY;

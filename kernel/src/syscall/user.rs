@@ -201,7 +201,35 @@ pub struct UserPath(pub u64);
 /// Longest path with its NUL.
 pub const PATH_MAX: usize = 4096;
 
+/// A path copied from user memory; short ones take no allocation.
+pub struct PathBuffer {
+    short: [u8; Self::SHORT],
+    length: usize,
+    long: Vec<u8>,
+}
+impl PathBuffer {
+    const SHORT: usize = 64;
+}
+impl core::ops::Deref for PathBuffer {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+}
+
 impl UserPath {
+    /// As [`UserPath::read`], without an allocation for short paths.
+    #[inline]
+    pub fn read_buffered(self) -> Result<PathBuffer> {
+        let mut path = PathBuffer { short: [0; PathBuffer::SHORT], length: 0, long: Vec::new() };
+        path.length = user::strncpy_from_user(&mut path.short, self.0)?;
+        if path.length == PathBuffer::SHORT {
+            path.long = self.read()?;
+            path.length = usize::MAX;
+        }
+        Ok(path)
+    }
     /// Reads a string of at most `limit` bytes with its NUL; `too_long` says what an unterminated one gets.
     pub fn read_string(self, limit: usize, too_long: crate::error::Error) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();

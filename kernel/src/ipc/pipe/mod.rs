@@ -180,6 +180,7 @@ impl Pipe {
         if into.remaining() == 0 {
             return Ok(0);
         }
+        let mut slept = false;
         loop {
             let (result, made_room) = self.take(into);
             if made_room {
@@ -199,10 +200,12 @@ impl Pipe {
                     }
                     let ready = || (!self.is_empty() || !self.has_writers()).then_some(());
                     self.to_read.wait_exclusive(Sleep::Interruptible, None, ready).map_err(|_| ERESTARTSYS)?;
+                    slept = true;
                 }
                 Ok(0) => continue,
                 result => {
-                    if !self.is_empty() && !self.to_read.is_empty() {
+                    // Whoever was woken alone passes on what is left.
+                    if slept && !self.is_empty() {
                         self.to_read.wake(READABLE);
                     }
                     return result;
@@ -274,7 +277,7 @@ impl Pipe {
         if total == 0 {
             return Ok(0);
         }
-        let mut done = 0;
+        let (mut done, mut slept) = (0, false);
         let result = loop {
             if !self.has_readers() {
                 crate::signal::send_to_current(crate::signal::SIGPIPE);
@@ -308,8 +311,9 @@ impl Pipe {
             if self.to_write.wait_exclusive(Sleep::Interruptible, None, ready).is_err() {
                 break Err(ERESTARTSYS);
             }
+            slept = true;
         };
-        if !self.is_full() && !self.to_write.is_empty() {
+        if slept && !self.is_full() {
             self.to_write.wake(WRITABLE);
         }
         if done > 0 { Ok(done) } else { result }
