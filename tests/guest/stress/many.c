@@ -111,7 +111,7 @@ CASE_WITHIN(a_thousand_threads_in_one_process, 120)
 	memory_is_back();
 }
 
-CASE_WITHIN(twenty_thousand_forks_and_exits, 300)
+CASE_WITHIN(twenty_thousand_forks_and_exits, 900)
 {
 	begin();
 	for (int i = 0; i < 20000; i++) {
@@ -129,7 +129,7 @@ CASE_WITHIN(twenty_thousand_forks_and_exits, 300)
 	memory_is_back();
 }
 
-CASE_WITHIN(two_thousand_execs, 120)
+CASE_WITHIN(two_thousand_execs, 300)
 {
 	begin();
 	for (int i = 0; i < 2000; i++) {
