@@ -44,6 +44,7 @@ pub fn build_all(workspace: &Path) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     let mut topics = entries(&sources)?;
     topics.retain(|path| path.is_dir());
+    topics.push(workspace.join("demo"));
     for topic in topics {
         for source in entries(&topic)? {
             let is_source = source.extension().is_some_and(|e| e == "c" || e == "S");

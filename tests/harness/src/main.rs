@@ -45,14 +45,18 @@ struct Options {
     /// Ask Linux again, even where its answer is known
     #[arg(long)]
     refresh_oracle: bool,
-    #[arg(long, default_value_t = 2)]
-    cpus: u32,
+    /// Run every case on every configuration, not only the short list on those other than microvm with 2 CPUs
+    #[arg(long)]
+    full: bool,
+    /// Only this many CPUs, and only the machine of --machine
+    #[arg(long)]
+    cpus: Option<u32>,
     /// Memory of the virtual machine in MiB
     #[arg(long, default_value_t = 512)]
     mem: u32,
-    /// microvm or q35
-    #[arg(long, default_value = "microvm")]
-    machine: String,
+    /// Only this machine (microvm or q35), and only --cpus CPUs (default 2)
+    #[arg(long, value_parser = ["microvm", "q35"])]
+    machine: Option<String>,
     /// Print what every failed case said
     #[arg(short, long)]
     verbose: bool,
@@ -73,7 +77,7 @@ fn run(options: &Options) -> Result<bool> {
     let workspace = workspace()?;
     let programs = guest::build_all(&workspace)?;
     let places = Places { runner: guest::build_runner(&workspace)?, workspace };
-    let jobs = select(&programs, &options.filter);
+    let jobs = select(&programs, &[], &options.filter);
     if options.list {
         for job in &jobs {
             for name in case_names(job) {
@@ -92,72 +96,137 @@ fn run(options: &Options) -> Result<bool> {
         let linux = linux(options)?;
         Some(oracle::transcripts(&places, &linux, &chosen, options.refresh_oracle || subject_is_linux)?)
     };
-    let subject = match options.kernel.as_str() {
-        "host" => run_here(&places, &jobs)?,
-        "linux" if oracle.is_some() => oracle.clone().unwrap_or_default(),
-        "linux" => run_booted(&places, &linux(options)?, &jobs)?,
-        kernel => run_booted(&places, &lstar(options, &places.workspace, kernel)?, &jobs)?,
-    };
-    let is_lstar = !matches!(options.kernel.as_str(), "host" | "linux");
-    Ok(report(options, &jobs, &subject, oracle.as_ref(), is_lstar.then_some(&expectations)))
+    let mut tally = Tally::default();
+    match options.kernel.as_str() {
+        "host" => tally.report(options, "", &jobs, &run_here(&places, &jobs)?, None, None),
+        "linux" => {
+            let subject = match &oracle {
+                Some(oracle) => oracle.clone(),
+                None => run_booted(&places, &linux(options)?, &jobs)?,
+            };
+            tally.report(options, "", &jobs, &subject, oracle.as_ref(), None);
+        }
+        kernel => {
+            for (round, (machine, cpus)) in configurations(options).into_iter().enumerate() {
+                let configuration = lstar(options, &places.workspace, kernel, &machine, cpus)?;
+                // Every case on the first configuration; the short list on the others.
+                let short = || select(&jobs_programs(&jobs), SHORT_LIST, &options.filter);
+                let jobs = if round == 0 || options.full { jobs.clone() } else { short() };
+                if jobs.is_empty() {
+                    continue;
+                }
+                eprintln!("lstar-test: {} programs on {}", jobs.len(), configuration.label());
+                let subject = run_booted(&places, &configuration, &jobs)?;
+                let suffix = if round == 0 { String::new() } else { format!(" [{machine} {cpus} CPUs]") };
+                tally.report(options, &suffix, &jobs, &subject, oracle.as_ref(), Some(&expectations));
+            }
+        }
+    }
+    Ok(tally.close())
 }
 
-/// Prints a line per case and the totals; true when nothing failed.
-fn report(
-    options: &Options,
-    jobs: &[Job],
-    subject: &BTreeMap<String, record::Transcript>,
-    oracle: Option<&BTreeMap<String, record::Transcript>>,
-    expectations: Option<&Expectations>,
-) -> bool {
-    let (mut passed, mut failed, mut skipped, mut known) = (0, 0, 0, 0);
-    for job in jobs {
-        let name = &job.program.name;
-        let got = subject.get(name).map(|t| t.cases(&job.cases)).unwrap_or_default();
-        let want = oracle.and_then(|o| o.get(name)).map(|t| t.cases(&job.program.cases));
-        let names = if job.cases.is_empty() { vec![String::new()] } else { job.cases.clone() };
-        for case in names {
-            let full = full_name(name, &case);
-            let judgement = match &want {
-                Some(want) => judge(got.get(&case), want.get(&case)),
-                None => judge(got.get(&case), None),
-            };
-            let reason = expectations.and_then(|e| e.reason(&full));
-            match (judgement, reason) {
-                (Judgement::Passed, None) => {
-                    passed += 1;
-                    println!("ok    {full}");
-                }
-                (Judgement::Passed, Some(reason)) => {
-                    failed += 1;
-                    println!("FAIL  {full}: unexpectedly passed (listed: {reason})");
-                }
-                (Judgement::Skipped(why), _) => {
-                    skipped += 1;
-                    println!("skip  {full}: {why}");
-                }
-                (Judgement::Failed(why), Some(reason)) => {
-                    known += 1;
-                    println!("known {full}: {reason} ({why})");
-                }
-                (Judgement::Failed(why), None) => {
-                    failed += 1;
-                    println!("FAIL  {full}: {why}");
-                    if options.verbose {
-                        for line in got.get(&case).map(|c| [&c.observed[..], &c.notes[..]].concat()).unwrap_or_default()
-                        {
-                            println!("      {line}");
+/// What runs on every configuration also without --full: about a minute in all.
+const SHORT_LIST: &[&str] = &[
+    "smoke/",
+    "entry/",
+    "process/fork/",
+    "process/wait/",
+    "memory/cow/",
+    "futex/futex/",
+    "schedule/",
+    "signal/restart/",
+    "poll/pipe/",
+];
+
+/// Machine and number of CPUs; the first one runs everything.
+fn configurations(options: &Options) -> Vec<(String, u32)> {
+    if options.cpus.is_some() || options.machine.is_some() {
+        let machine = options.machine.clone().unwrap_or_else(|| "microvm".to_owned());
+        return vec![(machine, options.cpus.unwrap_or(2))];
+    }
+    let all = [("microvm", 2), ("microvm", 1), ("microvm", 4), ("q35", 2), ("q35", 1), ("q35", 4)];
+    let wanted = if options.full { &all[..] } else { &all[..4] };
+    wanted.iter().map(|(machine, cpus)| ((*machine).to_owned(), *cpus)).collect()
+}
+
+fn jobs_programs(jobs: &[Job]) -> Vec<Program> {
+    jobs.iter().map(|job| job.program.clone()).collect()
+}
+
+/// How many cases ended how.
+#[derive(Default)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+    known: u32,
+}
+
+impl Tally {
+    /// Prints a line per case.
+    fn report(
+        &mut self,
+        options: &Options,
+        suffix: &str,
+        jobs: &[Job],
+        subject: &BTreeMap<String, record::Transcript>,
+        oracle: Option<&BTreeMap<String, record::Transcript>>,
+        expectations: Option<&Expectations>,
+    ) {
+        for job in jobs {
+            let name = &job.program.name;
+            let got = subject.get(name).map(|t| t.cases(&job.cases)).unwrap_or_default();
+            let want = oracle.and_then(|o| o.get(name)).map(|t| t.cases(&job.program.cases));
+            let names = if job.cases.is_empty() { vec![String::new()] } else { job.cases.clone() };
+            for case in names {
+                let name_only = full_name(name, &case);
+                let full = format!("{name_only}{suffix}");
+                let judgement = match &want {
+                    Some(want) => judge(got.get(&case), want.get(&case)),
+                    None => judge(got.get(&case), None),
+                };
+                let reason = expectations.and_then(|e| e.reason(&name_only));
+                match (judgement, reason) {
+                    (Judgement::Passed, None) => {
+                        self.passed += 1;
+                        println!("ok    {full}");
+                    }
+                    (Judgement::Passed, Some(reason)) => {
+                        self.failed += 1;
+                        println!("FAIL  {full}: unexpectedly passed (listed: {reason})");
+                    }
+                    (Judgement::Skipped(why), _) => {
+                        self.skipped += 1;
+                        println!("skip  {full}: {why}");
+                    }
+                    (Judgement::Failed(why), Some(reason)) => {
+                        self.known += 1;
+                        println!("known {full}: {reason} ({why})");
+                    }
+                    (Judgement::Failed(why), None) => {
+                        self.failed += 1;
+                        println!("FAIL  {full}: {why}");
+                        if options.verbose {
+                            for line in
+                                got.get(&case).map(|c| [&c.observed[..], &c.notes[..]].concat()).unwrap_or_default()
+                            {
+                                println!("      {line}");
+                            }
                         }
                     }
                 }
             }
         }
     }
-    if skipped + known > 0 {
-        println!("{skipped} skipped, {known} known to fail");
+
+    /// Prints the totals; true when nothing failed.
+    fn close(&self) -> bool {
+        if self.skipped + self.known > 0 {
+            println!("{} skipped, {} known to fail", self.skipped, self.known);
+        }
+        println!("{} passed, {} failed", self.passed, self.failed);
+        self.failed == 0
     }
-    println!("{passed} passed, {failed} failed");
-    failed == 0
 }
 
 fn full_name(program: &str, case: &str) -> String {
@@ -169,8 +238,12 @@ fn case_names(job: &Job) -> Vec<String> {
     names.iter().map(|case| full_name(&job.program.name, case)).collect()
 }
 
-fn select(programs: &[Program], filter: &[String]) -> Vec<Job> {
-    let wanted = |name: &str| filter.is_empty() || filter.iter().any(|text| name.contains(text.as_str()));
+/// The cases whose names contain one of `texts` and one of `filter`; an empty list lets all pass.
+fn select(programs: &[Program], texts: &[&str], filter: &[String]) -> Vec<Job> {
+    let wanted = |name: &str| {
+        (texts.is_empty() || texts.iter().any(|text| name.contains(text)))
+            && (filter.is_empty() || filter.iter().any(|text| name.contains(text.as_str())))
+    };
     let mut jobs = Vec::new();
     for program in programs {
         let cases: Vec<String> =
@@ -182,19 +255,13 @@ fn select(programs: &[Program], filter: &[String]) -> Vec<Job> {
     jobs
 }
 
-fn lstar(options: &Options, workspace: &Path, kernel: &str) -> Result<Configuration> {
+fn lstar(options: &Options, workspace: &Path, kernel: &str, machine: &str, cpus: u32) -> Result<Configuration> {
     let kernel = match kernel {
         "lstar" => workspace.join("target/kernel/x86_64-unknown-none/release/lstar-kernel"),
         path => PathBuf::from(path),
     };
     ensure!(kernel.exists(), "no kernel image at {}", kernel.display());
-    Ok(Configuration {
-        kernel,
-        is_linux: false,
-        machine: options.machine.clone(),
-        cpus: options.cpus,
-        memory: options.mem,
-    })
+    Ok(Configuration { kernel, is_linux: false, machine: machine.to_owned(), cpus, memory: options.mem })
 }
 
 fn linux(options: &Options) -> Result<Configuration> {
@@ -203,7 +270,7 @@ fn linux(options: &Options) -> Result<Configuration> {
         None => lstar::linux::Linux::fetched()?.image(),
     };
     ensure!(kernel.exists(), "no Linux image at {}", kernel.display());
-    Ok(Configuration { kernel, is_linux: true, machine: "q35".to_owned(), cpus: options.cpus, memory: options.mem })
+    Ok(Configuration { kernel, is_linux: true, machine: "q35".to_owned(), cpus: 2, memory: options.mem })
 }
 
 /// The root of the source tree: the nearest folder above the current one that holds `tests/guest`.
