@@ -174,6 +174,8 @@ fn unpack_initramfs() {
     if let Err(error) = crate::file::initramfs::unpack(image) {
         crate::warn!("initramfs unpacking failed: {error:?}");
     }
+    // What was taken as pages of files stays; headers and packed bytes are memory again.
+    image.free();
 }
 
 /// The console becomes init's standard input, output and error.

@@ -68,8 +68,10 @@ impl InitramfsImage {
         let mut frames = Vec::new();
         frames.try_reserve_exact(pages).ok()?;
         let mut bits = Vec::new();
-        bits.try_reserve_exact((self.page(self.len()) + 1).div_ceil(64)).ok()?;
-        bits.resize(bits.capacity(), 0);
+        if self.state.lock().taken.is_empty() {
+            bits.try_reserve_exact((self.page(self.len()) + 1).div_ceil(64)).ok()?;
+            bits.resize(bits.capacity(), 0);
+        }
         let first = self.page(offset);
         let mut state = self.state.lock();
         if state.freed || (first..first + pages).any(|page| state.is_taken(page)) {
