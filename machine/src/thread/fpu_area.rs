@@ -18,6 +18,11 @@ const INITIAL_PKRU: u32 = 0x5555_5554;
 /// MXCSR bits that exist on every x86-64 CPU.
 const MXCSR_MASK: u32 = 0xffff;
 
+/// Whether all bytes (whole words of 8) are zero.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks_exact(8).all(|word| word == [0; 8])
+}
+
 /// A thread's FPU state in XSAVE (or FXSAVE) layout.
 pub(super) struct FloatingPoint {
     pub(super) area: NonNull<u8>,
@@ -127,7 +132,7 @@ impl FloatingPoint {
         if xsave && length >= HEADER + HEADER_SIZE {
             components = self.header();
             let reserved = self.bytes().get(HEADER + 8..HEADER + HEADER_SIZE).unwrap_or(&[]);
-            if components & !xsave_components != 0 || reserved.iter().any(|&byte| byte != 0) {
+            if components & !xsave_components != 0 || !is_zero(reserved) {
                 return false;
             }
             if xsave_components & COMPONENT_PKRU != 0 {
@@ -155,7 +160,7 @@ impl FloatingPoint {
             let (used, rest) = header.split_at(8);
             components = u64::from_le_bytes(used.try_into().unwrap_or([0; 8]));
             // XCOMP_BV and reserved bytes must be 0; bytes 48 to 63 are the program's.
-            if components & !xsave_components != 0 || rest.iter().any(|&byte| byte != 0) {
+            if components & !xsave_components != 0 || !is_zero(rest) {
                 return false;
             }
             if xsave_components & COMPONENT_PKRU != 0 {
