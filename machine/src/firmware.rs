@@ -75,8 +75,6 @@ pub(crate) struct Platform {
     reset: Option<(Location, u8)>,
     /// PCI configuration space in memory: address, first and last bus.
     pci_configuration: Option<(u64, u8, u8)>,
-    /// The machine has ACPI tables.
-    has_acpi: bool,
     /// Port of the ACPI timer.
     timer_port: Option<u16>,
 }
@@ -95,7 +93,6 @@ pub(crate) fn initialize(root: u64) {
         sleep_type: 0,
         reset: None,
         pci_configuration: None,
-        has_acpi: false,
         timer_port: None,
     };
     let memory = Physical::new();
@@ -133,11 +130,6 @@ pub(crate) fn mmio_slots() -> impl Iterator<Item = MmioSlot> {
 /// PCI configuration space in memory: address, first and last bus.
 pub(crate) fn pci_configuration() -> Option<(u64, u8, u8)> {
     platform()?.pci_configuration
-}
-
-/// Whether there are ACPI tables.
-pub(crate) fn has_acpi() -> bool {
-    platform().is_some_and(|platform| platform.has_acpi)
 }
 
 /// Port of the ACPI timer, which counts 3,579,545 times a second.

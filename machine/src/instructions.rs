@@ -7,7 +7,6 @@ pub(crate) const MSR_APIC_BASE: u32 = 0x1b;
 pub(crate) const MSR_SYSENTER_CS: u32 = 0x174;
 pub(crate) const MSR_SYSENTER_ESP: u32 = 0x175;
 pub(crate) const MSR_SYSENTER_EIP: u32 = 0x176;
-pub(crate) const MSR_EFER: u32 = 0xc000_0080;
 pub(crate) const MSR_STAR: u32 = 0xc000_0081;
 pub(crate) const MSR_LSTAR: u32 = 0xc000_0082;
 pub(crate) const MSR_CSTAR: u32 = 0xc000_0083;

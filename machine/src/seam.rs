@@ -33,8 +33,8 @@
 //!   `cpu::interrupts_are_on()`, `cpu::current_cpu()`, `cpu::is_online(CpuId)`, `cpu::PerCpu`.
 //! - `interrupt::send(CpuId, interrupt::Ipi::FlushTlb)`: another CPU calls `paging::flush_interrupt()` soon. A CPU waiting with
 //!   interrupts off for others must call `interrupt::serve_flush()` in its loop, else two such CPUs wait for each other.
-//! - `cpu::features() -> &'static cpu::Features`: what CPUID offers and boot has enabled (`smap`, `pku`, `pages_1g`, `erms` ...).
-//! - `thread::current_user_space() -> Option<Arc<UserSpace>>`, `thread::may_sleep() -> bool`.
+//! - `cpu::features() -> &'static cpu::Features`: what CPUID offers and boot has enabled (`smap`, `pku`, `pages_1g` ...).
+//! - `thread::may_sleep() -> bool`, `report::is_reporting() -> bool`: whether a lock's holder may have been stopped for good.
 
 /// A range of physical addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -249,13 +249,3 @@ impl Drop for Thread {
         assert!(*self.state.get_mut() == FREE, "a running thread was dropped");
     }
 }
-
-/// The user space of the current thread.
-#[allow(dead_code)]
-pub(crate) fn current_user_space() -> Option<Arc<UserSpace>> {
-    let guard = crate::cpu::InterruptGuard::new();
-    // SAFETY: the current thread is alive; its space is changed by itself only, and interrupts are off.
-    let space = unsafe { local::this().thread.get().as_ref().and_then(|thread| (*thread.space.get()).clone()) };
-    drop(guard);
-    space
-}

@@ -5,7 +5,6 @@ use core::arch::x86_64::{__cpuid, __cpuid_count};
 
 /// What the CPUs have and the kernel uses. All CPUs are taken to be alike.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(dead_code)]
 pub(crate) struct Features {
     /// Supervisor mode does not execute user pages.
     pub smep: bool,
@@ -29,8 +28,6 @@ pub(crate) struct Features {
     pub pkru_offset: usize,
     /// 1 GiB pages.
     pub pages_1g: bool,
-    /// Fast `rep movsb`.
-    pub erms: bool,
     /// `rdrand`.
     pub rdrand: bool,
     /// `rdseed`.
@@ -39,8 +36,6 @@ pub(crate) struct Features {
     pub global_pages: bool,
     /// Bits of a physical address.
     pub physical_bits: u32,
-    /// The CPU is made by AMD or Hygon (or claims to be): 32-bit `syscall` exists, `sysenter` in long mode does not.
-    pub amd: bool,
     /// QEMU's TCG interprets the code.
     pub tcg: bool,
 }
@@ -76,12 +71,10 @@ pub(crate) fn features() -> &'static Features {
         xsave_components: 3,
         pkru_offset: 0,
         pages_1g: false,
-        erms: false,
         rdrand: false,
         rdseed: false,
         global_pages: false,
         physical_bits: 36,
-        amd: false,
         tcg: false,
     };
     FEATURES.get().unwrap_or(&NONE)
@@ -94,7 +87,6 @@ fn detect() -> Features {
     let (ebx7, ecx7) = if highest >= 7 { (extended.ebx, extended.ecx) } else { (0, 0) };
     let amd1 = __cpuid(0x8000_0001);
     let address_sizes = if __cpuid(0x8000_0000).eax >= 0x8000_0008 { __cpuid(0x8000_0008).eax & 0xff } else { 36 };
-    let vendor = __cpuid(0);
     let hypervisor = if basic.ecx >> 31 & 1 == 1 { __cpuid(0x4000_0000).ebx } else { 0 };
     let xsave = basic.ecx >> 26 & 1 == 1;
     Features {
@@ -109,12 +101,10 @@ fn detect() -> Features {
         xsave_components: 3,
         pkru_offset: 0,
         pages_1g: amd1.edx >> 26 & 1 == 1,
-        erms: ebx7 >> 9 & 1 == 1,
         rdrand: basic.ecx >> 30 & 1 == 1,
         rdseed: ebx7 >> 18 & 1 == 1,
         global_pages: basic.edx >> 13 & 1 == 1,
         physical_bits: address_sizes,
-        amd: [0x6874_7541, 0x6f67_7948].contains(&vendor.ebx),
         tcg: hypervisor == 0x5447_4354,
     }
 }

@@ -202,10 +202,6 @@ impl TrapFrame {
     pub(crate) fn is_user(&self) -> bool {
         self.0.cs & 3 == 3
     }
-    /// The user frame, if it is one.
-    pub(super) fn as_user(&mut self) -> Option<&mut UserFrame> {
-        if self.is_user() { Some(&mut self.0) } else { None }
-    }
     pub(crate) fn instruction_pointer(&self) -> u64 {
         self.0.rip
     }

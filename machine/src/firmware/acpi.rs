@@ -38,7 +38,6 @@ pub(super) fn read(memory: &Physical, root: u64, platform: &mut Platform) -> Opt
             _ => Some(()),
         };
     }
-    platform.has_acpi = true;
     Some(())
 }
 

@@ -39,7 +39,10 @@ fn check_type_in_full<T: 'static>() {
     assert!(unsafe { tag.as_ref() } == Some(&TypeId::of::<T>()), "not the kernel's task type");
 }
 
-/// The current task. Panics before `adopt_idle`; the reference must not outlive the task's run, which no safe code can.
+/// The current task. Panics before `adopt_idle`.
+///
+/// The reference holds for as long as the task runs, not longer: it is not to be stored where another task could find it
+/// (there [`current_arc`] belongs).
 #[inline(always)]
 pub fn current<T: Task>() -> &'static T {
     check_type::<T>();
