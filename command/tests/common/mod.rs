@@ -23,9 +23,9 @@ pub fn run(arguments: &[&str]) -> Command {
     lstar(&[&["run", "--accel", "tcg", "--kernel", &kernel()], arguments].concat())
 }
 
-/// The kernel under test.
+/// The kernel under test: the one that LSTAR_TEST_KERNEL names, or Lstar.
 pub fn kernel() -> String {
-    std::env::var("LSTAR_TEST_KERNEL").unwrap_or_else(|_| "linux".into())
+    std::env::var("LSTAR_TEST_KERNEL").unwrap_or_else(|_| "lstar".into())
 }
 
 /// Runs to the end.
