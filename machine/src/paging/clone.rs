@@ -2,8 +2,9 @@
 use super::entry::{ACCESSED, DIRTY, Entry, WRITE};
 use super::flush::FlushList;
 use super::gather::Gather;
-use super::space::{NoTable, PAGE, clip, index, shift, visit, visit_leaves};
+use super::space::{NoTable, PAGE, clip};
 use super::table::Table;
+use super::walk::{index, shift, visit, visit_leaves};
 use super::{Inherit, USER_END, UserSpace};
 use crate::OutOfMemory;
 use crate::memory::{self, Frame, percpu};

@@ -7,8 +7,9 @@
 //! | ffffd000_00000000 | device registers | uncached |
 //! | ffffffff_80000000 | the image, by the linker script's sections | read and execute, read, or read and write |
 use super::entry::{ADDRESS, GLOBAL, LARGE, NO_CACHE, NO_EXECUTE, PRESENT, WRITE, WRITE_THROUGH};
-use super::space::{NoTable, PAGE, index, shift};
+use super::space::{NoTable, PAGE};
 use super::table::Table;
+use super::walk::{index, shift};
 use crate::OutOfMemory;
 use crate::memory::percpu;
 use crate::sync::{Rank, SpinLock};

@@ -4,11 +4,13 @@ mod entry;
 mod flush;
 mod gather;
 mod kernel;
+mod look;
 mod space;
 mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 #[cfg(not(target_os = "none"))]
 pub(crate) use flush::answer_for;

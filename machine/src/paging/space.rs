@@ -1,8 +1,11 @@
-//! User address spaces: mapping, unmapping, protection, looking.
+//! User address spaces: mapping, unmapping, protection.
 use super::entry::{ACCESSED, DIRTY, Entry, PRESENT, USER, WRITE};
-use super::flush::{self, FlushList};
+#[cfg(target_os = "none")]
+use super::flush;
+use super::flush::FlushList;
 use super::gather::Gather;
 use super::table::Table;
+use super::walk::{free_below, index, shift, take_out, take_out_pages, visit};
 use super::{Mapping, Permission, USER_END, kernel};
 use crate::memory::{Frame, PAGE_SIZE, percpu};
 use crate::sync::{Rank, SpinGuard, SpinLock};
@@ -27,13 +30,6 @@ pub struct UserSpace {
     cpus: AtomicU64,
 }
 
-/// The shift of the addresses that one entry of a level (1 is the lowest) covers.
-pub(super) const fn shift(level: u32) -> u32 {
-    12 + 9 * (level - 1)
-}
-pub(super) fn index(address: u64, level: u32) -> usize {
-    (address >> shift(level)) as usize & 511
-}
 /// A table was missing and there is no memory for it.
 pub(super) struct NoTable;
 
@@ -305,216 +301,12 @@ impl UserSpace {
     pub fn make_inaccessible(&self, range: Range<u64>) {
         self.change(range, |_, old| old.inaccessible());
     }
-    /// Whether user mode can read at this address now (false for inaccessible and absent pages).
-    pub fn is_accessible(&self, address: u64) -> bool {
-        let _counts = self.tables.lock();
-        let Some(leaf) = self.leaf(address.min(USER_END)) else { return false };
-        Entry(leaf.entry(index(address, 1)).load(Relaxed)).has(PRESENT)
-    }
-    /// The page at an address.
-    pub fn lookup(&self, address: u64) -> Option<Mapping> {
-        if address >= USER_END {
-            return None;
-        }
-        let _counts = self.tables.lock();
-        let entry = Entry(self.leaf(address)?.entry(index(address, 1)).load(Relaxed));
-        // SAFETY: an entry in the tables, which are locked.
-        (entry.0 != 0).then(|| unsafe { mapping(entry) })
-    }
-    /// Every present page of a range in order; `visit` is called with no lock held.
-    pub fn for_each(&self, range: Range<u64>, visit_page: &mut dyn FnMut(u64, &Mapping)) {
-        self.collect(range, u64::MAX, |_, slot, _| Entry(slot.load(Relaxed)), visit_page);
-    }
-    /// Clears the dirty bits of a range, reporting each dirty page (with no lock held).
-    pub fn clean(&self, range: Range<u64>, visit_page: &mut dyn FnMut(u64, &Frame)) {
-        let clear = |flushes: &mut FlushList, slot: &AtomicU64, address: u64| {
-            let old = Entry(slot.fetch_and(!DIRTY, Ordering::AcqRel));
-            if old.has(PRESENT) {
-                flushes.add(address);
-            }
-            old
-        };
-        self.collect(range, DIRTY, clear, &mut |address, mapping| visit_page(address, &mapping.frame));
-    }
-    /// Clears the accessed bits of a range; how many pages were accessed. TLBs are not flushed: a page may be missed once.
-    pub fn age(&self, range: Range<u64>) -> usize {
-        let mut accessed = 0;
-        let range = clip(&range);
-        let _counts = self.tables.lock();
-        visit(self.root, 4, range.start, range.end, &mut |_, leaf, index, entry| {
-            if entry.has(ACCESSED) {
-                leaf.entry(index).fetch_and(!ACCESSED, Relaxed);
-                accessed += 1;
-            }
-            true
-        });
-        accessed
-    }
-    /// Visits the entries that have one of the bits `wanted`, in batches: `take` under the lock, `report` without.
-    fn collect(
-        &self,
-        range: Range<u64>,
-        wanted: u64,
-        mut take: impl FnMut(&mut FlushList, &AtomicU64, u64) -> Entry,
-        report: &mut dyn FnMut(u64, &Mapping),
-    ) {
-        const BATCH: usize = 64;
-        let range = clip(&range);
-        let mut next = range.start;
-        while next < range.end {
-            let mut batch: [Option<(u64, Mapping)>; BATCH] = [const { None }; BATCH];
-            let (mut count, mut flushes) = (0, FlushList::new());
-            {
-                let _counts = self.tables.lock();
-                let start = next;
-                next = range.end;
-                visit(self.root, 4, start, range.end, &mut |address, leaf, index, entry| {
-                    if !entry.has(wanted) {
-                        return true;
-                    }
-                    if count == BATCH {
-                        next = address;
-                        return false;
-                    }
-                    let entry = take(&mut flushes, leaf.entry(index), address);
-                    // SAFETY: an entry in the tables, which are locked.
-                    batch[count] = Some((address, unsafe { mapping(entry) }));
-                    count += 1;
-                    true
-                });
-            }
-            self.flush(&flushes);
-            batch.into_iter().flatten().for_each(|(address, mapping)| report(address, &mapping));
-        }
-    }
-    /// Resident pages and page-table frames.
-    pub fn resident(&self) -> (usize, usize) {
-        let counts = self.tables.lock();
-        (counts.pages, counts.tables)
-    }
 }
 
 /// The zero page is never writable.
 #[inline(always)]
 fn writable_only_if_real(permission: Permission, frame: &Frame) -> Permission {
     Permission { write: permission.write && !frame.is_zero_page(), ..permission }
-}
-/// What an entry says, with a reference counted for it.
-///
-/// # Safety
-/// The entry is in tables that are locked.
-unsafe fn mapping(entry: Entry) -> Mapping {
-    // SAFETY: the entry's reference stays while the tables are locked.
-    let frame = unsafe { entry.borrow_frame() };
-    let (accessed, dirty) = (entry.has(ACCESSED), entry.has(DIRTY));
-    Mapping { frame: Frame::clone(&frame), permission: entry.permission(), accessed, dirty }
-}
-
-/// The part of `start..end` below the entry at `index` of a table of this level.
-pub(super) fn part(level: u32, index: usize, start: u64, end: u64) -> (u64, u64) {
-    let base = start & !((1 << shift(level + 1)) - 1) | (index as u64) << shift(level);
-    (start.max(base), end.min(base + (1 << shift(level))))
-}
-/// Calls `f` (address, lowest table, index, entry) for each page of `start..end` below a table, until it says false. The range
-/// lies within the table's span, and the tables are locked.
-pub(super) fn visit(
-    table: Table,
-    level: u32,
-    start: u64,
-    end: u64,
-    f: &mut impl FnMut(u64, Table, usize, Entry) -> bool,
-) -> bool {
-    visit_leaves(table, level, start, end, &mut |leaf, start, end| {
-        let base = start & !((1 << shift(2)) - 1);
-        let mut filled = leaf.filled(index(start, 1), index(end - 1, 1));
-        filled.all(|(index, entry)| f(base | (index as u64) << shift(1), leaf, index, Entry(entry)))
-    })
-}
-/// Calls `f` for each lowest table of `start..end` with the part of the range that it covers, until it says false.
-pub(super) fn visit_leaves(
-    table: Table,
-    level: u32,
-    start: u64,
-    end: u64,
-    f: &mut impl FnMut(Table, u64, u64) -> bool,
-) -> bool {
-    if start >= end {
-        return true;
-    }
-    if level == 1 {
-        return f(table, start, end);
-    }
-    table.filled(index(start, level), index(end - 1, level)).all(|(index, entry)| {
-        let (from, to) = part(level, index, start, end);
-        visit_leaves(Table(Entry(entry).number()), level - 1, from, to, f)
-    })
-}
-/// Takes pages of `start..end` out below a table, and the tables that become empty. Returns where it stopped because the
-/// batch was full, else `end`.
-fn take_out(table: Table, level: u32, start: u64, end: u64, counts: &mut Counts, gather: &mut Gather) -> u64 {
-    if level == 1 {
-        return take_out_pages(table, start, end, counts, gather);
-    }
-    for (index, entry) in table.filled(index(start, level), index(end - 1, level)) {
-        let (from, to) = part(level, index, start, end);
-        if gather.is_full() {
-            return from;
-        }
-        let child = Table(Entry(entry).number());
-        let stopped = take_out(child, level - 1, from, to, counts, gather);
-        if child.count() == 0 {
-            table.entry(index).store(0, Ordering::Release);
-            table.unused();
-            counts.tables -= 1;
-            gather.table(child);
-        }
-        if stopped < to {
-            return stopped;
-        }
-    }
-    end
-}
-/// The same for the lowest table.
-fn take_out_pages(leaf: Table, start: u64, end: u64, counts: &mut Counts, gather: &mut Gather) -> u64 {
-    let base = start & !((1 << shift(2)) - 1);
-    for (index, entry) in leaf.filled(index(start, 1), index(end - 1, 1)) {
-        let address = base | (index as u64) << shift(1);
-        if gather.is_full() {
-            return address;
-        }
-        let slot = leaf.entry(index);
-        // The CPU changes only entries that are present.
-        let old = if entry & PRESENT == 0 {
-            slot.store(0, Relaxed);
-            entry
-        } else {
-            slot.swap(0, Ordering::AcqRel)
-        };
-        leaf.unused();
-        counts.pages -= 1;
-        gather.page(address, Entry(old));
-    }
-    end
-}
-/// Frees everything below a table that no CPU has loaded.
-///
-/// # Safety
-/// Nobody else refers to the tables.
-unsafe fn free_below(table: Table, level: u32, last: usize) {
-    for (index, entry) in table.filled(0, last) {
-        table.entry(index).store(0, Relaxed);
-        if level == 1 {
-            // SAFETY: taken out; no CPU has the tables loaded.
-            unsafe { Frame::release(Entry(entry).number()) };
-        } else {
-            let child = Table(Entry(entry).number());
-            // SAFETY: as for this table; empty afterwards.
-            unsafe {
-                free_below(child, level - 1, 511);
-                child.free();
-            }
-        }
-    }
 }
 impl Drop for UserSpace {
     fn drop(&mut self) {
