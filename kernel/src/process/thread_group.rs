@@ -99,7 +99,7 @@ impl ThreadGroup {
             child_links: Links::new(),
             member_links: Links::new(),
             process_group: RcuCell::new(process_group),
-            leader: SpinLock::new(rank::PID_ENTRY, None),
+            leader: SpinLock::new(rank::LEAF, None),
             life: AtomicU8::new(Life::Alive as u8),
             live: AtomicU32::new(0),
             is_subreaper: AtomicBool::new(false),

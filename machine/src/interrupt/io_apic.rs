@@ -42,15 +42,17 @@ impl IoApic {
 
 /// Maps all I/O APICs and masks their lines. Boot CPU.
 pub(crate) fn initialize() {
-    let mut table = IO_APICS.lock();
-    for (slot, found) in table.iter_mut().zip(firmware::io_apics()) {
+    for (slot, found) in firmware::io_apics().into_iter().enumerate() {
+        // Mapping takes the lock of the kernel's page tables, which ranks before this table's.
         let Some(registers) = paging::map_device(found.address, 4096) else { continue };
         let mut io_apic = IoApic { registers, first: found.first_line, lines: 0 };
         io_apic.lines = (io_apic.read(VERSION) >> 16 & 0xff) + 1;
         for line in 0..io_apic.lines {
             io_apic.write(REDIRECTION + 2 * line, MASKED);
         }
-        *slot = Some(io_apic);
+        if let Some(place) = IO_APICS.lock().get_mut(slot) {
+            *place = Some(io_apic);
+        }
     }
 }
 
