@@ -62,7 +62,7 @@ impl InitramfsImage {
     pub fn take_frames(&self, offset: usize, pages: usize) -> Option<Vec<Frame>> {
         let end = pages.checked_mul(PAGE_SIZE)?.checked_add(offset)?;
         let start = self.range.start + offset as u64;
-        if end > self.len() || start % PAGE_SIZE as u64 != 0 {
+        if end > self.len() || !start.is_multiple_of(PAGE_SIZE as u64) {
             return None;
         }
         let mut frames = Vec::new();

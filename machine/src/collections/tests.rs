@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 struct Node {
     id: usize,
     links: Links,
-    other: Links,
+    second: Links,
     tree: TreeLinks,
 }
 impl Linked<0> for Node {
@@ -14,8 +14,9 @@ impl Linked<0> for Node {
     }
 }
 impl Linked<1> for Node {
+    #[allow(clippy::misnamed_getters, reason = "the second list's links")]
     fn links(&self) -> &Links {
-        &self.other
+        &self.second
     }
 }
 impl TreeLinked for Node {
@@ -25,7 +26,7 @@ impl TreeLinked for Node {
 }
 fn nodes(count: usize) -> Vec<Arc<Node>> {
     (0..count)
-        .map(|id| Arc::new(Node { id, links: Links::new(), other: Links::new(), tree: TreeLinks::new() }))
+        .map(|id| Arc::new(Node { id, links: Links::new(), second: Links::new(), tree: TreeLinks::new() }))
         .collect()
 }
 
@@ -61,6 +62,7 @@ impl Linked for Liar {
         if self.1.get() { &self.0.0 } else { &self.0.1 }
     }
 }
+#[allow(clippy::arc_with_non_send_sync, reason = "lists of nodes that stay on one thread are sound too")]
 #[test]
 fn lying_nodes_break_nothing() {
     let shared = Arc::new((Links::new(), Links::new()));

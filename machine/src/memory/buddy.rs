@@ -33,7 +33,7 @@ impl Buddy {
     }
     /// Adds whole largest blocks whose records need not be initialized. Returns false when too many ranges are kept.
     pub(crate) fn add_untouched(&mut self, first: u32, end: u32) -> bool {
-        debug_assert!(first % MAX_BLOCK == 0 && end % MAX_BLOCK == 0);
+        debug_assert!(first.is_multiple_of(MAX_BLOCK) && end.is_multiple_of(MAX_BLOCK));
         if first >= end {
             return true;
         }

@@ -59,13 +59,13 @@ impl Ranges {
 /// Frames wholly inside a range of usable addresses.
 fn inside(range: &PhysicalRange) -> (u32, u32) {
     let page = PAGE_SIZE as u64;
-    let first = (range.start / page + u64::from(range.start % page != 0)).min(MOST_FRAMES);
+    let first = (range.start / page + u64::from(!range.start.is_multiple_of(page))).min(MOST_FRAMES);
     (first as u32, (range.end / page).min(MOST_FRAMES) as u32)
 }
 /// Frames touched by a range of reserved addresses.
 fn touched(range: &PhysicalRange) -> (u32, u32) {
     let page = PAGE_SIZE as u64;
-    let end = (range.end / page + u64::from(range.end % page != 0)).min(MOST_FRAMES);
+    let end = (range.end / page + u64::from(!range.end.is_multiple_of(page))).min(MOST_FRAMES);
     ((range.start / page).min(MOST_FRAMES) as u32, end as u32)
 }
 

@@ -107,7 +107,7 @@ fn heap_blocks_are_disjoint_and_come_back() {
         // SAFETY: written within its layout and freed once with the same layout.
         unsafe {
             let block = heap.alloc(layout);
-            assert!(!block.is_null() && block.addr() % align == 0);
+            assert!(!block.is_null() && block.addr().is_multiple_of(align));
             block.write_bytes(round as u8, size);
             held.push((block, layout, round as u8));
         }

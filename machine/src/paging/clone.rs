@@ -69,7 +69,7 @@ impl UserSpace {
     pub fn move_range(&self, from: Range<u64>, to: u64) -> Result<(), OutOfMemory> {
         let from = clip(&from);
         let length = from.end - from.start;
-        assert!(to % PAGE == 0 && to <= USER_END && length <= USER_END - to, "move outside user space");
+        assert!(to.is_multiple_of(PAGE) && to <= USER_END && length <= USER_END - to, "move outside user space");
         assert!(to + length <= from.start || from.end <= to, "overlapping move");
         self.unmap(to..to + length, &mut |_, _| ());
         let mut next = from.start;

@@ -34,7 +34,7 @@ pub struct UserSpace {
 pub(super) struct NoTable;
 
 fn check(address: u64) {
-    assert!(address % PAGE == 0 && address < USER_END, "mapping outside user space: {address:#x}");
+    assert!(address.is_multiple_of(PAGE) && address < USER_END, "mapping outside user space: {address:#x}");
 }
 /// Page-aligned, within user space.
 pub(super) fn clip(range: &Range<u64>) -> Range<u64> {

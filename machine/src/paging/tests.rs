@@ -173,7 +173,7 @@ proptest! {
         let mut model: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
         for (step, page, length) in steps {
             // Three clusters far apart.
-            let address = |page: u64| (page % 1600 + (page % 3 << 27)) * PAGE;
+            let address = |page: u64| (page % 1600 + ((page % 3) << 27)) * PAGE;
             let range = (page * PAGE)..((page + length) * PAGE);
             match step {
                 0 | 1 => {

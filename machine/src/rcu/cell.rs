@@ -13,6 +13,10 @@ pub struct RcuCell<T: Send + Sync + 'static> {
     value: AtomicPtr<Arc<T>>,
     owned: PhantomData<Arc<T>>,
 }
+#[allow(
+    clippy::redundant_allocation,
+    reason = "readers borrow the `Arc` itself, so it needs a place that outlives the slot's"
+)]
 impl<T: Send + Sync + 'static> RcuCell<T> {
     /// A slot holding `value`.
     pub fn new(value: Arc<T>) -> Self {

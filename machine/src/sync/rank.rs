@@ -15,8 +15,10 @@ mod checked {
     struct Context(UnsafeCell<Held>);
     // SAFETY: a context is touched only by its CPU, pinned, and only from its own level (task or interrupt).
     unsafe impl Sync for Context {}
-    const EMPTY: Context = Context(UnsafeCell::new(Held { ranks: [Rank(0, ""); DEEPEST], depth: 0 }));
-    static HELD: [Padded<[Context; 2]>; MAX_CPUS] = [const { Padded([EMPTY, EMPTY]) }; MAX_CPUS];
+    static HELD: [Padded<[Context; 2]>; MAX_CPUS] = [const { Padded([empty(), empty()]) }; MAX_CPUS];
+    const fn empty() -> Context {
+        Context(UnsafeCell::new(Held { ranks: [Rank(0, ""); DEEPEST], depth: 0 }))
+    }
 
     fn with<R>(change: impl FnOnce(&mut Held) -> R) -> R {
         local::save_interrupts();

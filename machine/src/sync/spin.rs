@@ -32,7 +32,7 @@ impl Word {
             if rounds == crate::report::PATIENCE_WITH_LOCKS && crate::report::is_reporting() {
                 panic!("a lock that the report wants is held by a stopped CPU");
             }
-            if rounds % 32 == 0 {
+            if rounds.is_multiple_of(32) {
                 // A CPU that waits with interrupts off must still answer TLB flushes, or it could wait for their sender.
                 crate::paging::answer_flush();
                 core::hint::spin_loop();

@@ -226,10 +226,10 @@ pub fn store_user_nofault<T: UserWord>(to: u64, value: T) -> Result<(), Fault> {
 /// Reads a naturally aligned word atomically, without resolving faults (under locks), for futexes. A word that is not
 /// aligned is a fault.
 pub fn load_u32_nofault(from: u64) -> Result<u32, Fault> {
-    if from % 4 != 0 { Err(Fault) } else { load(&NOFAULT, from) }
+    if !from.is_multiple_of(4) { Err(Fault) } else { load(&NOFAULT, from) }
 }
 fn exchange(routines: &Routines, at: u64, expected: u32, new: u32) -> Result<u32, Fault> {
-    if at % 4 != 0 || !is_user(at, 4) {
+    if !at.is_multiple_of(4) || !is_user(at, 4) {
         return Err(Fault);
     }
     // SAFETY: in user space.

@@ -44,7 +44,7 @@ impl Ring {
     }
     /// A word of the rings, as an atomic of type `A`.
     fn word<A>(&self, offset: usize) -> &A {
-        assert!(offset % align_of::<A>() == 0 && offset + size_of::<A>() <= self.memory.len());
+        assert!(offset.is_multiple_of(align_of::<A>()) && offset + size_of::<A>() <= self.memory.len());
         // SAFETY: inside the buffer and aligned (the buffer begins a page); atomics may be shared with the device.
         unsafe { &*self.memory.address().add(offset).cast::<A>() }
     }

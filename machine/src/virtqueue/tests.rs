@@ -10,6 +10,8 @@ struct Device {
     seen: u16,
     used: u16,
 }
+/// Address, length, and whether the device writes.
+type Chain = Vec<(u64, u32, bool)>;
 impl Device {
     fn new(queue: &Virtqueue) -> Device {
         Device { rings: queue.addresses(), size: queue.size(), seen: 0, used: 0 }
@@ -23,7 +25,7 @@ impl Device {
         unsafe { direct_map(address).cast::<T>().write_volatile(value) }
     }
     /// The next offered chain: head and (address, length, device writes).
-    fn next(&mut self) -> Option<(u16, Vec<(u64, u32, bool)>)> {
+    fn next(&mut self) -> Option<(u16, Chain)> {
         if self.load::<u16>(self.rings[1] + 2) == self.seen {
             return None;
         }
