@@ -445,6 +445,7 @@ fn assemble(
         child.rseq_address.store(task.rseq_address.load(Ordering::Relaxed), Ordering::Relaxed);
         child.rseq_length.store(task.rseq_length.load(Ordering::Relaxed), Ordering::Relaxed);
         child.rseq_signature.store(task.rseq_signature.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.note_switch();
     }
     Ok(child)
 }
@@ -466,6 +467,9 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request) -> Result<()> {
     group.live.store(1, Ordering::Release);
     group.set_leader(Some(child.clone()));
     child.pid().attach_task(child.clone());
+    if group.limit(Resource::Cpu) != u64::MAX {
+        group.watch_processor_limit();
+    }
     let own = task.group();
     let tree = TREE.lock();
     if task.signal_pending() {

@@ -86,6 +86,7 @@ fn leave(task: &Task) {
     drop(task.replace_context(crate::start::first_context()));
     if last {
         process.timers.end();
+        process.processor_limit.end();
         leave_session(process);
     }
     account(task, process);

@@ -132,6 +132,9 @@ fn change(caller: &Task, target: &Task, resource: Resource, new: Option<Limit>) 
             return Err(EPERM);
         }
         limits.set(resource, new);
+        if resource == Resource::Cpu {
+            target.group().watch_processor_limit();
+        }
     }
     Ok(old)
 }

@@ -16,6 +16,7 @@ pub mod pid;
 pub mod pidfd;
 pub mod prctl;
 pub mod priority;
+pub mod processor_limit;
 pub mod report;
 pub mod restart;
 pub mod rseq;

@@ -54,13 +54,31 @@ pub fn rseq(task: &Task, address: u64, length: u32, flags: u32, signature: u32) 
     task.rseq_length.store(length, Ordering::Relaxed);
     task.rseq_signature.store(signature, Ordering::Relaxed);
     task.rseq_address.store(address, Ordering::Relaxed);
-    task.schedule.set_moved();
+    task.note_switch();
     Ok(())
 }
 
 fn write_ids(task: &Task, area: u64, start: u32, id: u32) -> Result<()> {
     UserPtr::<u32>::new(area + at::CPU_ID_START).write(task, &start)?;
     UserPtr::<u32>::new(area + at::CPU_ID).write(task, &id)
+}
+
+impl Task {
+    /// The task is being switched away from: the area of restartable sequences is to be brought up to date before it goes on in
+    /// user mode.
+    #[inline]
+    pub(super) fn note_switch(&self) {
+        if self.rseq_address.load(Ordering::Relaxed) != 0 {
+            self.schedule.set_moved();
+            self.thread().set_work(machine::thread::work::NOTIFY);
+        }
+    }
+}
+
+/// A signal is about to be handled: the interrupted critical section is left first. False if the area is broken.
+pub(crate) fn before_signal(task: &Task, frame: &mut UserFrame) -> bool {
+    let area = task.rseq_address.load(Ordering::Relaxed);
+    area == 0 || leave_critical_section(task, area, frame).is_ok()
 }
 
 /// Brings the area up to date and leaves an interrupted critical section, before the thread goes on in user mode after it has
@@ -82,7 +100,7 @@ fn update(task: &Task, area: u64, frame: &mut UserFrame) -> Result<()> {
 }
 
 /// Goes to the abort handler if the thread was interrupted within a critical section, which must bear the registered signature.
-pub(crate) fn leave_critical_section(task: &Task, area: u64, frame: &mut UserFrame) -> Result<()> {
+fn leave_critical_section(task: &Task, area: u64, frame: &mut UserFrame) -> Result<()> {
     let section = UserPtr::<u64>::new(area + at::CRITICAL_SECTION).read(task)?;
     if section == 0 {
         return Ok(());

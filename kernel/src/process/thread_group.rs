@@ -2,12 +2,13 @@
 use super::Task;
 use super::limits::Limits;
 use super::pid::PidEntry;
+use super::processor_limit::ProcessorLimit;
 use super::session::ProcessGroup;
 use super::tree::Family;
 use super::usage::Usage;
 use crate::error::Result;
 use crate::signal::{GroupSignals, SignalActions};
-use crate::sync::{RcuCell, SpinLock, rank};
+use crate::sync::{IrqLock, RcuCell, SpinLock, rank};
 use crate::wait::WaitQueue;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
@@ -41,7 +42,8 @@ pub struct ThreadGroup {
     child_links: Links,
     member_links: Links,
     process_group: RcuCell<ProcessGroup>,
-    leader: SpinLock<Option<Arc<Task>>>,
+    /// Looked at by senders of signals in interrupt context.
+    leader: IrqLock<Option<Arc<Task>>>,
     life: AtomicU8,
     /// Threads that have not ended.
     pub(super) live: AtomicU32,
@@ -58,7 +60,8 @@ pub struct ThreadGroup {
     /// Resource limits.
     pub limits: Limits,
     /// What ended threads and waited-for children used.
-    pub usage: SpinLock<Usage>,
+    pub usage: IrqLock<Usage>,
+    pub(super) processor_limit: ProcessorLimit,
     /// Signal queue, threads and job-control state.
     pub signals: GroupSignals,
     actions: RcuCell<SignalActions>,
@@ -99,7 +102,7 @@ impl ThreadGroup {
             child_links: Links::new(),
             member_links: Links::new(),
             process_group: RcuCell::new(process_group),
-            leader: SpinLock::new(rank::LEAF, None),
+            leader: IrqLock::new(rank::LEAF, None),
             life: AtomicU8::new(Life::Alive as u8),
             live: AtomicU32::new(0),
             is_subreaper: AtomicBool::new(false),
@@ -109,7 +112,8 @@ impl ThreadGroup {
             child_events: WaitQueue::new(),
             thread_ended: WaitQueue::new(),
             limits,
-            usage: SpinLock::new(rank::LEAF, Usage::default()),
+            usage: IrqLock::new(rank::LEAF, Usage::default()),
+            processor_limit: ProcessorLimit::new(),
             signals: GroupSignals::new(),
             actions: RcuCell::new(actions),
             start_time: machine::time::monotonic(),

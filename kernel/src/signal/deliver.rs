@@ -82,7 +82,7 @@ fn settle_call(task: &Task, frame: &mut UserFrame, handler: Option<&Action>) {
 fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action) {
     settle_call(task, frame, Some(action));
     let mask = task.signals.mask_for_frame();
-    if frame::push(task, frame, info, action, mask).is_err() {
+    if !crate::process::rseq::before_signal(task, frame) || frame::push(task, frame, info, action, mask).is_err() {
         if info.signal == SIGSEGV {
             force_fatal(task, SIGSEGV);
         } else {

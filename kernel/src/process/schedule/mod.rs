@@ -68,6 +68,7 @@ fn switch(reason: Reason) {
     match chosen {
         queue::Choice::Stay => {}
         queue::Choice::Switch(next) => {
+            previous.note_switch();
             queue.switches.fetch_add(1, Ordering::Relaxed);
             let counters = &previous.counters;
             match reason {
@@ -78,6 +79,7 @@ fn switch(reason: Reason) {
         }
         queue::Choice::Idle => {
             if let Some(idle) = queue.idle_task() {
+                previous.note_switch();
                 machine::thread::switch_to(idle);
             }
         }
