@@ -20,6 +20,8 @@ mod option {
     pub const GET_NAME: i32 = 16;
     pub const GET_SECCOMP: i32 = 21;
     pub const CAPBSET_READ: i32 = 23;
+    pub const GET_TSC: i32 = 25;
+    pub const SET_TSC: i32 = 26;
     pub const CAPBSET_DROP: i32 = 24;
     pub const GET_SECUREBITS: i32 = 27;
     pub const SET_SECUREBITS: i32 = 28;
@@ -30,6 +32,7 @@ mod option {
     pub const SET_NO_NEW_PRIVS: i32 = 38;
     pub const GET_NO_NEW_PRIVS: i32 = 39;
     pub const GET_TID_ADDRESS: i32 = 40;
+    pub const GET_THP_DISABLE: i32 = 42;
     pub const CAP_AMBIENT: i32 = 47;
 }
 /// Operations of PR_CAP_AMBIENT.
@@ -40,6 +43,8 @@ mod ambient {
     pub const CLEAR_ALL: u64 = 4;
 }
 const NAME_SIZE: usize = 16;
+/// PR_TSC_ENABLE.
+const TSC_ENABLE: u32 = 1;
 
 /// prctl(2). Options that are not there are EINVAL.
 pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fifth: u64) -> Result<u64> {
@@ -82,6 +87,10 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
             new.bounding &= !capability_bit(second)?;
             Ok(())
         })?,
+        option::GET_TSC => UserPtr::<u32>::new(second).write(task, &TSC_ENABLE)?,
+        // That reading the time stamp counter faults is not there.
+        option::SET_TSC => return if second == u64::from(TSC_ENABLE) { Ok(0) } else { Err(EINVAL) },
+        option::GET_THP_DISABLE => return if none { Ok(0) } else { Err(EINVAL) },
         option::GET_SECUREBITS => return Ok(task.with_credentials(|own| own.securebits).into()),
         option::SET_SECUREBITS => set_securebits(task, second)?,
         option::SET_TIMERSLACK => {

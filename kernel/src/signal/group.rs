@@ -285,7 +285,7 @@ fn kill_threads(state: &GroupState, except: Option<&Task>) {
         thread.signals.stop_pending.store(false, Ordering::Relaxed);
         if !thread.has_flag(flag::EXITING) {
             let mut queue = thread.signals.queue.lock();
-            queue.add(SIGKILL, None);
+            queue.add(SIGKILL, false, None);
             thread.signals.pending.store(queue.bits(), Ordering::Relaxed);
             drop(queue);
             wake_thread(thread, true);

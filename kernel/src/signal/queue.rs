@@ -33,12 +33,14 @@ impl Drop for Queued {
 /// The signals pending for a thread or a process.
 pub struct Queue {
     bits: SignalSet,
+    /// Signals of the kernel's that are pending without an entry.
+    from_kernel: SignalSet,
     entries: List<Queued>,
 }
 
 impl Queue {
     pub(super) const fn new() -> Self {
-        Queue { bits: 0, entries: List::new() }
+        Queue { bits: 0, from_kernel: 0, entries: List::new() }
     }
     pub(super) fn bits(&self) -> SignalSet {
         self.bits
@@ -47,11 +49,15 @@ impl Queue {
         self.bits & set_of(signal) != 0
     }
     /// Adds a signal; without an entry only that it is pending is known.
-    pub(super) fn add(&mut self, signal: u32, entry: Option<Arc<Queued>>) {
+    pub(super) fn add(&mut self, signal: u32, from_kernel: bool, entry: Option<Arc<Queued>>) {
         self.bits |= set_of(signal);
-        if let Some(entry) = entry {
-            // A new entry is on no list.
-            let _ = self.entries.push_back(entry);
+        match entry {
+            Some(entry) => {
+                // A new entry is on no list.
+                let _ = self.entries.push_back(entry);
+            }
+            None if from_kernel => self.from_kernel |= set_of(signal),
+            None => {}
         }
     }
     /// Takes the next signal that is not in `blocked`: synchronous ones first, then by number; equal ones in order of arrival.
@@ -81,6 +87,10 @@ impl Queue {
                 self.entries.remove(&entry);
                 (entry.info, Some(entry))
             }
+            None if self.from_kernel & set_of(signal) != 0 => {
+                self.from_kernel &= !set_of(signal);
+                (SignalInfo::kernel(signal), None)
+            }
             // Its information was lost for want of memory.
             None => (SignalInfo { signal, ..SignalInfo::default() }, None),
         }
@@ -89,6 +99,7 @@ impl Queue {
     pub(super) fn forget(&mut self, signals: SignalSet, dropped: &mut List<Queued>) {
         if self.bits & signals != 0 {
             self.bits &= !signals;
+            self.from_kernel &= !signals;
             self.entries.drain_into(dropped, |entry| set_of(entry.info.signal) & signals != 0);
         }
     }

@@ -114,12 +114,12 @@ fn send_with(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced
     if wanted && !already_pending(&state, target, signal) {
         match target {
             Target::Process => {
-                state.queue.add(signal, entry);
+                state.queue.add(signal, info.code == SI_KERNEL, entry);
                 process.signals.note_pending(&state);
             }
             Target::Thread(thread) => {
                 let mut queue = thread.signals.queue.lock();
-                queue.add(signal, entry);
+                queue.add(signal, info.code == SI_KERNEL, entry);
                 thread.signals.pending.store(queue.bits(), Ordering::Relaxed);
             }
         }
@@ -141,7 +141,8 @@ fn make_entry(
     info: &SignalInfo,
     forced: bool,
 ) -> Result<Option<Arc<Queued>>> {
-    if info.signal == SIGKILL {
+    // Interrupt handlers do not allocate; what they send is the kernel's.
+    if info.signal == SIGKILL || machine::cpu::in_interrupt() {
         return Ok(None);
     }
     let leader = match target {
