@@ -182,7 +182,11 @@ pub(crate) fn answer_flush() {
 
 /// A kernel thread runs on this CPU from now on, on whatever user tables are loaded. Interrupts are off.
 pub(crate) fn enter_lazy() {
-    MODES[local::cpu_index()].0.store(LAZY, Ordering::Release);
+    let mode = &MODES[local::cpu_index()].0;
+    // From one kernel thread to the next a flush that was put off must not be forgotten. Only this CPU leaves the active mode.
+    if mode.load(Ordering::Relaxed) == ACTIVE {
+        mode.store(LAZY, Ordering::Release);
+    }
 }
 /// A user thread is about to run; true if entries of the loaded space may be out of date. Interrupts are off.
 #[inline]
