@@ -64,6 +64,9 @@ pub fn run_booted(
     jobs: &[Job],
 ) -> Result<BTreeMap<String, Transcript>> {
     let mut transcripts: BTreeMap<String, Transcript> = BTreeMap::new();
+    if jobs.is_empty() {
+        return Ok(transcripts);
+    }
     let mut rest = jobs.to_vec();
     let mut idle_boots = 0;
     for boot in 0.. {

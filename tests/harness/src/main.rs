@@ -6,6 +6,7 @@
 mod archive;
 mod batch;
 mod compare;
+mod debian;
 mod expectations;
 mod guest;
 mod machine;
@@ -75,7 +76,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool> {
     let workspace = workspace()?;
-    let programs = guest::build_all(&workspace)?;
+    let mut programs = guest::build_all(&workspace)?;
+    if options.kernel != "host" {
+        programs.extend(debian::scripts(&workspace)?);
+    }
     let places = Places { runner: guest::build_runner(&workspace)?, workspace };
     let jobs = select(&programs, &[], &options.filter);
     if options.list {
@@ -102,7 +106,7 @@ fn run(options: &Options) -> Result<bool> {
         "linux" => {
             let subject = match &oracle {
                 Some(oracle) => oracle.clone(),
-                None => run_booted(&places, &linux(options)?, &jobs)?,
+                None => run_all(&places, &linux(options)?, "linux", &jobs)?,
             };
             tally.report(options, "", &jobs, &subject, oracle.as_ref(), None);
         }
@@ -116,13 +120,28 @@ fn run(options: &Options) -> Result<bool> {
                     continue;
                 }
                 eprintln!("lstar-test: {} programs on {}", jobs.len(), configuration.label());
-                let subject = run_booted(&places, &configuration, &jobs)?;
+                let subject = run_all(&places, &configuration, kernel, &jobs)?;
                 let suffix = if round == 0 { String::new() } else { format!(" [{machine} {cpus} CPUs]") };
                 tally.report(options, &suffix, &jobs, &subject, oracle.as_ref(), Some(&expectations));
             }
         }
     }
     Ok(tally.close())
+}
+
+/// Runs guest programs by the batch runner and the Debian scripts by the command.
+fn run_all(
+    places: &Places,
+    configuration: &Configuration,
+    kernel: &str,
+    jobs: &[Job],
+) -> Result<BTreeMap<String, record::Transcript>> {
+    let (scripts, programs): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(debian::is_script);
+    let mut transcripts = run_booted(places, configuration, &programs)?;
+    let options =
+        ["--machine".to_owned(), configuration.machine.clone(), "--cpus".to_owned(), configuration.cpus.to_string()];
+    transcripts.extend(debian::run(places, kernel, &options, &scripts)?);
+    Ok(transcripts)
 }
 
 /// What runs on every configuration also without --full: about a minute in all.

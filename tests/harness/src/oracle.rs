@@ -1,6 +1,7 @@
 //! What Linux says: transcripts of every program, kept until the program changes.
 
 use crate::batch::{Job, Places, run_booted};
+use crate::debian;
 use crate::guest::Program;
 use crate::machine::Configuration;
 use crate::record::Transcript;
@@ -28,7 +29,9 @@ pub fn transcripts(
     }
     if !jobs.is_empty() {
         eprintln!("lstar-test: asking Linux about {} programs", jobs.len());
-        let fresh = run_booted(places, linux, &jobs)?;
+        let (scripts, programs): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(debian::is_script);
+        let mut fresh = run_booted(places, linux, &programs)?;
+        fresh.extend(debian::run(places, "linux", &[], &scripts)?);
         for job in &jobs {
             let Some(transcript) = fresh.get(&job.program.name) else { continue };
             save(places, &job.program, transcript)?;
