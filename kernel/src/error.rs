@@ -45,6 +45,7 @@ impl Error {
     }
 
     /// The value for the result register: a negative errno, or the internal code of a restart.
+    #[inline]
     pub const fn into_register(self) -> i64 {
         match self {
             Error::Errno(errno) => -(errno.number() as i64),

@@ -14,7 +14,10 @@ const USER_END: u64 = 0x7fff_ffff_f000;
 /// Whether a range lies in the user half (access_ok); EFAULT.
 #[inline(always)]
 pub fn check_user_range(address: u64, length: usize) -> Result<()> {
-    if address <= USER_END && length as u64 <= USER_END - address { Ok(()) } else { Err(EFAULT) }
+    if address > USER_END || length as u64 > USER_END - address {
+        return Err(EFAULT);
+    }
+    Ok(())
 }
 
 enum Kind<'a> {

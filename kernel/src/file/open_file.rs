@@ -249,6 +249,7 @@ impl File {
         self.flags() & flag::NON_BLOCKING != 0
     }
     /// Whether every write goes to the end.
+    #[inline(always)]
     pub fn is_appending(&self) -> bool {
         self.flags() & flag::APPEND != 0
     }

@@ -22,23 +22,27 @@ impl PollEvents {
     pub const WRBAND: PollEvents = PollEvents(0x200);
     pub const MSG: PollEvents = PollEvents(0x400);
     pub const RDHUP: PollEvents = PollEvents(0x2000);
+    #[inline]
     pub fn intersects(self, other: PollEvents) -> bool {
         self.0 & other.0 != 0
     }
 }
 impl BitOr for PollEvents {
     type Output = Self;
+    #[inline]
     fn bitor(self, other: Self) -> Self {
         PollEvents(self.0 | other.0)
     }
 }
 impl BitAnd for PollEvents {
     type Output = Self;
+    #[inline]
     fn bitand(self, other: Self) -> Self {
         PollEvents(self.0 & other.0)
     }
 }
 impl BitOrAssign for PollEvents {
+    #[inline]
     fn bitor_assign(&mut self, other: Self) {
         self.0 |= other.0
     }

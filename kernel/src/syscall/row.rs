@@ -64,20 +64,24 @@ pub trait Answer {
     fn into_register(self) -> i64;
 }
 impl Answer for () {
+    #[inline(always)]
     fn into_register(self) -> i64 {
         0
     }
 }
 macro_rules! answers { ($($T:ty)*) => { $(impl Answer for $T {
+    #[inline(always)]
     fn into_register(self) -> i64 { self as i64 }
 })* } }
 answers!(usize u64 i64 u32 i32);
 impl Answer for super::Fd {
+    #[inline(always)]
     fn into_register(self) -> i64 {
         self.0.into()
     }
 }
 impl Answer for super::UserAddress {
+    #[inline(always)]
     fn into_register(self) -> i64 {
         self.0 as i64
     }

@@ -161,6 +161,7 @@ pub struct UserSlice {
 
 impl UserSlice {
     /// A buffer; nothing is checked yet.
+    #[inline(always)]
     pub fn new(address: u64, length: usize) -> Self {
         UserSlice { address, length }
     }
@@ -181,6 +182,7 @@ impl UserSlice {
         Ok(())
     }
     /// Skips bytes.
+    #[inline(always)]
     pub fn advance(&mut self, count: usize) {
         let count = count.min(self.length);
         self.address = self.address.wrapping_add(count as u64);

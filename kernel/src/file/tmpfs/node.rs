@@ -19,7 +19,7 @@ const ENTRY_SIZE: u64 = 20;
 struct Entries {
     names: BTreeMap<Arc<[u8]>, (u64, Arc<Inode>)>,
     /// By cursor, in the order of creation.
-    order: BTreeMap<u64, Arc<[u8]>>,
+    order: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
     next: u64,
 }
 impl Entries {
@@ -27,10 +27,10 @@ impl Entries {
         let name: Arc<[u8]> = Arc::from(name);
         let cursor = self.next.max(2);
         self.next = cursor + 1;
-        if let Some((old, _)) = self.names.insert(name.clone(), (cursor, inode)) {
+        if let Some((old, _)) = self.names.insert(name.clone(), (cursor, inode.clone())) {
             self.order.remove(&old);
         }
-        self.order.insert(cursor, name);
+        self.order.insert(cursor, (name, inode));
     }
     fn remove(&mut self, name: &[u8]) -> Option<Arc<Inode>> {
         let (cursor, inode) = self.names.remove(name)?;
@@ -39,7 +39,10 @@ impl Entries {
     }
     /// Puts another inode behind an existing name.
     fn exchange(&mut self, name: &[u8], inode: Arc<Inode>) {
-        if let Some((_, slot)) = self.names.get_mut(name) {
+        if let Some((cursor, slot)) = self.names.get_mut(name) {
+            if let Some((_, listed)) = self.order.get_mut(cursor) {
+                *listed = inode.clone();
+            }
             *slot = inode;
         }
     }
@@ -72,7 +75,8 @@ pub fn dissolve(root: Arc<Inode>) {
     let mut waiting = alloc::vec![root];
     while let Some(inode) = waiting.pop() {
         if let Some(Node { content: Content::Directory(entries), .. }) = inode.downcast::<Node>() {
-            let entries = core::mem::take(&mut *entries.lock());
+            let mut entries = core::mem::take(&mut *entries.lock());
+            entries.order.clear();
             waiting.extend(entries.names.into_values().map(|(_, child)| child));
         }
     }
@@ -234,8 +238,7 @@ impl InodeOperations for Node {
     }
     fn iterate(&self, _: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let entries = self.entries()?.lock();
-        for (cursor, name) in entries.order.range(from..) {
-            let Some((_, inode)) = entries.names.get(name) else { continue };
+        for (cursor, (name, inode)) in entries.order.range(from..) {
             if !emit(DirectoryEntry { inode: inode.number(), kind: inode.kind(), name, next: cursor + 1 }) {
                 break;
             }
