@@ -17,7 +17,7 @@ open(my $f, '>', 'data') or die; print $f "$_\n" for 1 .. 1000; close $f;
 open($f, '<', 'data') or die; my $sum = 0; $sum += $_ while <$f>; print "sum $sum\n";
 print "size ", -s 'data', " readable ", (-r 'data' ? 1 : 0), "\n";
 my %count; $count{length $_}++ for map { chomp; $_ } `cat data`; print join(',', map { "$_=$count{$_}" } sort keys %count), "\n";
-print "system: ", system("exit 5") >> 8, "\n";
+print "system: ", system("sh", "-c", "exit 5") >> 8, "\n";
 my @sorted = sort { $b <=> $a } map { ($_ * 7919) % 1009 } 1 .. 50; print "@sorted[0..4]\n";
 opendir(my $d, '.') or die; print join(' ', sort grep { !/^\./ } readdir $d), "\n";
 print "done\n";
