@@ -45,6 +45,7 @@ impl Task {
     }
     /// Resets what execve(2) resets of signals: handlers, which become the process's own, and the alternate stack.
     pub fn reset_signals_for_exec(&self) -> Result<()> {
+        self.group().timers.delete_posix();
         let actions: Arc<SignalActions> = self.group().actions().for_exec()?;
         self.group().set_actions(actions);
         self.signals.set_alternate_stack(crate::signal::AlternateStack::DISABLED);

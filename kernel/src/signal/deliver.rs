@@ -142,6 +142,7 @@ fn next(task: &Task) -> Next {
         }
         drop(state);
         drop(entry);
+        let info = crate::time::posix_timer::taken(process, info);
         match action.handler {
             SIG_IGN => continue,
             SIG_DFL => {}

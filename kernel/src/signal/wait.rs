@@ -48,7 +48,7 @@ fn take(task: &Task, set: SignalSet) -> Option<SignalInfo> {
     }
     task.recalculate_pending();
     drop(state);
-    taken.map(|(info, _entry)| info)
+    taken.map(|(info, _entry)| crate::time::posix_timer::taken(process, info))
 }
 
 /// Takes a signal of the set for signalfd(2) and the like.

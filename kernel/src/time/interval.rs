@@ -15,6 +15,7 @@ const ITIMER_REAL: i32 = 0;
 /// The timers of a process.
 pub struct ProcessTimers {
     real: Mutex<Option<RealTimer>>,
+    pub(super) posix: Mutex<super::posix_timer::Table>,
 }
 
 struct RealTimer {
@@ -33,11 +34,15 @@ impl Signal for Alarm {
 impl ProcessTimers {
     /// None is set.
     pub const fn new() -> Self {
-        ProcessTimers { real: Mutex::new(rank::PROCESS_TIMERS, None) }
+        ProcessTimers {
+            real: Mutex::new(rank::PROCESS_TIMERS, None),
+            posix: Mutex::new(rank::PROCESS_TIMERS, super::posix_timer::Table::new()),
+        }
     }
 
     /// Disarms everything: the process ends (execve(2) keeps interval timers).
     pub fn end(&self) {
+        self.delete_posix();
         if let Some(real) = self.real.lock().take() {
             real.timer.stop();
             real.signalling.set(0, None);

@@ -6,6 +6,7 @@ pub mod calls;
 pub mod clock;
 pub mod cpu_clock;
 pub mod interval;
+pub mod posix_timer;
 pub mod setting;
 pub mod signalling;
 pub mod sleep;

@@ -45,11 +45,20 @@ rows! {
     /// Read the wall clock in seconds.
     [   -    -   13] time(tloc) => call crate::time::calls::time::<i32>, Full;
     [ 212  212  253] lookup_dcookie() => missing;
-    [ 222  526  259] timer_create() => missing;
-    [ 223  223  260] timer_settime() => missing;
-    [ 224  224  261] timer_gettime() => missing;
-    [ 225  225  262] timer_getoverrun() => missing;
-    [ 226  226  263] timer_delete() => missing;
+    /// Create a POSIX timer.
+    [ 222  526  259] timer_create(clockid, sevp, timerid) => call crate::time::posix_timer::timer_create, Partial("timers on processor time");
+    /// Arm a POSIX timer.
+    [ 223  223    -] timer_settime(timerid, flags, new_value, old_value) => call crate::time::posix_timer::timer_settime::<crate::time::Timespec>, Full;
+    /// Arm a POSIX timer.
+    [   -    -  260] timer_settime(timerid, flags, new_value, old_value) => call crate::time::posix_timer::timer_settime::<crate::time::Timespec32>, Full;
+    /// Read a POSIX timer.
+    [ 224  224    -] timer_gettime(timerid, curr_value) => call crate::time::posix_timer::timer_gettime::<crate::time::Timespec>, Full;
+    /// Read a POSIX timer.
+    [   -    -  261] timer_gettime(timerid, curr_value) => call crate::time::posix_timer::timer_gettime::<crate::time::Timespec32>, Full;
+    /// Return how often a timer expired unnoticed.
+    [ 225  225  262] timer_getoverrun(timerid) => call crate::time::posix_timer::timer_getoverrun, Full;
+    /// Delete a POSIX timer.
+    [ 226  226  263] timer_delete(timerid) => call crate::time::posix_timer::timer_delete, Full;
     /// Set a clock.
     [ 227  227    -] clock_settime(clockid, tp) => call crate::time::calls::clock_settime::<crate::time::Timespec>, Full;
     /// Set a clock.
@@ -97,8 +106,10 @@ rows! {
     [   -    -  406] clock_getres_time64(clockid, res) => call crate::time::calls::clock_getres::<crate::time::Timespec>, Full;
     /// Sleep on a clock, to a time or for a time.
     [   -    -  407] clock_nanosleep_time64(clockid, flags, request, remain) => call crate::time::sleep::clock_nanosleep::<crate::time::Timespec>, Full;
-    [   -    -  408] timer_gettime64() => missing;
-    [   -    -  409] timer_settime64() => missing;
+    /// Read a POSIX timer.
+    [   -    -  408] timer_gettime64(timerid, curr_value) => call crate::time::posix_timer::timer_gettime::<crate::time::Timespec>, Full;
+    /// Arm a POSIX timer.
+    [   -    -  409] timer_settime64(timerid, flags, new_value, old_value) => call crate::time::posix_timer::timer_settime::<crate::time::Timespec>, Full;
     /// Read the setting of a timer that is read.
     [   -    -  410] timerfd_gettime64(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
     /// Arm a timer that is read.

@@ -1,0 +1,283 @@
+//! POSIX timers: timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2), timer_delete(2).
+use super::clock::{self, Clock};
+use super::setting::Setting;
+use super::signalling::{Signal, Signalling};
+use super::timer::Timer;
+use super::{TimeLayout, interval::ProcessTimers};
+use crate::error::*;
+use crate::process::{Capability, Task, ThreadGroup};
+use crate::signal::{self, SI_TIMER, SIG_DFL, SIG_IGN, SIGALRM, SignalInfo};
+use crate::syscall::user::{UserLayout, UserWord};
+use crate::syscall::{Pid, UserPtr};
+use abi::Abi;
+use alloc::collections::BTreeMap;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+
+const SIGEV_SIGNAL: i32 = 0;
+const SIGEV_NONE: i32 = 1;
+const SIGEV_THREAD: i32 = 2;
+const SIGEV_THREAD_ID: i32 = 4;
+const TIMER_ABSTIME: u32 = 1;
+/// Highest count timer_getoverrun(2) gives (DELAYTIMER_MAX).
+const MOST_OVERRUNS: u64 = i32::MAX as u64;
+
+/// `struct sigevent`.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalEvent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    thread: i32,
+}
+
+impl UserLayout for SignalEvent {
+    fn size(_: Abi) -> usize {
+        64
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        let (value, rest) = bytes.split_at(UserWord::size(abi));
+        let number = |index: usize| rest.get(4 * index..4 * index + 4).map_or(0, |bytes| i32::decode(abi, bytes));
+        SignalEvent { value: UserWord::decode(abi, value).0, signal: number(0), notify: number(1), thread: number(2) }
+    }
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
+        let (value, rest) = bytes.split_at_mut(UserWord::size(abi));
+        UserWord(self.value).encode(abi, value);
+        for (place, number) in rest.chunks_exact_mut(4).zip([self.signal, self.notify, self.thread]) {
+            number.encode(abi, place);
+        }
+    }
+}
+
+/// Whom an expiry is told.
+enum Receiver {
+    Nobody,
+    Process,
+    Thread(Weak<Task>),
+}
+
+/// What the kernel thread sends, and how often it could not.
+struct Delivery {
+    id: i32,
+    receiver: Receiver,
+    signal: u32,
+    value: u64,
+    /// A signal of this timer waits to be taken.
+    pending: AtomicBool,
+    /// Expirations since that signal was sent.
+    missed: AtomicU64,
+    /// What timer_getoverrun(2) gives: those of the signal taken last.
+    overrun: AtomicI32,
+}
+
+impl Delivery {
+    /// The signal would be thrown away.
+    fn is_ignored(&self, process: &ThreadGroup) -> bool {
+        let handler = process.actions().get(self.signal).handler;
+        handler == SIG_IGN || handler == SIG_DFL && signal::IGNORED_BY_DEFAULT & signal::set_of(self.signal) != 0
+    }
+}
+
+impl Signal for Arc<Delivery> {
+    fn send(&self, process: &ThreadGroup, expirations: u64) {
+        if matches!(self.receiver, Receiver::Nobody) || self.is_ignored(process) {
+            return;
+        }
+        if self.pending.swap(true, Ordering::AcqRel) {
+            self.missed.fetch_add(expirations, Ordering::Relaxed);
+            return;
+        }
+        self.missed.store(expirations - 1, Ordering::Relaxed);
+        let info = SignalInfo::timer(self.signal, self.id, 0, self.value);
+        let sent = match &self.receiver {
+            Receiver::Thread(thread) => match thread.upgrade() {
+                Some(thread) => signal::send_to_thread(&thread, info),
+                None => return,
+            },
+            _ => signal::send_to_group(process, info),
+        };
+        if sent.is_err() {
+            self.pending.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// One timer of a process.
+pub struct PosixTimer {
+    clock: Clock,
+    delivery: Arc<Delivery>,
+    signalling: Arc<Signalling>,
+    timer: Arc<Timer>,
+}
+
+/// The timers of a process by id.
+pub struct Table {
+    timers: BTreeMap<i32, PosixTimer>,
+    next: i32,
+}
+
+impl Table {
+    /// No timers.
+    pub const fn new() -> Self {
+        Table { timers: BTreeMap::new(), next: 0 }
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PosixTimer {
+    /// Interval and time left.
+    fn remaining(&self) -> (u64, u64) {
+        let progress = self.signalling.progress();
+        let now = machine::time::monotonic();
+        (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1)))
+    }
+
+    fn set(&self, interval: u64, deadline: Option<u64>) {
+        self.timer.cancel();
+        self.signalling.set(interval, deadline);
+        self.delivery.missed.store(0, Ordering::Relaxed);
+        self.delivery.overrun.store(0, Ordering::Relaxed);
+        if let Some(deadline) = deadline {
+            self.timer.arm(deadline);
+        }
+    }
+}
+
+impl Drop for PosixTimer {
+    fn drop(&mut self) {
+        self.timer.stop();
+        self.signalling.set(0, None);
+    }
+}
+
+impl ProcessTimers {
+    /// Deletes all POSIX timers (execve(2), the end).
+    pub fn delete_posix(&self) {
+        let timers = core::mem::take(&mut self.posix.lock().timers);
+        drop(timers);
+    }
+
+    fn with_timer<R>(&self, id: i32, look: impl FnOnce(&PosixTimer) -> R) -> Result<R> {
+        self.posix.lock().timers.get(&id).map(look).ok_or(EINVAL)
+    }
+}
+
+/// A signal of a timer is taken: tells how many expirations it stands for besides its own.
+pub fn taken(process: &ThreadGroup, info: SignalInfo) -> SignalInfo {
+    if info.code != SI_TIMER {
+        return info;
+    }
+    let id = info.fields[0] as u32 as i32;
+    let overrun = process.timers.with_timer(id, |timer| {
+        let delivery = &timer.delivery;
+        let missed = delivery.missed.swap(0, Ordering::Relaxed).min(MOST_OVERRUNS) as i32;
+        delivery.overrun.store(missed, Ordering::Relaxed);
+        delivery.pending.store(false, Ordering::Release);
+        missed
+    });
+    SignalInfo::timer(info.signal, id, overrun.unwrap_or(0), info.fields[1])
+}
+
+/// timer_create(2). Clocks of processor time are not there yet: EOPNOTSUPP, as for clocks that have no timers.
+pub fn timer_create(task: &Task, clock: i32, event: UserPtr<SignalEvent>, place: UserPtr<i32>) -> Result<()> {
+    let event = event.read_optional(task)?;
+    let clock = match Clock::from_id(task, clock)? {
+        clock @ (Clock::Realtime | Clock::Monotonic | Clock::Boottime | Clock::Tai) => clock,
+        clock @ (Clock::RealtimeAlarm | Clock::BoottimeAlarm) => {
+            if !task.capable(Capability::WakeAlarm) {
+                return Err(EPERM);
+            }
+            clock
+        }
+        _ => return Err(EOPNOTSUPP),
+    };
+    let process = task.group();
+    let id = {
+        let mut table = process.timers.posix.lock();
+        let id = table.next;
+        table.next = id.checked_add(1).ok_or(EAGAIN)?;
+        id
+    };
+    let event =
+        event.unwrap_or(SignalEvent { value: id as u64, signal: SIGALRM as i32, notify: SIGEV_SIGNAL, thread: 0 });
+    let receiver = match event.notify {
+        SIGEV_NONE => Receiver::Nobody,
+        SIGEV_SIGNAL | SIGEV_THREAD => Receiver::Process,
+        SIGEV_THREAD_ID => {
+            let number = u32::try_from(Pid(event.thread).0).map_err(|_| EINVAL)?;
+            let thread = task.pid_namespace().find_task(number).ok_or(EINVAL)?;
+            if !Arc::ptr_eq(thread.group(), process) {
+                return Err(EINVAL);
+            }
+            Receiver::Thread(Arc::downgrade(&thread))
+        }
+        _ => return Err(EINVAL),
+    };
+    let number = u32::try_from(event.signal).ok().filter(|number| (1..=64).contains(number));
+    let signal = match (number, event.notify) {
+        (Some(number), _) => number,
+        (None, SIGEV_NONE) => SIGALRM,
+        (None, _) => return Err(EINVAL),
+    };
+    let delivery = machine::memory::try_arc(Delivery {
+        id,
+        receiver,
+        signal,
+        value: event.value,
+        pending: AtomicBool::new(false),
+        missed: AtomicU64::new(0),
+        overrun: AtomicI32::new(0),
+    })?;
+    let signalling = Signalling::new(process, machine::memory::try_box(delivery.clone())?);
+    let timer = Timer::new(signalling.clone())?;
+    place.write(task, &id)?;
+    process.timers.posix.lock().timers.insert(id, PosixTimer { clock, delivery, signalling, timer });
+    Ok(())
+}
+
+/// timer_settime(2).
+pub fn timer_settime<T: TimeLayout>(
+    task: &Task,
+    id: i32,
+    flags: u32,
+    new: UserPtr<Setting<T>>,
+    old: UserPtr<Setting<T>>,
+) -> Result<()> {
+    if new.is_null() {
+        return Err(EINVAL);
+    }
+    let (interval, value) = new.read(task)?.nanoseconds()?;
+    let before = task.group().timers.with_timer(id, |timer| {
+        let before = timer.remaining();
+        let deadline = match value {
+            0 => None,
+            value if flags & TIMER_ABSTIME != 0 => Some(clock::to_monotonic(timer.clock, value)),
+            value => Some(machine::time::monotonic().saturating_add(value)),
+        };
+        timer.set(interval, deadline);
+        before
+    })?;
+    old.write_optional(task, &Setting::new(before.0, before.1))
+}
+
+/// timer_gettime(2).
+pub fn timer_gettime<T: TimeLayout>(task: &Task, id: i32, current: UserPtr<Setting<T>>) -> Result<()> {
+    let (interval, value) = task.group().timers.with_timer(id, PosixTimer::remaining)?;
+    current.write(task, &Setting::new(interval, value))
+}
+
+/// timer_getoverrun(2).
+pub fn timer_getoverrun(task: &Task, id: i32) -> Result<i32> {
+    task.group().timers.with_timer(id, |timer| timer.delivery.overrun.load(Ordering::Relaxed))
+}
+
+/// timer_delete(2).
+pub fn timer_delete(task: &Task, id: i32) -> Result<()> {
+    let removed = task.group().timers.posix.lock().timers.remove(&id);
+    removed.map(drop).ok_or(EINVAL)
+}
