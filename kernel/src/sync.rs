@@ -37,10 +37,10 @@ pub mod rank {
         EPOLL_NESTING = 168, "epoll instances that watch one another";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.
-        NAMESPACE = 300, "a namespace's tables";
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
         PROCESS_GROUP = 312, "the members of a process group";
         PROCESS_FAMILY = 314, "a process's parent and children";
+        NAMESPACE = 315, "a namespace's tables";
         PID_ENTRY = 316, "who bears a process id";
         FILE_TABLE = 320, "a descriptor table";
         DENTRY = 340, "the writers of the rename count";

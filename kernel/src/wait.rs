@@ -216,6 +216,10 @@ impl WaitQueue {
         let removed = self.waiters.lock().remove(waiter);
         removed.is_some()
     }
+    /// As `is_empty`, from a callback of another queue, which is locked.
+    pub fn is_empty_nested(&self) -> bool {
+        self.waiters.lock_nested().is_empty()
+    }
     /// Whether nobody waits (a hint).
     pub fn is_empty(&self) -> bool {
         self.waiters.lock().is_empty()
