@@ -169,6 +169,8 @@ CASE(posix_timer_errors)
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = 99};
 	struct itimerspec when = {{0, 0}, {0, 1000000000}};
 	ERR(timer_create(77, 0, &timer), EINVAL);
+	ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, 16L, &timer), EFAULT);
+	ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, 0, 16L), EFAULT);
 	ERR(timer_create(CLOCK_MONOTONIC, &event, &timer), EINVAL);
 	ERR(syscall(SYS_timer_settime, 9999, 0, &when, 0), EINVAL);
 	ERR(syscall(SYS_timer_delete, 9999), EINVAL);

@@ -116,8 +116,6 @@ static const struct call calls[] = {
 	CALL(futex, P, 1, 1, 0, 0, 0),
 	CALL(sched_setaffinity, 0, 8, P),
 	CALL(sched_getaffinity, 0, 128, P),
-	CALL(timer_create, 1, P, B),
-	CALL(timer_create, 1, 0, P),
 	CALL(clock_settime, 0, P),
 	CALL(clock_gettime, 0, P),
 	CALL(clock_getres, 0, P),
