@@ -31,10 +31,20 @@ pub mod work {
     pub const RESCHEDULE: u32 = 1 << 1;
     /// Deferred drops, exit of the group, rseq and the like.
     pub const NOTIFY: u32 = 1 << 2;
-    /// System calls must take the slow way in (trace, ptrace, seccomp).
-    pub const TRACE: u32 = 1 << 8;
+    /// The system call that is about to end is watched: its result is to be shown first of all.
+    pub const CALL_END: u32 = 1 << 3;
+    /// A tracer wants to see system calls (PTRACE_SYSCALL).
+    pub const TRACE_CALLS: u32 = 1 << 8;
+    /// A tracer sees system calls instead of the kernel (PTRACE_SYSEMU).
+    pub const EMULATE_CALLS: u32 = 1 << 9;
+    /// Programs decide which system calls may be made (seccomp).
+    pub const FILTER_CALLS: u32 = 1 << 10;
+    /// The kernel's own tracer watches system calls.
+    pub const KERNEL_TRACE: u32 = 1 << 11;
     /// Mask of the bits tested on the way out.
     pub const ON_EXIT: u32 = 0xff;
+    /// Mask of the bits tested as a system call begins.
+    pub const ON_ENTRY: u32 = 0xff00;
 }
 
 /// Nobody uses the thread's saved state.

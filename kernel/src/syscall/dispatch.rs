@@ -3,6 +3,7 @@ use super::{row::Entry, table};
 use crate::process::Task;
 use abi::{Abi, Errno};
 use machine::entry::{EntryKind, UserFrame};
+use machine::thread::work;
 
 /// One more than the highest number of each table.
 const LENGTH: usize = 552;
@@ -42,11 +43,20 @@ static X86_64_TABLE: Table = table_for(Abi::X86_64);
 static X32_TABLE: Table = table_for(Abi::X32);
 static I386_TABLE: Table = table_for(Abi::I386);
 
+/// Serves the call whose number is in the frame, under the eyes of whoever watches the thread.
+#[inline(always)]
+pub fn dispatch(task: &Task, frame: &mut UserFrame) {
+    if task.thread().work() & work::ON_ENTRY != 0 {
+        return super::watched::dispatch(task, frame);
+    }
+    serve(task, frame)
+}
+
 /// Serves the call whose number is in the frame.
 ///
 /// The number is the low 32 bits of rax; as a signed number, so that a negative one is out of range.
 #[inline(always)]
-pub fn dispatch(task: &Task, frame: &mut UserFrame) {
+pub(super) fn serve(task: &Task, frame: &mut UserFrame) {
     let number = frame.original_rax as u32 as usize;
     let Some(entry) = X86_64_TABLE.get(number).filter(|_| frame.entry() == EntryKind::Syscall) else {
         return dispatch_other(task, frame);

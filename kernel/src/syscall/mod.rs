@@ -11,6 +11,7 @@ pub mod reference;
 pub mod row;
 pub mod table;
 pub mod user;
+pub mod watched;
 
 pub use argument::{Argument, Fd, FileOffset, Flags, Pid, UserAddress};
 pub use dispatch::dispatch;
