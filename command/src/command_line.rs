@@ -2,6 +2,7 @@
 
 use crate::bench::{self, BenchOptions};
 use crate::escape::EscapingWriter;
+use crate::profile::{self, ProfileOptions};
 use crate::run;
 use crate::syscalls::{self, SyscallsOptions};
 use crate::vm::MachineType;
@@ -29,6 +30,8 @@ enum Action {
     Run(Box<RunOptions>),
     /// Measure what operations cost, beside Linux
     Bench(BenchOptions),
+    /// Count which functions of the kernel and of programs a command's instructions go to
+    Profile(Box<ProfileOptions>),
     /// Print the system-call table
     Syscalls(SyscallsOptions),
 }
@@ -118,6 +121,7 @@ pub fn main() -> i32 {
             let status = match &action {
                 Action::Run(options) => run::run(options),
                 Action::Bench(options) => bench::run(options),
+                Action::Profile(options) => profile::run(options),
                 Action::Syscalls(options) => syscalls::run(options),
             };
             status.unwrap_or_else(|error| {

@@ -30,9 +30,13 @@ const QUIET_BOOT: Duration = Duration::from_secs(2);
 
 /// Runs a command as the options say; returns the status for the shell.
 pub fn run(options: &RunOptions) -> Result<i32> {
+    run_on(options, &machine(options)?, || ())
+}
+
+/// Runs the command of the options on a machine made beforehand; `started` is called when it runs.
+pub fn run_on(options: &RunOptions, machine: &Machine, started: impl Fn()) -> Result<i32> {
     let on_terminal = stdin().is_terminal() && stdout().is_terminal();
     let terminal = options.tty || on_terminal;
-    let machine = machine(options)?;
     let config = config(options, terminal)?;
     if let Some(port) = machine.gdb {
         announce_gdb(port, &machine.kernel.image()?)?;
@@ -55,14 +59,18 @@ pub fn run(options: &RunOptions) -> Result<i32> {
         *key_handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.clone());
         std::thread::spawn(move || pass_signals_on(signals, &handle));
     };
-    let report = session::run(&machine, &config, streams, &limits, prepare, || progress.end());
+    let report = session::run(machine, &config, streams, &limits, prepare, || {
+        started();
+        progress.end();
+    });
     progress.end();
     drop(raw);
     watcher.close();
     conclude(&report?, options)
 }
 
-fn machine(options: &RunOptions) -> Result<Machine> {
+/// The machine that the options describe.
+pub fn machine(options: &RunOptions) -> Result<Machine> {
     let kernel = match options.kernel.to_str() {
         Some("lstar") => Kernel::Lstar,
         Some("linux") => Kernel::Linux,
@@ -88,6 +96,7 @@ fn machine(options: &RunOptions) -> Result<Machine> {
         icount: options.icount,
         gdb: options.gdb,
         kernel_log: options.verbose,
+        plugin: None,
     })
 }
 

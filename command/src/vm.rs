@@ -2,6 +2,7 @@
 
 use crate::initramfs;
 use crate::linux::Linux;
+use crate::profile::Plugin;
 use crate::qemu::{self, Accelerator};
 use crate::roots::{self, Root};
 use crate::{artifacts, shim};
@@ -69,6 +70,8 @@ pub struct Machine {
     pub gdb: Option<u16>,
     /// The kernel logs to its console, not only its last words.
     pub kernel_log: bool,
+    /// Counts instructions within QEMU.
+    pub plugin: Option<Plugin>,
 }
 
 impl Default for Machine {
@@ -84,6 +87,7 @@ impl Default for Machine {
             icount: false,
             gdb: None,
             kernel_log: false,
+            plugin: None,
         }
     }
 }
@@ -207,6 +211,13 @@ impl Vm {
         arguments.add("-chardev", format!("socket,id=monitor,fd={number}"));
         arguments.add("-mon", "chardev=monitor,mode=control");
 
+        if let Some(plugin) = &machine.plugin {
+            let mut share = |file: &File| -> Result<i32> { Ok(descriptors.add(file.try_clone().context("a file in memory")?)) };
+            let (symbols, tree) = (share(&plugin.symbols)?, share(&plugin.tree)?);
+            let program = escape_commas(&plugin.program)?;
+            arguments.add("-plugin", format!("{program},symbols=/proc/self/fd/{symbols},tree=/proc/self/fd/{tree}"));
+        }
+
         let bus = if pci { "pci" } else { "device" };
         arguments.add("-device", format!("virtio-serial-{bus},id=ports,max_ports=8"));
         let mut port = |name: &str, number: u32| -> Result<UnixStream> {
@@ -291,7 +302,7 @@ impl Arguments {
 
 /// A path as QEMU's option parser takes it.
 fn escape_commas(path: &Path) -> Result<String> {
-    let text = path.to_str().with_context(|| format!("--root {}: the name is not UTF-8", path.display()))?;
+    let text = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
     Ok(text.replace(',', ",,"))
 }
 

@@ -7,20 +7,28 @@ use crate::syscall::Fd;
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use machine::memory::try_arc;
+use machine::rcu::{RcuGuard, SlotReader, SlotRef, SlotWriter};
 
 /// Most descriptors whatever the limit (fs.nr_open).
 pub const LARGEST_TABLE: u32 = 1 << 20;
 
+/// An open file for the length of a call: borrowed where the caller's thread alone uses the table, else counted.
+pub type FileRef = SlotRef<File>;
+
 /// What CLONE_FILES shares: descriptors and their close-on-exec flags.
+///
+/// The one thread that uses a table (as far as this is so) finds open files without a lock and without counting; where
+/// several share it, they take the lock and count.
 pub struct FileTable {
+    /// The open files, for the thread that owns the table.
+    files: SlotReader<File>,
     slots: SpinLock<Slots>,
     /// Tasks that use it: the last one to leave closes everything.
     users: AtomicUsize,
 }
 
-#[derive(Default)]
 struct Slots {
-    files: Vec<Option<Arc<File>>>,
+    files: SlotWriter<File>,
     /// One bit per descriptor in use, reserved ones included.
     used: Vec<u64>,
     close_on_exec: Vec<u64>,
@@ -37,18 +45,38 @@ fn set_bit(bits: &mut [u64], index: usize, value: bool) {
     }
 }
 
+/// Zeroed bits for so many descriptors.
+fn bits(count: usize) -> Result<Vec<u64>> {
+    let mut bits = Vec::new();
+    bits.try_reserve_exact(count / 64)?;
+    bits.resize(count / 64, 0);
+    Ok(bits)
+}
+/// How many slots a table for so many descriptors has.
+fn room_for(count: usize) -> usize {
+    count.next_multiple_of(64).max(64)
+}
+
 impl Slots {
-    /// Empty slots for at least `count` descriptors.
-    fn with_capacity(count: usize) -> Result<Slots> {
-        let count = count.next_multiple_of(64).max(64);
-        let mut slots = Slots::default();
-        slots.files.try_reserve_exact(count)?;
-        slots.files.resize_with(count, || None);
-        slots.used.try_reserve_exact(count / 64)?;
-        slots.used.resize(count / 64, 0);
-        slots.close_on_exec.try_reserve_exact(count / 64)?;
-        slots.close_on_exec.resize(count / 64, 0);
-        Ok(slots)
+    /// Empty slots for at least `count` descriptors, and their readers' half.
+    fn with_capacity(count: usize) -> Result<(SlotReader<File>, Slots)> {
+        let count = room_for(count);
+        let (reader, files) = machine::rcu::slots(count)?;
+        Ok((reader, Slots { files, used: bits(count)?, close_on_exec: bits(count)?, first_free: 0 }))
+    }
+    /// Descriptors in use below `end`, in order, reserved ones included.
+    fn used_below(&self, end: usize) -> impl Iterator<Item = usize> + '_ {
+        let words = self.used.iter().enumerate().take(end.div_ceil(64));
+        let set = |word: u64| core::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)));
+        words
+            .flat_map(move |(index, word)| {
+                set(*word).take_while(|left| *left != 0).map(move |left| index * 64 + left.trailing_zeros() as usize)
+            })
+            .take_while(move |index| *index < end)
+    }
+    /// Whether a descriptor is open (and not only reserved).
+    fn is_open(&self, index: usize) -> bool {
+        self.files.get(index).is_some()
     }
     /// The lowest free descriptor at or above `from` (may lie past the end).
     fn find_free(&self, from: usize) -> usize {
@@ -63,7 +91,7 @@ impl Slots {
             index += 1;
             mask = !0;
         }
-        start.max(self.files.len())
+        start.max(self.files.length())
     }
     fn occupy(&mut self, index: usize, file: Option<Arc<File>>, close_on_exec: bool) -> Option<Arc<File>> {
         set_bit(&mut self.used, index, true);
@@ -71,29 +99,13 @@ impl Slots {
         if index == self.first_free {
             self.first_free = index + 1;
         }
-        match self.files.get_mut(index) {
-            Some(slot) => core::mem::replace(slot, file),
-            None => None,
-        }
+        self.files.replace(index, file)
     }
     fn vacate(&mut self, index: usize) -> Option<Arc<File>> {
         set_bit(&mut self.used, index, false);
         set_bit(&mut self.close_on_exec, index, false);
         self.first_free = self.first_free.min(index);
-        self.files.get_mut(index)?.take()
-    }
-    /// Takes over everything of a smaller table.
-    fn take_over(&mut self, old: &mut Slots) {
-        for (new, old) in self.files.iter_mut().zip(&mut old.files) {
-            *new = old.take();
-        }
-        for (new, old) in self.used.iter_mut().zip(&old.used) {
-            *new = *old;
-        }
-        for (new, old) in self.close_on_exec.iter_mut().zip(&old.close_on_exec) {
-            *new = *old;
-        }
-        self.first_free = old.first_free;
+        self.files.replace(index, None)
     }
 }
 
@@ -110,16 +122,17 @@ impl Reservation<'_> {
     /// Opens it.
     pub fn install(self, file: Arc<File>) -> Fd {
         let fd = self.fd();
-        if let Some(slot) = self.table.slots.lock().files.get_mut(self.index) {
-            *slot = Some(file);
-        }
+        // A reserved slot is empty.
+        let replaced = self.table.slots.lock().files.replace(self.index, Some(file));
+        drop(replaced);
         core::mem::forget(self);
         fd
     }
 }
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.table.slots.lock().vacate(self.index);
+        let replaced = self.table.slots.lock().vacate(self.index);
+        drop(replaced);
     }
 }
 
@@ -128,12 +141,14 @@ impl FileTable {
     pub fn new() -> Result<Arc<FileTable>> {
         Self::with(Slots::with_capacity(64)?)
     }
-    fn with(slots: Slots) -> Result<Arc<FileTable>> {
-        Ok(try_arc(FileTable { slots: SpinLock::new(rank::FILE_TABLE, slots), users: AtomicUsize::new(1) })?)
+    fn with((files, slots): (SlotReader<File>, Slots)) -> Result<Arc<FileTable>> {
+        let slots = SpinLock::new(rank::FILE_TABLE, slots);
+        Ok(try_arc(FileTable { files, slots, users: AtomicUsize::new(1) })?)
     }
     /// One more task uses the table (CLONE_FILES).
     pub fn share(self: &Arc<Self>) -> Arc<FileTable> {
         self.users.fetch_add(1, Ordering::Relaxed);
+        self.slots.lock().files.release();
         self.clone()
     }
     /// A task stops using the table (exit, unshare); the last one closes everything. May sleep.
@@ -158,54 +173,62 @@ impl FileTable {
                 let last = slots.used.iter().rposition(|word| *word != 0).map_or(0, |index| index + 1);
                 last * 64
             };
-            let mut new = Slots::with_capacity(in_use.min(end as usize))?;
+            let (reader, mut new) = Slots::with_capacity(in_use.min(end as usize))?;
             let slots = self.slots.lock();
             if slots.used.iter().rposition(|word| *word != 0).map_or(0, |index| index + 1) * 64 > in_use {
                 continue;
             }
-            new.first_free = 0;
-            for (index, file) in slots.files.iter().enumerate().take(new.files.len().min(end as usize)) {
-                if let Some(file) = file {
-                    new.occupy(index, Some(file.clone()), bit(&slots.close_on_exec, index));
+            let end = new.files.length().min(slots.files.length()).min(end as usize);
+            for index in slots.used_below(end) {
+                if let Some(file) = slots.files.get_arc(index) {
+                    new.occupy(index, Some(file), bit(&slots.close_on_exec, index));
                 }
             }
             drop(slots);
-            return Self::with(new);
+            return Self::with((reader, new));
         }
     }
     /// The open file behind a descriptor, EBADF (O_PATH ones count; `get_io` refuses them).
     #[inline]
     pub fn get(&self, fd: Fd) -> Result<Arc<File>> {
-        match self.slots.lock().files.get(fd.0 as u32 as usize) {
-            Some(Some(file)) => Ok(file.clone()),
-            _ => Err(EBADF),
-        }
+        self.slots.lock().files.get_arc(fd.0 as u32 as usize).ok_or(EBADF)
     }
     /// The open file behind a descriptor for reading, writing and all that O_PATH cannot do; EBADF.
     #[inline]
     pub fn get_io(&self, fd: Fd) -> Result<Arc<File>> {
-        match self.slots.lock().files.get(fd.0 as u32 as usize) {
-            Some(Some(file)) if !file.is_path() => Ok(file.clone()),
-            _ => Err(EBADF),
+        let file = self.get(fd)?;
+        if file.is_path() { Err(EBADF) } else { Ok(file) }
+    }
+    /// As `get_io`, for a call of a task that uses the table.
+    #[inline(always)]
+    pub fn borrow_io(&self, fd: Fd, guard: &RcuGuard) -> Result<FileRef> {
+        match self.files.borrow(fd.0 as u32 as usize, guard) {
+            Some(file) if !file.is_path() => Ok(file),
+            _ => self.count_io(fd),
         }
+    }
+    /// The way of `borrow_io` where the thread does not own the table, and of what fails.
+    #[cold]
+    fn count_io(&self, fd: Fd) -> Result<FileRef> {
+        if !self.files.is_owned() && self.users() == 1 {
+            self.slots.lock().files.claim();
+        }
+        Ok(FileRef::from(self.get_io(fd)?))
     }
     /// The close-on-exec flag; EBADF.
     pub fn close_on_exec(&self, fd: Fd) -> Result<bool> {
         let slots = self.slots.lock();
         let index = fd.0 as u32 as usize;
-        match slots.files.get(index) {
-            Some(Some(_)) => Ok(bit(&slots.close_on_exec, index)),
-            _ => Err(EBADF),
-        }
+        if slots.is_open(index) { Ok(bit(&slots.close_on_exec, index)) } else { Err(EBADF) }
     }
     /// Sets the close-on-exec flag; EBADF.
     pub fn set_close_on_exec(&self, fd: Fd, value: bool) -> Result<()> {
         let mut slots = self.slots.lock();
         let index = fd.0 as u32 as usize;
-        match slots.files.get(index) {
-            Some(Some(_)) => set_bit(&mut slots.close_on_exec, index, value),
-            _ => return Err(EBADF),
+        if !slots.is_open(index) {
+            return Err(EBADF);
         }
+        set_bit(&mut slots.close_on_exec, index, value);
         Ok(())
     }
     /// Makes room for a descriptor.
@@ -214,14 +237,18 @@ impl FileTable {
         if index >= LARGEST_TABLE as usize {
             return Err(EMFILE);
         }
-        let wanted = (index + 1).next_power_of_two().max(256);
-        let mut new = Slots::with_capacity(wanted)?;
-        let mut slots = self.slots.lock();
-        if slots.files.len() < new.files.len() {
-            new.take_over(&mut slots);
-            core::mem::swap(&mut *slots, &mut new);
+        let wanted = room_for((index + 1).next_power_of_two().max(256));
+        let (room, mut used, mut close_on_exec) = (SlotWriter::room(wanted)?, bits(wanted)?, bits(wanted)?);
+        let mut guard = self.slots.lock();
+        let slots = &mut *guard;
+        if slots.files.length() < wanted {
+            slots.files.grow(room);
+            for (new, old) in [(&mut used, &mut slots.used), (&mut close_on_exec, &mut slots.close_on_exec)] {
+                new.iter_mut().zip(&*old).for_each(|(new, old)| *new = *old);
+                core::mem::swap(new, old);
+            }
         }
-        drop(slots);
+        drop(guard);
         Ok(())
     }
     /// Takes the lowest free descriptor >= `from` without opening it yet; EMFILE.
@@ -233,7 +260,7 @@ impl FileTable {
             if index >= limit {
                 return Err(EMFILE);
             }
-            if index < slots.files.len() {
+            if index < slots.files.length() {
                 slots.occupy(index, None, close_on_exec);
                 return Ok(Reservation { table: self, index });
             }
@@ -255,13 +282,13 @@ impl FileTable {
         }
         let old = loop {
             let mut slots = self.slots.lock();
-            match slots.files.get(index) {
-                None => {
-                    drop(slots);
-                    self.grow(index)?;
-                }
-                Some(None) if bit(&slots.used, index) => return Err(EBUSY),
-                Some(_) => break slots.occupy(index, Some(file), close_on_exec),
+            if index >= slots.files.length() {
+                drop(slots);
+                self.grow(index)?;
+            } else if bit(&slots.used, index) && !slots.is_open(index) {
+                return Err(EBUSY);
+            } else {
+                break slots.occupy(index, Some(file), close_on_exec);
             }
         };
         if let Some(old) = old {
@@ -273,10 +300,7 @@ impl FileTable {
     pub fn take(&self, fd: Fd) -> Result<Arc<File>> {
         let mut slots = self.slots.lock();
         let index = fd.0 as u32 as usize;
-        match slots.files.get(index) {
-            Some(Some(_)) => slots.vacate(index).ok_or(EBADF),
-            _ => Err(EBADF),
-        }
+        if slots.is_open(index) { slots.vacate(index).ok_or(EBADF) } else { Err(EBADF) }
     }
     /// Closes a descriptor: flushes the file and drops this table's record locks on it. May sleep.
     pub fn close(&self, fd: Fd) -> Result<()> {
@@ -294,11 +318,11 @@ impl FileTable {
     /// Takes the next open descriptor in a range out of the table.
     fn take_next(&self, from: &mut usize, last: usize, only: impl Fn(&Slots, usize) -> bool) -> Option<Arc<File>> {
         let mut slots = self.slots.lock();
-        while *from <= last && *from < slots.files.len() {
+        while *from <= last && *from < slots.files.length() {
             let index = *from;
             if bit(&slots.used, index) {
                 *from += 1;
-                if matches!(slots.files.get(index), Some(Some(_))) && only(&slots, index) {
+                if slots.is_open(index) && only(&slots, index) {
                     return slots.vacate(index);
                 }
             } else if index % 64 == 0 && slots.used.get(index / 64) == Some(&0) {
@@ -319,7 +343,7 @@ impl FileTable {
     /// Sets close-on-exec on every descriptor from `first` to `last`.
     pub fn mark_range(&self, first: u32, last: u32) {
         let mut slots = self.slots.lock();
-        let end = (last as usize).saturating_add(1).min(slots.files.len());
+        let end = (last as usize).saturating_add(1).min(slots.files.length());
         for index in first as usize..end {
             if bit(&slots.used, index) {
                 set_bit(&mut slots.close_on_exec, index, true);
@@ -339,10 +363,10 @@ impl FileTable {
         loop {
             let needed = {
                 let slots = self.slots.lock();
-                let count = slots.files.iter().filter(|file| file.is_some()).count();
+                let open = || slots.used_below(slots.files.length()).filter(|index| slots.is_open(*index));
+                let count = open().count();
                 if count <= found.capacity() {
-                    let open = slots.files.iter().enumerate().filter(|(_, file)| file.is_some());
-                    found.extend(open.map(|(index, _)| index as u32));
+                    found.extend(open().map(|index| index as u32));
                     return Ok(found);
                 }
                 count
@@ -352,6 +376,6 @@ impl FileTable {
     }
     /// How many descriptors there is room for (FDSize in /proc/PID/status).
     pub fn capacity(&self) -> usize {
-        self.slots.lock().files.len()
+        self.slots.lock().files.length()
     }
 }

@@ -98,11 +98,11 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
 
 /// getdents(2).
 pub fn getdents(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {
-    list(&*task.file(fd)?, buffer, count as usize, Layout::Old)
+    list(&*task.borrow_file(fd)?, buffer, count as usize, Layout::Old)
 }
 /// getdents64(2).
 pub fn getdents64(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {
-    list(&*task.file(fd)?, buffer, count as usize, Layout::New)
+    list(&*task.borrow_file(fd)?, buffer, count as usize, Layout::New)
 }
 
 /// getcwd(2): the length with the NUL; ENOENT in a removed directory, ERANGE.

@@ -1,21 +1,21 @@
 //! read(2), write(2) and their vector and positioned forms, lseek(2).
 use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
+use super::FileRef;
 use super::open_file::{File, SeekFrom, mode};
 use crate::error::*;
 use crate::process::Task;
 use crate::syscall::{Fd, UserBytes, UserPtr, UserSlice};
-use alloc::sync::Arc;
 
 /// An open file that can be read; EBADF.
 #[inline(always)]
-fn readable(task: &Task, fd: Fd) -> Result<Arc<File>> {
-    let file = task.file(fd)?;
+fn readable(task: &Task, fd: Fd) -> Result<FileRef> {
+    let file = task.borrow_file(fd)?;
     if file.is_readable() { Ok(file) } else { Err(EBADF.because("not open for reading")) }
 }
 /// An open file that can be written; EBADF.
 #[inline(always)]
-fn writable(task: &Task, fd: Fd) -> Result<Arc<File>> {
-    let file = task.file(fd)?;
+fn writable(task: &Task, fd: Fd) -> Result<FileRef> {
+    let file = task.borrow_file(fd)?;
     if file.is_writable() { Ok(file) } else { Err(EBADF.because("not open for writing")) }
 }
 /// One user buffer, cut to the largest transfer; EFAULT outside of user memory.
@@ -50,7 +50,7 @@ pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64
     if offset < 0 {
         return Err(EINVAL);
     }
-    let file = task.file(fd)?;
+    let file = task.borrow_file(fd)?;
     if file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
     }
@@ -63,7 +63,7 @@ pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i6
     if offset < 0 {
         return Err(EINVAL);
     }
-    let file = task.file(fd)?;
+    let file = task.borrow_file(fd)?;
     if file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
     }
@@ -142,7 +142,7 @@ fn read_vector_at(
     if offset < -1 {
         return Err(EINVAL);
     }
-    let file = task.file(fd)?;
+    let file = task.borrow_file(fd)?;
     if offset != -1 && file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
     }
@@ -189,7 +189,7 @@ fn write_vector_at(
     if offset < -1 {
         return Err(EINVAL);
     }
-    let file = task.file(fd)?;
+    let file = task.borrow_file(fd)?;
     if offset != -1 && file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
     }
@@ -232,7 +232,7 @@ impl crate::syscall::Argument for VectorTail {
 
 /// lseek(2).
 pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: u32) -> Result<u64> {
-    let file = task.file(fd)?;
+    let file = task.borrow_file(fd)?;
     let to = match whence {
         0 => SeekFrom::Start(offset),
         1 => SeekFrom::Current(offset),

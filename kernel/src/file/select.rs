@@ -1,5 +1,7 @@
 //! poll(2), ppoll(2), select(2) and pselect6(2).
-use super::{File, PollEntries, PollEvents, PollTable};
+//!
+//! Descriptors are looked up at each look at them, as on Linux: what is polled is what the numbers name then.
+use super::{PollEntries, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::thread_group::Resource;
 use crate::process::{Task, restart};
@@ -29,10 +31,10 @@ enum Ended {
     Interrupted,
 }
 
-/// Polls until `scan` counts something, a signal comes or the deadline passes. `scan` gets the table on its first run only;
-/// it returns how many events there are. A deadline of 0 does not wait.
+/// Polls until `scan` counts something, a signal comes or the deadline passes. `scan` gets the table on its first run only,
+/// and registers until it has found something; it returns how many events there are. A deadline of 0 does not wait.
 fn wait(deadline: Option<u64>, mut scan: impl FnMut(Option<&mut PollTable>) -> usize) -> Result<usize, Ended> {
-    let task = machine::thread::current_arc::<Task>();
+    let task = Task::current();
     let interrupted = || if task.signal_pending() { Ended::Interrupted } else { Ended::TimedOut };
     if deadline == Some(0) {
         return match scan(None) {
@@ -41,7 +43,7 @@ fn wait(deadline: Option<u64>, mut scan: impl FnMut(Option<&mut PollTable>) -> u
         };
     }
     let mut entries = PollEntries::new();
-    let mut register = |queue: &Arc<WaitQueue>| entries.add(queue, Target::Task(task.clone()), false);
+    let mut register = |queue: &Arc<WaitQueue>| entries.add(queue, Target::Task(Task::current_arc()), false);
     let count = scan(Some(&mut PollTable::new(&mut register)));
     if count != 0 {
         return Ok(count);
@@ -73,46 +75,62 @@ fn deadline_after(nanoseconds: u64) -> u64 {
     if nanoseconds == 0 { 0 } else { machine::time::monotonic().saturating_add(nanoseconds).min(LONGEST) }
 }
 
-/// The array of poll(2) with the files it names.
+/// What a poll of one descriptor gives: the events, NVAL if it is not open.
+#[inline(always)]
+fn look(task: &Task, fd: Fd, table: Option<&mut PollTable>) -> PollEvents {
+    match task.borrow_file(fd) {
+        Ok(file) => file.operations().poll(&file, table),
+        Err(_) => PollEvents::NVAL,
+    }
+}
+
+/// The array of poll(2); a short one takes no allocation.
 struct PollSet {
     user: UserPtr<PollFd>,
-    entries: Vec<(PollFd, Option<Arc<File>>)>,
+    short: [PollFd; Self::SHORT],
+    long: Vec<PollFd>,
+    count: usize,
 }
 impl PollSet {
+    const SHORT: usize = 16;
+
     fn read(task: &Task, user: UserPtr<PollFd>, count: u32) -> Result<Self> {
         if u64::from(count) > task.group().limit(Resource::OpenFiles) {
             return Err(EINVAL.because("more descriptors than the process may have"));
         }
-        let mut entries = Vec::new();
-        entries.try_reserve_exact(usize::try_from(count).map_err(|_| EINVAL)?)?;
-        for index in 0..count as usize {
-            entries.push((user.element(task, index).read(task)?, None));
+        let count = usize::try_from(count).map_err(|_| EINVAL)?;
+        let mut set = PollSet { user, short: [PollFd::default(); Self::SHORT], long: Vec::new(), count };
+        if count > Self::SHORT {
+            set.long.try_reserve_exact(count)?;
+            set.long.resize(count, PollFd::default());
         }
-        let files = task.files();
-        for (entry, file) in &mut entries {
-            entry.revents = 0;
-            if entry.fd >= 0 {
-                *file = files.get_io(Fd(entry.fd)).ok();
-            }
-        }
-        Ok(PollSet { user, entries })
+        let entries = set.entries();
+        UserSlice::new(user.address(), size_of_val(entries)).read(entries.as_mut_bytes())?;
+        Ok(set)
     }
 
-    fn scan(&mut self, mut table: Option<&mut PollTable>) -> usize {
-        let always = PollEvents::ERR | PollEvents::HUP;
+    fn entries(&mut self) -> &mut [PollFd] {
+        match self.short.get_mut(..self.count) {
+            Some(short) => short,
+            None => &mut self.long,
+        }
+    }
+
+    fn scan(&mut self, task: &Task, mut table: Option<&mut PollTable>) -> usize {
+        let always = PollEvents::ERR | PollEvents::HUP | PollEvents::NVAL;
         let mut count = 0;
-        for (entry, file) in &mut self.entries {
-            let events = match file {
-                Some(file) => {
-                    let table = table.as_deref_mut();
-                    let wanted = PollEvents(entry.events.into()) | always;
-                    file.operations().poll(file, table) & wanted
-                }
-                None if entry.fd < 0 => PollEvents::NONE,
-                None => PollEvents::NVAL,
-            };
-            entry.revents = events.0 as u16;
-            count += usize::from(entry.revents != 0);
+        for entry in self.entries() {
+            entry.revents = 0;
+            if entry.fd < 0 {
+                continue;
+            }
+            let events = look(task, Fd(entry.fd), table.as_deref_mut()) & (PollEvents(entry.events.into()) | always);
+            if events != PollEvents::NONE {
+                entry.revents = events.0 as u16;
+                count += 1;
+                // Who has an answer does not wait.
+                table = None;
+            }
         }
         count
     }
@@ -120,10 +138,12 @@ impl PollSet {
     /// Offset of `revents` in the structure.
     const REVENTS: u64 = 6;
 
-    fn write_back(&self, task: &Task) -> Result<()> {
-        for (index, (entry, _)) in self.entries.iter().enumerate() {
-            let address = self.user.element(task, index).address().wrapping_add(Self::REVENTS);
-            UserSlice::new(address, 2).write(&entry.revents.to_ne_bytes())?;
+    /// Stores the events found, and nothing else of the array.
+    fn write_back(&mut self) -> Result<()> {
+        let mut address = self.user.address().wrapping_add(Self::REVENTS);
+        for entry in self.entries() {
+            machine::user::store_user(address, entry.revents)?;
+            address = address.wrapping_add(size_of::<PollFd>() as u64);
         }
         Ok(())
     }
@@ -131,8 +151,8 @@ impl PollSet {
 
 fn do_poll(task: &Task, user: UserPtr<PollFd>, count: u32, deadline: Option<u64>) -> Result<Result<usize, Ended>> {
     let mut set = PollSet::read(task, user, count)?;
-    let result = wait(deadline, |table| set.scan(table));
-    set.write_back(task)?;
+    let result = wait(deadline, |table| set.scan(task, table));
+    set.write_back()?;
     Ok(result)
 }
 
@@ -198,66 +218,138 @@ const WRITABLE: PollEvents =
 const EXCEPTIONAL: PollEvents = PollEvents::PRI;
 const KINDS: [PollEvents; 3] = [READABLE, WRITABLE, EXCEPTIONAL];
 
-/// One of select's bit sets in user memory: whole words of the ABI, little endian.
-fn read_set(address: u64, bytes: usize) -> Result<Vec<u8>> {
-    if address == 0 { Ok(Vec::new()) } else { UserSlice::new(address, bytes).read_all() }
+/// The three bit sets of select(2), then the three that are found: words of 64 descriptors. Few take no allocation.
+struct SelectSets {
+    user: [u64; 3],
+    /// Bytes of a set in user memory: whole words of the ABI.
+    bytes: usize,
+    words: usize,
+    short: [u64; Self::SHORT],
+    long: Vec<u64>,
 }
-fn has_bit(set: &[u8], index: usize) -> bool {
-    set.get(index / 8).is_some_and(|byte| byte & 1 << (index % 8) != 0)
+impl SelectSets {
+    const SHORT: usize = 48;
+
+    fn read(task: &Task, user: [u64; 3], count: usize) -> Result<Self> {
+        let word = if matches!(task.abi(), abi::Abi::I386) { 32 } else { 64 };
+        let (bytes, words) = (count.div_ceil(word) * word / 8, count.div_ceil(64));
+        let mut sets = SelectSets { user, bytes, words, short: [0; Self::SHORT], long: Vec::new() };
+        if words * 6 > Self::SHORT {
+            sets.long.try_reserve_exact(words * 6)?;
+            sets.long.resize(words * 6, 0);
+        }
+        for (address, set) in user.into_iter().zip(sets.sets()) {
+            if address != 0 {
+                let set = set.as_mut_bytes().get_mut(..bytes).ok_or(EINVAL)?;
+                UserSlice::new(address, bytes).read(set)?;
+            }
+        }
+        // What lies behind the last descriptor is not looked at.
+        if !count.is_multiple_of(64) {
+            for last in sets.sets().take(3).filter_map(|set| set.last_mut()) {
+                *last &= (1 << (count % 64)) - 1;
+            }
+        }
+        Ok(sets)
+    }
+
+    /// All six.
+    fn sets(&mut self) -> impl Iterator<Item = &mut [u64]> {
+        let words = self.words;
+        let all = match self.short.get_mut(..words * 6) {
+            Some(short) => short,
+            None => &mut self.long,
+        };
+        all.chunks_exact_mut(words.max(1))
+    }
+
+    /// The words of the six sets that hold the descriptors from 64 times `index` on.
+    #[inline(always)]
+    fn words(&mut self, index: usize) -> [u64; 3] {
+        let (words, short) = (self.words, self.words * 6 <= Self::SHORT);
+        let all: &[u64] = if short { &self.short } else { &self.long };
+        [0, 1, 2].map(|set| all.get(set * words + index).copied().unwrap_or(0))
+    }
+    #[inline(always)]
+    fn set_found(&mut self, index: usize, found: [u64; 3]) {
+        let (words, short) = (self.words, self.words * 6 <= Self::SHORT);
+        let all: &mut [u64] = if short { &mut self.short } else { &mut self.long };
+        for (set, bits) in found.into_iter().enumerate() {
+            if let Some(word) = all.get_mut((3 + set) * words + index) {
+                *word = bits;
+            }
+        }
+    }
+
+    /// Refuses descriptors that are not open: EBADF.
+    fn check(&mut self, task: &Task) -> Result<()> {
+        for index in 0..self.words {
+            let [read, write, except] = self.words(index);
+            for fd in ones(read | write | except) {
+                task.borrow_file(descriptor(index, fd))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every descriptor, noting what is found; how many bits that is.
+    fn scan(&mut self, task: &Task, mut table: Option<&mut PollTable>) -> usize {
+        let mut count = 0;
+        for index in 0..self.words {
+            let wanted = self.words(index);
+            let [read, write, except] = wanted;
+            let mut found = [0; 3];
+            for bit in ones(read | write | except) {
+                let events = look(task, descriptor(index, bit), table.as_deref_mut());
+                for ((found, wanted), kind) in found.iter_mut().zip(wanted).zip(KINDS) {
+                    if wanted & 1 << bit != 0 && events.intersects(kind) {
+                        *found |= 1 << bit;
+                        count += 1;
+                        // Who has an answer does not wait.
+                        table = None;
+                    }
+                }
+            }
+            self.set_found(index, found);
+        }
+        count
+    }
+
+    fn write_back(&mut self) -> Result<()> {
+        let (user, bytes) = (self.user, self.bytes);
+        for (address, set) in user.into_iter().zip(self.sets().skip(3)) {
+            if address != 0 {
+                UserSlice::new(address, bytes).write(set.as_bytes().get(..bytes).ok_or(EINVAL)?)?;
+            }
+        }
+        Ok(())
+    }
 }
 
-struct Selected {
-    descriptor: usize,
-    wanted: [bool; 3],
-    file: Arc<File>,
+/// The numbers of the bits that are set, from the lowest.
+#[inline(always)]
+fn ones(mut word: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let bit = word.trailing_zeros();
+        word &= word.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
+}
+#[inline(always)]
+fn descriptor(word: usize, bit: u32) -> Fd {
+    // Below the table's largest size.
+    Fd(word as i32 * 64 + bit as i32)
 }
 
 fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> Result<Result<usize, Ended>> {
     let count = usize::try_from(count).map_err(|_| EINVAL.because("negative count"))?;
-    let files = task.files();
     // Descriptors that the table cannot hold are not looked at.
-    let count = count.min(files.capacity());
-    let word = if matches!(task.abi(), abi::Abi::I386) { 32 } else { 64 };
-    let bytes = count.div_ceil(word) * word / 8;
-    let [read, write, except] = sets;
-    let wanted = [read_set(read, bytes)?, read_set(write, bytes)?, read_set(except, bytes)?];
-    let mut selected = Vec::new();
-    for descriptor in 0..count {
-        let [read, write, except] = &wanted;
-        let bits = [has_bit(read, descriptor), has_bit(write, descriptor), has_bit(except, descriptor)];
-        if bits.contains(&true) {
-            let file = files.get_io(Fd(i32::try_from(descriptor).map_err(|_| EINVAL)?))?;
-            selected.try_reserve(1)?;
-            selected.push(Selected { descriptor, wanted: bits, file });
-        }
-    }
-    let mut found = [Vec::new(), Vec::new(), Vec::new()];
-    for set in &mut found {
-        set.try_reserve_exact(bytes)?;
-        set.resize(bytes, 0u8);
-    }
-    let result = wait(deadline, |mut table| {
-        let mut ready = 0;
-        for entry in &selected {
-            let table = table.as_deref_mut();
-            let events = entry.file.operations().poll(&entry.file, table);
-            for ((set, wanted), kind) in found.iter_mut().zip(entry.wanted).zip(KINDS) {
-                if wanted && events.intersects(kind) {
-                    if let Some(byte) = set.get_mut(entry.descriptor / 8) {
-                        *byte |= 1 << (entry.descriptor % 8);
-                    }
-                    ready += 1;
-                }
-            }
-        }
-        ready
-    });
+    let count = count.min(task.descriptor_capacity());
+    let mut sets = SelectSets::read(task, sets, count)?;
+    sets.check(task)?;
+    let result = wait(deadline, |table| sets.scan(task, table));
     if !matches!(result, Err(Ended::Interrupted)) {
-        for (address, set) in sets.into_iter().zip(&found) {
-            if address != 0 {
-                UserSlice::new(address, bytes).write(set)?;
-            }
-        }
+        sets.write_back()?;
     }
     Ok(result)
 }

@@ -310,6 +310,16 @@ impl Task {
     pub fn file(&self, fd: crate::syscall::Fd) -> crate::error::Result<Arc<crate::file::File>> {
         self.files.read(&RcuGuard::new()).get_io(fd)
     }
+    /// As `file`, for the length of a call, without a lock or a count where this task alone uses its descriptors.
+    #[inline(always)]
+    pub fn borrow_file(&self, fd: crate::syscall::Fd) -> crate::error::Result<crate::file::FileRef> {
+        let guard = RcuGuard::new();
+        self.files.read(&guard).borrow_io(fd, &guard)
+    }
+    /// How many descriptors the table has room for.
+    pub fn descriptor_capacity(&self) -> usize {
+        self.files.read(&RcuGuard::new()).capacity()
+    }
     /// As `context`, borrowed.
     #[inline(always)]
     pub fn context_ref<'a>(&'a self, guard: &'a RcuGuard) -> &'a FileSystemContext {

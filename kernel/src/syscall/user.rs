@@ -20,10 +20,46 @@ pub trait UserLayout: Sized {
     fn decode(abi: Abi, bytes: &[u8]) -> Self;
     /// Encodes it to exactly `size` bytes.
     fn encode(&self, abi: Abi, bytes: &mut [u8]);
+    /// Reads it from user memory; EFAULT.
+    #[inline]
+    fn read_from(abi: Abi, address: u64) -> Result<Self> {
+        match Self::size(abi) {
+            0..=32 => read_through::<Self, 32>(abi, address),
+            33..=128 => read_through::<Self, 128>(abi, address),
+            _ => read_through::<Self, LARGEST_LAYOUT>(abi, address),
+        }
+    }
+    /// Writes it to user memory; EFAULT.
+    #[inline]
+    fn write_to(&self, abi: Abi, address: u64) -> Result<()> {
+        match Self::size(abi) {
+            0..=32 => write_through::<Self, 32>(self, abi, address),
+            33..=128 => write_through::<Self, 128>(self, abi, address),
+            _ => write_through::<Self, LARGEST_LAYOUT>(self, abi, address),
+        }
+    }
 }
 
 /// Largest [`UserLayout`] that is copied through the stack.
 const LARGEST_LAYOUT: usize = 512;
+
+/// Reads through a buffer of a size that is known when this is compiled: zeroing it costs as much as it is large.
+#[inline(always)]
+fn read_through<T: UserLayout, const LARGEST: usize>(abi: Abi, address: u64) -> Result<T> {
+    let mut bytes = [0; LARGEST];
+    let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
+    if user::copy_from_user(bytes, address) != 0 {
+        return Err(EFAULT);
+    }
+    Ok(T::decode(abi, bytes))
+}
+#[inline(always)]
+fn write_through<T: UserLayout, const LARGEST: usize>(value: &T, abi: Abi, address: u64) -> Result<()> {
+    let mut bytes = [0; LARGEST];
+    let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
+    value.encode(abi, bytes);
+    if user::copy_to_user(address, bytes) != 0 { Err(EFAULT) } else { Ok(()) }
+}
 
 /// A typed user pointer.
 pub struct UserPtr<T> {
@@ -54,36 +90,31 @@ impl<T> UserPtr<T> {
 
 impl<T: UserLayout> UserPtr<T> {
     /// Reads the value.
+    #[inline]
     pub fn read(self, task: &Task) -> Result<T> {
-        let abi = task.abi();
-        let mut bytes = [0; LARGEST_LAYOUT];
-        let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
-        if user::copy_from_user(bytes, self.address.0) != 0 {
-            return Err(EFAULT);
-        }
-        Ok(T::decode(abi, bytes))
+        T::read_from(task.abi(), self.address.0)
     }
 
     /// Reads the value unless the pointer is null.
+    #[inline]
     pub fn read_optional(self, task: &Task) -> Result<Option<T>> {
         if self.is_null() { Ok(None) } else { self.read(task).map(Some) }
     }
 
     /// Writes the value.
+    #[inline]
     pub fn write(self, task: &Task, value: &T) -> Result<()> {
-        let abi = task.abi();
-        let mut bytes = [0; LARGEST_LAYOUT];
-        let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
-        value.encode(abi, bytes);
-        if user::copy_to_user(self.address.0, bytes) != 0 { Err(EFAULT) } else { Ok(()) }
+        value.write_to(task.abi(), self.address.0)
     }
 
     /// Writes the value unless the pointer is null.
+    #[inline]
     pub fn write_optional(self, task: &Task, value: &T) -> Result<()> {
         if self.is_null() { Ok(()) } else { self.write(task, value) }
     }
 
     /// The pointer to the element `index` further on.
+    #[inline]
     pub fn element(self, task: &Task, index: usize) -> Self {
         UserPtr::new(self.address.0.wrapping_add((index as u64).wrapping_mul(T::size(task.abi()) as u64)))
     }
@@ -100,12 +131,16 @@ impl<T> Argument for UserPtr<T> {
     }
 }
 
-macro_rules! integer_layouts { ($($T:ty)*) => { $(impl UserLayout for $T {
+macro_rules! integer_layouts { ($($T:ty as $Word:ty;)*) => { $(impl UserLayout for $T {
     fn size(_: Abi) -> usize { size_of::<$T>() }
     fn decode(_: Abi, bytes: &[u8]) -> Self { let mut raw = [0; size_of::<$T>()]; raw.copy_from_slice(bytes); <$T>::from_ne_bytes(raw) }
     fn encode(&self, _: Abi, bytes: &mut [u8]) { bytes.copy_from_slice(&self.to_ne_bytes()) }
+    #[inline]
+    fn read_from(_: Abi, address: u64) -> Result<Self> { Ok(user::load_user::<$Word>(address)? as $T) }
+    #[inline]
+    fn write_to(&self, _: Abi, address: u64) -> Result<()> { Ok(user::store_user(address, *self as $Word)?) }
 })* } }
-integer_layouts!(u8 u16 u32 u64 i32 i64);
+integer_layouts!(u8 as u8; u16 as u16; u32 as u32; u64 as u64; i32 as u32; i64 as u64;);
 
 /// A C `long` or pointer: 8 bytes, 4 on i386 and (pointers) x32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -133,6 +168,21 @@ macro_rules! plain_layout { ($($T:ty),* $(,)?) => { $(impl $crate::syscall::user
     fn size(_: abi::Abi) -> usize { size_of::<$T>() }
     fn decode(_: abi::Abi, bytes: &[u8]) -> Self { <$T as zerocopy::FromBytes>::read_from_bytes(bytes).expect("the caller passes exactly the size") }
     fn encode(&self, _: abi::Abi, bytes: &mut [u8]) { bytes.copy_from_slice(zerocopy::IntoBytes::as_bytes(self)) }
+    #[inline]
+    fn read_from(_: abi::Abi, address: u64) -> $crate::error::Result<Self> {
+        let mut value = <$T as zerocopy::FromZeros>::new_zeroed();
+        match machine::user::copy_from_user(zerocopy::IntoBytes::as_mut_bytes(&mut value), address) {
+            0 => Ok(value),
+            _ => Err($crate::error::EFAULT),
+        }
+    }
+    #[inline]
+    fn write_to(&self, _: abi::Abi, address: u64) -> $crate::error::Result<()> {
+        match machine::user::copy_to_user(address, zerocopy::IntoBytes::as_bytes(self)) {
+            0 => Ok(()),
+            _ => Err($crate::error::EFAULT),
+        }
+    }
 })* } }
 pub(crate) use plain_layout;
 

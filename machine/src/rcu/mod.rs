@@ -6,10 +6,12 @@
 //! since a context that may sleep is in no read-side section.
 mod cell;
 mod grace;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 pub use cell::RcuCell;
+pub use slots::{SlotReader, SlotRef, SlotRoom, SlotWriter, slots};
 pub(crate) use grace::note_quiescent;
 #[cfg(not(target_os = "none"))]
 pub(crate) use grace::note_quiescent_of;

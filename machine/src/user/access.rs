@@ -31,6 +31,16 @@ macro_rules! close {
     };
 }
 
+/// A routine that moves one word by one instruction.
+macro_rules! word {
+    ($name:literal, $mode:literal, $move:literal) => {
+        concat!(
+            ".globl ", $name, $mode, "\n", $name, $mode, ":\n",
+            open!(), $move, "\n", close!(), "xor edx, edx\n ret\n"
+        )
+    };
+}
+
 /// The routines of one mode. A stretch of instructions between two labels shares a landing, as the table at the end says.
 macro_rules! routines {
     ($mode:literal) => {
@@ -70,8 +80,28 @@ macro_rules! routines {
             "movzx eax, byte ptr [rsi]",
             "mov [rdi], al",
             "jmp 90f",
-            "20: sub rdx, 64",
-            "jb 22f",
+            "20: cmp rdx, 64",
+            "ja 28f",
+            "mov rax, [rsi]",
+            "mov rcx, [rsi + 8]",
+            "mov [rdi], rax",
+            "mov [rdi + 8], rcx",
+            "cmp edx, 32",
+            "jbe 27f",
+            "mov rax, [rsi + 16]",
+            "mov rcx, [rsi + 24]",
+            "mov r8, [rsi + rdx - 32]",
+            "mov r9, [rsi + rdx - 24]",
+            "mov [rdi + 16], rax",
+            "mov [rdi + 24], rcx",
+            "mov [rdi + rdx - 32], r8",
+            "mov [rdi + rdx - 24], r9",
+            "27: mov rax, [rsi + rdx - 16]",
+            "mov rcx, [rsi + rdx - 8]",
+            "mov [rdi + rdx - 16], rax",
+            "mov [rdi + rdx - 8], rcx",
+            "jmp 90f",
+            "28: sub rdx, 64",
             // Each block moves the counters only at its end; here `rdx` is 64 less than what is left.
             concat!(".Lcopy_blocks_", $mode, ":"),
             "21: mov rax, [rsi]",
@@ -167,52 +197,27 @@ macro_rules! routines {
             close!(),
             "mov rax, rsi",
             "ret",
-            // The word at rdi in rax, of a size of 1 << esi; rdx: 0, or 1 for a fault.
+            // The word at rdi in rax, of 1 to 8 bytes; rdx: 0, or 1 for a fault.
             ".p2align 4",
-            concat!(".globl user_load_", $mode),
-            concat!("user_load_", $mode, ":"),
-            open!(),
             concat!(".Lwords_", $mode, ":"),
-            "cmp esi, 2",
-            "ja 53f",
-            "je 52f",
-            "test esi, esi",
-            "jnz 51f",
-            "movzx eax, byte ptr [rdi]",
-            "jmp 50f",
-            "51: movzx eax, word ptr [rdi]",
-            "jmp 50f",
-            "52: mov eax, [rdi]",
-            "jmp 50f",
-            "53: mov rax, [rdi]",
-            "50:",
-            close!(),
-            "xor edx, edx",
-            "ret",
-            // rdx stored at rdi, of a size of 1 << esi; rdx: 0, or 1 for a fault.
-            concat!(".globl user_store_", $mode),
-            concat!("user_store_", $mode, ":"),
-            open!(),
-            "cmp esi, 2",
-            "ja 57f",
-            "je 56f",
-            "test esi, esi",
-            "jnz 55f",
-            "mov [rdi], dl",
-            "jmp 50b",
-            "55: mov [rdi], dx",
-            "jmp 50b",
-            "56: mov [rdi], edx",
-            "jmp 50b",
-            "57: mov [rdi], rdx",
-            "jmp 50b",
+            word!("user_load_1_", $mode, "movzx eax, byte ptr [rdi]"),
+            word!("user_load_2_", $mode, "movzx eax, word ptr [rdi]"),
+            word!("user_load_4_", $mode, "mov eax, [rdi]"),
+            word!("user_load_8_", $mode, "mov rax, [rdi]"),
+            // rsi stored at rdi, of 1 to 8 bytes; rdx: 0, or 1 for a fault.
+            word!("user_store_1_", $mode, "mov [rdi], sil"),
+            word!("user_store_2_", $mode, "mov [rdi], si"),
+            word!("user_store_4_", $mode, "mov [rdi], esi"),
+            word!("user_store_8_", $mode, "mov [rdi], rsi"),
             // edx stored at rdi if esi is there; rax the value found, rdx as above.
             concat!(".globl user_exchange_", $mode),
             concat!("user_exchange_", $mode, ":"),
             open!(),
             "mov eax, esi",
             "lock cmpxchg [rdi], edx",
-            "jmp 50b",
+            close!(),
+            "xor edx, edx",
+            "ret",
             concat!(".Lwords_landing_", $mode, ":"),
             close!(),
             "xor eax, eax",
@@ -312,29 +317,40 @@ pub(super) struct Loaded {
 }
 type Fixups = [[u64; 3]; 8];
 
-unsafe extern "C" {
-    static user_fixups_sleeping: Fixups;
-    static user_fixups_nofault: Fixups;
-    fn user_copy_sleeping(to: u64, from: u64, length: usize) -> usize;
-    fn user_copy_nofault(to: u64, from: u64, length: usize) -> usize;
-    fn user_clear_sleeping(to: u64, length: usize) -> usize;
-    fn user_clear_nofault(to: u64, length: usize) -> usize;
-    fn user_load_sleeping(from: u64, size_log: u32) -> Loaded;
-    fn user_load_nofault(from: u64, size_log: u32) -> Loaded;
-    fn user_store_sleeping(to: u64, size_log: u32, value: u64) -> Loaded;
-    fn user_store_nofault(to: u64, size_log: u32, value: u64) -> Loaded;
-    fn user_exchange_sleeping(at: u64, expected: u32, new: u32) -> Loaded;
-    fn user_exchange_nofault(at: u64, expected: u32, new: u32) -> Loaded;
-    fn user_string_sleeping(to: u64, from: u64, length: usize) -> usize;
-    fn user_string_nofault(to: u64, from: u64, length: usize) -> usize;
+macro_rules! declare {
+    ($($load:ident $store:ident),*; $($copy:ident $clear:ident $exchange:ident $string:ident),*) => {
+        unsafe extern "C" {
+            static user_fixups_sleeping: Fixups;
+            static user_fixups_nofault: Fixups;
+            $(
+                fn $load(from: u64) -> Loaded;
+                fn $store(to: u64, value: u64) -> Loaded;
+            )*
+            $(
+                fn $copy(to: u64, from: u64, length: usize) -> usize;
+                fn $clear(to: u64, length: usize) -> usize;
+                fn $exchange(at: u64, expected: u32, new: u32) -> Loaded;
+                fn $string(to: u64, from: u64, length: usize) -> usize;
+            )*
+        }
+    };
 }
+declare!(
+    user_load_1_sleeping user_store_1_sleeping, user_load_2_sleeping user_store_2_sleeping,
+    user_load_4_sleeping user_store_4_sleeping, user_load_8_sleeping user_store_8_sleeping,
+    user_load_1_nofault user_store_1_nofault, user_load_2_nofault user_store_2_nofault,
+    user_load_4_nofault user_store_4_nofault, user_load_8_nofault user_store_8_nofault;
+    user_copy_sleeping user_clear_sleeping user_exchange_sleeping user_string_sleeping,
+    user_copy_nofault user_clear_nofault user_exchange_nofault user_string_nofault
+);
 
 /// The routines of one mode. For all of them: the user range lies in user space, the other one in memory of the kernel's.
+/// Loads and stores by the logarithm of the size.
 pub(super) struct Routines {
     pub(super) copy: unsafe extern "C" fn(u64, u64, usize) -> usize,
     pub(super) clear: unsafe extern "C" fn(u64, usize) -> usize,
-    pub(super) load: unsafe extern "C" fn(u64, u32) -> Loaded,
-    pub(super) store: unsafe extern "C" fn(u64, u32, u64) -> Loaded,
+    pub(super) load: [unsafe extern "C" fn(u64) -> Loaded; 4],
+    pub(super) store: [unsafe extern "C" fn(u64, u64) -> Loaded; 4],
     pub(super) exchange: unsafe extern "C" fn(u64, u32, u32) -> Loaded,
     pub(super) string: unsafe extern "C" fn(u64, u64, usize) -> usize,
 }
@@ -342,8 +358,8 @@ pub(super) struct Routines {
 pub(super) const SLEEPING: Routines = Routines {
     copy: user_copy_sleeping,
     clear: user_clear_sleeping,
-    load: user_load_sleeping,
-    store: user_store_sleeping,
+    load: [user_load_1_sleeping, user_load_2_sleeping, user_load_4_sleeping, user_load_8_sleeping],
+    store: [user_store_1_sleeping, user_store_2_sleeping, user_store_4_sleeping, user_store_8_sleeping],
     exchange: user_exchange_sleeping,
     string: user_string_sleeping,
 };
@@ -351,8 +367,8 @@ pub(super) const SLEEPING: Routines = Routines {
 pub(super) const NOFAULT: Routines = Routines {
     copy: user_copy_nofault,
     clear: user_clear_nofault,
-    load: user_load_nofault,
-    store: user_store_nofault,
+    load: [user_load_1_nofault, user_load_2_nofault, user_load_4_nofault, user_load_8_nofault],
+    store: [user_store_1_nofault, user_store_2_nofault, user_store_4_nofault, user_store_8_nofault],
     exchange: user_exchange_nofault,
     string: user_string_nofault,
 };

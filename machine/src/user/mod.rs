@@ -189,7 +189,7 @@ fn load<T: UserWord>(routines: &Routines, from: u64) -> Result<T, Fault> {
         return Err(Fault);
     }
     // SAFETY: in user space.
-    let loaded = unsafe { (routines.load)(from, T::SIZE_LOG) };
+    let loaded = unsafe { (routines.load[T::SIZE_LOG as usize])(from) };
     if loaded.fault == 0 { Ok(T::from_word(loaded.value)) } else { Err(Fault) }
 }
 #[inline(always)]
@@ -198,7 +198,7 @@ fn store<T: UserWord>(routines: &Routines, to: u64, value: T) -> Result<(), Faul
         return Err(Fault);
     }
     // SAFETY: in user space.
-    let stored = unsafe { (routines.store)(to, T::SIZE_LOG, value.into_word()) };
+    let stored = unsafe { (routines.store[T::SIZE_LOG as usize])(to, value.into_word()) };
     if stored.fault == 0 { Ok(()) } else { Err(Fault) }
 }
 /// Loads a word in one access (alignment does not matter, as for the CPU).
