@@ -152,6 +152,8 @@ pub fn open_fifo(inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperation
     }
     let (readers_before, writers_before) =
         (pipe.readers_ever.load(Ordering::Acquire), pipe.writers_ever.load(Ordering::Acquire));
+    // A partner that waits for this end is a partner, though it may have done its work and left before the next look.
+    let (had_readers, had_writers) = (pipe.has_readers(), pipe.has_writers());
     if reads {
         pipe.add_reader();
         end.reads = true;
@@ -162,7 +164,7 @@ pub fn open_fifo(inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperation
     }
     let waited = if is_pipe || reads && writes {
         Ok(())
-    } else if reads && !pipe.has_writers() {
+    } else if reads && !had_writers && !pipe.has_writers() {
         if nonblocking {
             end.writers_before = Some(writers_before);
             Ok(())
@@ -170,7 +172,7 @@ pub fn open_fifo(inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperation
             let came = || (pipe.writers_ever.load(Ordering::Acquire) != writers_before).then_some(());
             pipe.to_read.wait_until(Sleep::Interruptible, None, came)
         }
-    } else if writes && !pipe.has_readers() {
+    } else if writes && !had_readers && !pipe.has_readers() {
         let came = || (pipe.readers_ever.load(Ordering::Acquire) != readers_before).then_some(());
         pipe.to_write.wait_until(Sleep::Interruptible, None, came)
     } else {

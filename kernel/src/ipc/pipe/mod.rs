@@ -77,6 +77,16 @@ pub struct Pipe {
     to_write: Arc<WaitQueue>,
 }
 
+/// What became of an attempt to write.
+struct Put {
+    /// Bytes that went in.
+    moved: Result<usize>,
+    /// Whether the pipe was empty before.
+    was_empty: bool,
+    /// Something else than want of room ended it.
+    stopped: bool,
+}
+
 const READABLE: u32 = PollEvents::IN.0 | PollEvents::RDNORM.0;
 const WRITABLE: u32 = PollEvents::OUT.0 | PollEvents::WRNORM.0;
 
@@ -214,10 +224,14 @@ impl Pipe {
         }
     }
 
-    /// Moves as much of `from` in as there is room for; whether the pipe was empty before.
-    fn put(&self, from: &mut IoBuffer, packet: bool) -> (Result<usize>, bool) {
+    /// Moves as much of `from` in as there is room for.
+    fn put(&self, from: &mut IoBuffer, packet: bool) -> Put {
         let mut contents = self.contents.lock();
         let was_empty = contents.buffers.is_empty();
+        let stop = |error, done| {
+            let moved = if done == 0 { Err(error) } else { Ok(done) };
+            Put { moved, was_empty, stopped: true }
+        };
         let mut done = 0;
         let tail = from.remaining() % PAGE_SIZE;
         if tail != 0
@@ -228,29 +242,28 @@ impl Pipe {
             if end + tail <= PAGE_SIZE {
                 match from.take_frame(&last.frame, end, tail) {
                     // What a fault cut short was not written, as in Linux.
-                    Ok(moved) if moved < tail => return (Err(EFAULT), was_empty),
+                    Ok(moved) if moved < tail => return stop(EFAULT, 0),
                     Ok(moved) => {
                         last.length += moved as u32;
                         done += moved;
                     }
-                    Err(error) => return (Err(error), was_empty),
+                    Err(error) => return stop(error, 0),
                 }
             }
         }
         while from.remaining() > 0 && contents.buffers.len() < self.limit.load(Ordering::Relaxed) {
-            let partial = |error, done| if done == 0 { Err(error) } else { Ok(done) };
             if contents.buffers.try_reserve(1).is_err() {
-                return (partial(ENOMEM, done), was_empty);
+                return stop(ENOMEM, done);
             }
             let frame = match contents.take_frame() {
                 Ok(frame) => frame,
-                Err(error) => return (partial(error, done), was_empty),
+                Err(error) => return stop(error, done),
             };
             let wanted = from.remaining().min(PAGE_SIZE);
             match from.take_frame(&frame, 0, wanted) {
                 Ok(moved) if moved < wanted => {
                     contents.keep(frame);
-                    return (partial(EFAULT, done), was_empty);
+                    return stop(EFAULT, done);
                 }
                 Ok(moved) => {
                     done += moved;
@@ -265,11 +278,11 @@ impl Pipe {
                 }
                 Err(error) => {
                     contents.keep(frame);
-                    return (partial(error, done), was_empty);
+                    return stop(error, done);
                 }
             }
         }
-        (Ok(done), was_empty)
+        Put { moved: Ok(done), was_empty, stopped: false }
     }
 
     fn write(&self, from: &mut IoBuffer, nonblocking: bool, packet: bool) -> Result<usize> {
@@ -283,8 +296,7 @@ impl Pipe {
                 crate::signal::send_to_current(crate::signal::SIGPIPE);
                 break Err(EPIPE);
             }
-            let before = from.remaining();
-            let (result, was_empty) = self.put(from, packet);
+            let Put { moved: result, was_empty, stopped } = self.put(from, packet);
             if was_empty && !self.is_empty() {
                 self.to_read.wake(READABLE);
             }
@@ -294,8 +306,7 @@ impl Pipe {
                     if moved > 0 && !was_empty && self.polled.load(Ordering::Relaxed) {
                         self.to_read.wake(READABLE);
                     }
-                    // A fault stopped it, or all is in.
-                    if from.remaining() == 0 || moved != 0 && !self.is_full() && before != moved {
+                    if from.remaining() == 0 || stopped {
                         break Ok(done);
                     }
                 }
