@@ -221,14 +221,10 @@ impl Termios {
         input_speed: 38400,
         output_speed: 38400,
     };
+    /// What a pseudo-terminal starts with: no modem to hang up.
+    pub const PSEUDO: Termios = Termios { control: control::B38400 | control::CS8 | control::CREAD, ..Self::STANDARD };
     /// What a pseudo-terminal's master has.
-    pub const MASTER: Termios = Termios {
-        input: 0,
-        output: 0,
-        control: control::B38400 | control::CS8 | control::CREAD,
-        local: 0,
-        ..Self::STANDARD
-    };
+    pub const MASTER: Termios = Termios { input: 0, output: 0, local: 0, ..Self::PSEUDO };
 
     /// A control character.
     #[inline]

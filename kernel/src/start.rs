@@ -57,7 +57,7 @@ pub fn first_context() -> Arc<FileSystemContext> {
 /// A value of the kernel command line: `name=value`. The last one counts.
 pub fn command_line_value(name: &str) -> Option<&'static str> {
     let words = shared().boot.command_line.split_ascii_whitespace();
-    words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).last()
+    words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).next_back()
 }
 /// The kernel command line.
 pub fn command_line() -> &'static str {

@@ -325,7 +325,7 @@ impl FileTable {
                 if slots.is_open(index) && only(&slots, index) {
                     return slots.vacate(index);
                 }
-            } else if index % 64 == 0 && slots.used.get(index / 64) == Some(&0) {
+            } else if index.is_multiple_of(64) && slots.used.get(index / 64) == Some(&0) {
                 *from += 64;
             } else {
                 *from += 1;

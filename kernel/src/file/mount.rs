@@ -283,6 +283,9 @@ pub fn initialize(superblock: &Arc<Superblock>) -> Result<Arc<MountNamespace>> {
     Ok(namespace)
 }
 
+/// A mount and its copy in another namespace.
+pub type MountCopy = (Arc<Mount>, Arc<Mount>);
+
 impl MountNamespace {
     /// A namespace of one mount.
     pub fn new(root: Arc<Mount>) -> Result<Arc<MountNamespace>> {
@@ -296,7 +299,7 @@ impl MountNamespace {
         Ok(namespace)
     }
     /// A namespace with a copy of every mount of this one (CLONE_NEWNS), and which is the copy of which.
-    pub fn copy(&self) -> Result<(Arc<MountNamespace>, Vec<(Arc<Mount>, Arc<Mount>)>)> {
+    pub fn copy(&self) -> Result<(Arc<MountNamespace>, Vec<MountCopy>)> {
         let _tree = self.lock.lock();
         let root = self.root.get();
         let copy = Mount::copy(&root, root.root().clone())?;

@@ -392,6 +392,7 @@ fn assemble(
             let parent = task.group();
             let group = ThreadGroup::new(pid.clone(), parent.process_group(), parent.limits.copy(), actions)?;
             group.exit_signal.store(request.exit_signal as i32, Ordering::Relaxed);
+            group.give_up_terminal(parent.has_given_up_terminal());
             group.dumpable.store(parent.dumpable.load(Ordering::Relaxed), Ordering::Relaxed);
             let adjustment = parent.oom_score_adjustment.load(Ordering::Relaxed);
             group.oom_score_adjustment.store(adjustment, Ordering::Relaxed);

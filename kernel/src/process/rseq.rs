@@ -45,7 +45,7 @@ pub fn rseq(task: &Task, address: u64, length: u32, flags: u32, signature: u32) 
         same()?;
         return Err(EBUSY);
     }
-    if address % u64::from(AREA_SIZE) != 0 || length != AREA_SIZE {
+    if !address.is_multiple_of(u64::from(AREA_SIZE)) || length != AREA_SIZE {
         return Err(EINVAL);
     }
     if address >= machine::paging::USER_END {

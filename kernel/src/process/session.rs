@@ -289,6 +289,7 @@ pub fn setsid(task: &Task) -> Result<u32> {
     process.pid().attach_session(session);
     process.pid().attach_group(group.clone());
     let emptied = move_to(process, group);
+    process.give_up_terminal(false);
     drop(tree);
     if let Some(emptied) = emptied {
         emptied.retire();

@@ -69,6 +69,8 @@ pub struct ThreadGroup {
     pub start_time: u64,
     /// PR_SET_DUMPABLE's value.
     pub dumpable: AtomicU32,
+    /// Whether the process took leave of its session's terminal (TIOCNOTTY by one that does not lead the session).
+    terminal_given_up: AtomicBool,
     /// Interval timers.
     pub timers: crate::time::interval::ProcessTimers,
     /// oom_score_adj.
@@ -118,6 +120,7 @@ impl ThreadGroup {
             actions: RcuCell::new(actions),
             start_time: machine::time::monotonic(),
             dumpable: AtomicU32::new(1),
+            terminal_given_up: AtomicBool::new(false),
             timers: crate::time::interval::ProcessTimers::new(),
             oom_score_adjustment: AtomicI32::new(0),
         })?)
@@ -131,6 +134,18 @@ impl ThreadGroup {
     #[inline(always)]
     pub fn id_in_own_namespace(&self) -> u32 {
         self.id
+    }
+    /// The controlling terminal: the session's, unless the process gave it up.
+    pub fn terminal(&self) -> Option<Arc<dyn super::session::Terminal>> {
+        if self.has_given_up_terminal() { None } else { self.process_group().session().terminal() }
+    }
+    /// Whether the process has none though its session may.
+    pub(super) fn has_given_up_terminal(&self) -> bool {
+        self.terminal_given_up.load(Ordering::Relaxed)
+    }
+    /// Makes the process one without a terminal (`true`), or one of its session again.
+    pub fn give_up_terminal(&self, given_up: bool) {
+        self.terminal_given_up.store(given_up, Ordering::Relaxed);
     }
     /// The entry of the process id.
     pub fn pid(&self) -> &Arc<PidEntry> {

@@ -200,13 +200,24 @@ pub fn waitid(
     options: u32,
     usage: UserPtr<ResourceUsage>,
 ) -> Result<()> {
+    let outcome = wait_by_id(task, kind, id, options);
+    let event = outcome.as_ref().ok().and_then(Option::as_ref);
+    if let Some(event) = event {
+        usage.write_optional(task, &event.usage)?;
+    }
+    // Linux writes zeros whatever the error was, and lets EFAULT win over it.
+    write_information(task, event, info)?;
+    outcome.map(|_| ())
+}
+
+/// Waits for what waitid's arguments name; `None` with WNOHANG if nothing has happened yet.
+fn wait_by_id(task: &Task, kind: u32, id: i32, mut options: u32) -> Result<Option<Event>> {
     if options & !(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL) != 0
         || options & (WEXITED | WSTOPPED | WCONTINUED) == 0
     {
         return Err(EINVAL);
     }
     let find = |number: i32| u32::try_from(number).ok().and_then(|number| task.pid_namespace().find(number));
-    let mut options = options;
     let which = match kind {
         P_ALL => Which::All,
         P_PID if id <= 0 => return Err(EINVAL),
@@ -220,27 +231,22 @@ pub fn waitid(
             if nonblocking && options & WNOHANG == 0 {
                 options |= WNOHANG;
                 let request = Request { which: Which::Process(Some(entry)), options };
-                let event = request.wait(task)?.ok_or(EAGAIN)?;
-                return report(task, Some(event), info, usage);
+                return request.wait(task)?.ok_or(EAGAIN).map(Some);
             }
             Which::Process(Some(entry))
         }
         _ => return Err(EINVAL),
     };
-    let event = Request { which, options }.wait(task)?;
-    report(task, event, info, usage)
+    Request { which, options }.wait(task)
 }
 
 /// Stores the result of waitid: zeros where nothing happened.
-fn report(task: &Task, event: Option<Event>, info: UserAddress, usage: UserPtr<ResourceUsage>) -> Result<()> {
-    if let Some(event) = &event {
-        usage.write_optional(task, &event.usage)?;
-    }
+fn write_information(task: &Task, event: Option<&Event>, info: UserAddress) -> Result<()> {
     if info.is_null() {
         return Ok(());
     }
     // Linux writes these fields only; the rest of the structure stays as it was.
-    let (number, code, id, user, detail) = match &event {
+    let (number, code, id, user, detail) = match event {
         Some(event) => (SIGCHLD, event.code, event.id, event.user, event.detail as u32),
         None => (0, 0, 0, 0, 0),
     };

@@ -56,6 +56,11 @@ fn printable(bytes: &([u8; 48], usize)) -> &str {
     core::str::from_utf8(bytes.0.get(..bytes.1).unwrap_or(&[])).unwrap_or("").trim()
 }
 
+/// KiB of the cache that /proc/cpuinfo shows: the second level's (AMD manual 3, function 8000_0006h).
+fn cache_size() -> u32 {
+    if __cpuid(0x8000_0000).eax >= 0x8000_0006 { __cpuid(0x8000_0006).ecx >> 16 } else { 0 }
+}
+
 /// Vendor, family, features and model name as /proc/cpuinfo shows them.
 pub fn describe(cpu: CpuId, out: &mut dyn Write) -> fmt::Result {
     let zero = __cpuid(0);
@@ -94,6 +99,7 @@ pub fn describe(cpu: CpuId, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "model name\t: {}", printable(&brand))?;
     writeln!(out, "stepping\t: {stepping}")?;
     writeln!(out, "cpu MHz\t\t: {}.{:03}", kilohertz / 1000, kilohertz % 1000)?;
+    writeln!(out, "cache size\t: {} KB", cache_size())?;
     writeln!(out, "physical id\t: {}", cpu.0)?;
     writeln!(out, "siblings\t: 1")?;
     writeln!(out, "core id\t\t: 0")?;

@@ -42,7 +42,7 @@ impl IoApic {
 
 /// Maps all I/O APICs and masks their lines. Boot CPU.
 pub(crate) fn initialize() {
-    for (slot, found) in firmware::io_apics().into_iter().enumerate() {
+    for (slot, found) in firmware::io_apics().enumerate() {
         // Mapping takes the lock of the kernel's page tables, which ranks before this table's.
         let Some(registers) = paging::map_device(found.address, 4096) else { continue };
         let mut io_apic = IoApic { registers, first: found.first_line, lines: 0 };

@@ -92,6 +92,20 @@ CASE(TIOCSCTTY_takes_and_TIOCNOTTY_leaves)
 	});
 }
 
+CASE(TIOCNOTTY_by_another_process_is_its_own_leave)
+{
+	IN_SESSION({
+		IN_CHILD({
+			OK(ioctl(slave, TIOCNOTTY));
+			ERR(open("/dev/tty", O_RDWR), ENXIO);
+			ERR(ioctl(slave, TIOCNOTTY), ENOTTY);
+			IN_CHILD({ ERR(open("/dev/tty", O_RDWR), ENXIO); });
+		});
+		IN_CHILD({ OK(open("/dev/tty", O_RDWR)); });
+		OK(open("/dev/tty", O_RDWR));
+	});
+}
+
 CASE(TIOCSCTTY_of_another_sessions_terminal_is_EPERM)
 {
 	IN_SESSION({

@@ -3,7 +3,6 @@ use super::Tty;
 use super::job_control::{SIGCONT, SIGHUP, signal_group, signal_session_leader};
 use crate::error::*;
 use crate::process::{Capability, Task};
-use abi::termios::Termios;
 use core::sync::atomic::Ordering;
 
 impl Tty {
@@ -13,7 +12,7 @@ impl Tty {
         {
             let mut state = self.state.lock();
             let old = state.termios;
-            state.termios = Termios::STANDARD;
+            state.termios = self.kind.initial_settings();
             let new = state.termios;
             state.line.settings_changed(&old, &new);
             state.line.flush_input();

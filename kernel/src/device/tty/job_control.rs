@@ -33,7 +33,7 @@ pub fn signal_session_leader(session: &Arc<Session>, number: u32) {
 
 /// The controlling terminal of a task.
 pub fn terminal_of(task: &Task) -> Option<Arc<Tty>> {
-    let terminal = task.group().process_group().session().terminal()?;
+    let terminal = task.group().terminal()?;
     terminal.as_any().downcast_ref::<Tty>()?.counted()
 }
 
@@ -131,13 +131,14 @@ impl Tty {
         self.take_control(&session, &group)
     }
 
-    /// TIOCNOTTY: the session gives the terminal up if its leader asks.
+    /// TIOCNOTTY: the session gives the terminal up if its leader asks, any other process only its own use of it.
     pub(super) fn give_up(&self, task: &Task) -> Result<()> {
         if !self.is_own(task) {
             return Err(ENOTTY);
         }
         let session = task.group().process_group().session().clone();
         if !session.is_leader(task.group()) {
+            task.group().give_up_terminal(true);
             return Ok(());
         }
         let control = core::mem::take(&mut *self.control.lock());

@@ -49,6 +49,15 @@ pub enum Kind {
     Pty,
 }
 
+impl Kind {
+    fn initial_settings(self) -> Termios {
+        match self {
+            Kind::Console => Termios::STANDARD,
+            Kind::Pty => Termios::PSEUDO,
+        }
+    }
+}
+
 /// A terminal (for pseudo-terminals: the pair, seen from the slave).
 pub struct Tty {
     kind: Kind,
@@ -205,7 +214,7 @@ impl Tty {
         let queue = || try_arc(WaitQueue::new());
         let (readers, writers, master_readers, master_writers) = (queue()?, queue()?, queue()?, queue()?);
         let state = State {
-            termios: Termios::STANDARD,
+            termios: kind.initial_settings(),
             window: WindowSize::default(),
             line: LineDiscipline::new(),
             pending,

@@ -59,7 +59,7 @@ pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
     let children = if subject.is_thread { Sum::default() } else { group.usage.lock().children };
     let process_group = group.process_group();
     let session = process_group.session();
-    let terminal = session.terminal();
+    let terminal = group.terminal();
     let terminal_number = terminal.as_ref().map_or(0, |terminal| terminal.device_number());
     let foreground = terminal
         .and_then(|terminal| terminal.foreground_group())

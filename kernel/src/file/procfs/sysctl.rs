@@ -45,7 +45,11 @@ static KERNEL: &[Item] = &[
     constant!("tainted", 0),
     constant!("threads-max", LIMIT),
     constant!("version", VERSION),
+    Item::directory("yama", YAMA),
 ];
+
+// ptrace(2) is restricted by credentials alone: Yama's value 0.
+static YAMA: &[Item] = &[constant!("ptrace_scope", 0)];
 
 static RANDOM: &[Item] = &[
     Item::text("boot_id", 0o444, boot_id),

@@ -54,13 +54,16 @@ enum Content {
     Other,
 }
 
+/// Values of extended attributes by name.
+type ExtendedAttributes = BTreeMap<Box<[u8]>, Box<[u8]>>;
+
 /// What an inode of a tmpfs has beside the common attributes.
 pub struct Node {
     content: Content,
     usage: Arc<Usage>,
     /// Pages counted in `usage` for this file.
     counted: AtomicU64,
-    attributes: Mutex<BTreeMap<Box<[u8]>, Box<[u8]>>>,
+    attributes: Mutex<ExtendedAttributes>,
 }
 
 impl Drop for Node {

@@ -18,7 +18,7 @@ impl Key {
     /// The key of the word at `address` of the current task: EINVAL if misaligned, EFAULT outside user space or, for a
     /// shared one, where nothing is mapped.
     pub fn of(task: &Task, address: u64, private: bool) -> Result<Key> {
-        if address % 4 != 0 {
+        if !address.is_multiple_of(4) {
             return Err(EINVAL.because("futex word not aligned"));
         }
         if address >= machine::paging::USER_END {

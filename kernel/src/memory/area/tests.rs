@@ -78,7 +78,9 @@ fn random_operations_agree_with_a_model() {
                 map.split(range.start).unwrap();
                 map.split(range.end).unwrap();
                 map.remove(range, &mut gone).unwrap();
-                (start..end).for_each(|page| drop(model.remove(&page)));
+                for page in start..end {
+                    model.remove(&page);
+                }
             }
             1 => {
                 let flags = 1 + random(3) as u32;
@@ -87,7 +89,9 @@ fn random_operations_agree_with_a_model() {
                 if free {
                     map.insert(area(start, end, AreaFlags(flags))).unwrap();
                     map.merge_range(range, &mut gone);
-                    (start..end).for_each(|page| drop(model.insert(page, flags)));
+                    for page in start..end {
+                        model.insert(page, flags);
+                    }
                 }
             }
             _ => {

@@ -106,7 +106,7 @@ mod tests {
             assert!(choice.stack_top - choice.mmap_base >= (8 << 20) + (256 << 12));
             assert!(choice.mmap_base > choice.program_base + HEAP_RANGE);
             let heap = heap_start(0x60_1234, false, true, &mut random);
-            assert!(heap >= 0x60_1234 && heap < 0x60_2000 + HEAP_RANGE && heap % PAGE == 0);
+            assert!((0x60_1234..0x60_2000 + HEAP_RANGE).contains(&heap) && heap.is_multiple_of(PAGE));
         }
         let unlimited = choose(NO_RANDOMIZE, u64::MAX, || 0);
         assert!(unlimited.bottom_up);

@@ -74,7 +74,7 @@ pub fn sched_setaffinity(task: &Task, pid: Pid, length: u32, mask: UserAddress) 
 /// sched_getaffinity(2): the bytes written.
 pub fn sched_getaffinity(task: &Task, pid: Pid, length: u32, mask: UserAddress) -> Result<usize> {
     let needed = online_cpus();
-    if (length as usize).saturating_mul(8) < needed || length % 8 != 0 {
+    if (length as usize).saturating_mul(8) < needed || !length.is_multiple_of(8) {
         return Err(EINVAL);
     }
     let target = find(task, pid)?;
