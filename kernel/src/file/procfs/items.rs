@@ -12,6 +12,7 @@ pub static ROOT: &[Item] = &[
     Item::text("cmdline", 0o444, system::command_line),
     Item::text("cpuinfo", 0o444, system::cpus),
     Item::text("devices", 0o444, system::devices),
+    Item::text("diskstats", 0o444, system::disks),
     Item::text("filesystems", 0o444, system::file_systems),
     Item::text("interrupts", 0o444, system::interrupts),
     Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
@@ -22,6 +23,7 @@ pub static ROOT: &[Item] = &[
     Item::directory("sys", sysctl::TREE),
     Item::text("uptime", 0o444, system::uptime),
     Item::text("version", 0o444, system::version),
+    Item::text("vmstat", 0o444, system::memory_events),
 ];
 
 /// A process's directory.

@@ -162,3 +162,32 @@ pub fn memory(_subject: &Subject, out: &mut Output) -> Result<()> {
     }
     Ok(writeln!(out, "Hugepagesize:       2048 kB\nHugetlb:               0 kB")?)
 }
+
+/// /proc/vmstat: the counts that are kept, in pages; those of swap and of block devices are nothing without one.
+pub fn memory_events(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let counts = machine::memory::statistics();
+    let shared = mapping::shared_memory_pages();
+    let cached = mapping::file_pages().saturating_add(shared);
+    for (name, value) in [
+        ("nr_free_pages", counts.free),
+        ("nr_anon_pages", counts.untyped.saturating_sub(cached)),
+        ("nr_mapped", cached),
+        ("nr_file_pages", cached),
+        ("nr_dirty", 0),
+        ("nr_writeback", 0),
+        ("nr_shmem", shared),
+        ("nr_page_table_pages", counts.page_tables),
+        ("pgpgin", 0),
+        ("pgpgout", 0),
+        ("pswpin", 0),
+        ("pswpout", 0),
+    ] {
+        writeln!(out, "{name} {value}")?;
+    }
+    Ok(())
+}
+
+/// /proc/diskstats: a line per block device, of which there are none yet.
+pub fn disks(_subject: &Subject, _out: &mut Output) -> Result<()> {
+    Ok(())
+}
