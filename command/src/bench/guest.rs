@@ -22,7 +22,7 @@ const MEMORY: u64 = 512 << 20;
 const PATIENCE: Duration = Duration::from_secs(900);
 /// The row that is measured by a boot of its own.
 const FIRST: &str = "boot-to-first-instruction";
-/// The row that is read from /proc/meminfo.
+/// The row that is read from /proc/meminfo, on a boot of its own.
 const MEMORY_ROW: &str = "memory-at-prompt-kib";
 
 /// The built benchmark.
@@ -78,41 +78,42 @@ impl Guest {
         if !options.wall && wants(FIRST) {
             figures.insert(FIRST.into(), self.first_instruction(kernel.clone()));
         }
-        let listed = options.rows.is_empty() || self.rows()?.iter().skip(2).any(|name| wants(name));
-        if !listed && !wants(MEMORY_ROW) {
+        if !options.wall && wants(MEMORY_ROW) {
+            figures.insert(MEMORY_ROW.into(), self.memory_at_prompt(kernel.clone(), options));
+        }
+        if !options.rows.is_empty() && !self.rows()?.iter().skip(2).any(|name| wants(name)) {
             return Ok(figures);
         }
-        let mut script = String::new();
-        if !options.wall && wants(MEMORY_ROW) {
-            script.push_str("grep MemFree /proc/meminfo; ");
+        let mut script = String::from("exec /lstar-bench");
+        script.push_str(if options.wall { " -w" } else { "" });
+        for row in options.rows.iter().filter(|row| *row != FIRST && *row != MEMORY_ROW) {
+            script.push_str(&format!(" '{row}'"));
         }
-        if listed {
-            script.push_str("exec /lstar-bench");
-            script.push_str(if options.wall { " -w" } else { "" });
-            for row in options.rows.iter().filter(|row| *row != FIRST && *row != MEMORY_ROW) {
-                script.push_str(&format!(" '{row}'"));
-            }
-        }
-        let output = self.boot(kernel, options, &script)?;
-        for line in output.lines() {
-            if let Some(free) = line.strip_prefix("MemFree:") {
-                let free: f64 = free.trim().trim_end_matches("kB").trim().parse().context("MemFree")?;
-                figures.insert(MEMORY_ROW.into(), Figure::exact((MEMORY >> 10) as f64 - free));
-            } else if let Some((name, figure)) = Figure::parse(line) {
-                figures.insert(name, figure);
-            }
-        }
+        let root = self.root("lstar-bench", &self.program, true)?;
+        let output = self.boot(kernel, options, root, &script)?;
+        figures.extend(output.lines().filter_map(Figure::parse));
         Ok(figures)
     }
 
+    /// KiB of the machine's memory that are not free when the built-in root's shell reads its first command.
+    fn memory_at_prompt(&self, kernel: Kernel, options: &BenchOptions) -> Figure {
+        let read = || -> Result<f64> {
+            let output = self.boot(kernel, options, Root::BuiltIn, "grep MemFree /proc/meminfo")?;
+            let free = output.trim().strip_prefix("MemFree:").context("/proc/meminfo has no MemFree")?;
+            let free: f64 = free.trim().trim_end_matches("kB").trim().parse().context("MemFree")?;
+            Ok((MEMORY >> 10) as f64 - free)
+        };
+        read().map_or_else(|error| Figure::failed(format!("{error:#}")), Figure::exact)
+    }
+
     /// Boots a kernel with a shell command; what it wrote.
-    fn boot(&self, kernel: Kernel, options: &BenchOptions, script: &str) -> Result<String> {
+    fn boot(&self, kernel: Kernel, options: &BenchOptions, root: Root, script: &str) -> Result<String> {
         let machine = Machine {
             kernel,
             cpus: if options.wall { options.cpus } else { 1 },
             icount: !options.wall,
             memory: MEMORY,
-            root: self.root("lstar-bench", &self.program, true)?,
+            root,
             ..Machine::default()
         };
         if !options.wall && options.cpus != 1 {

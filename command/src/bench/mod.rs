@@ -1,8 +1,9 @@
 //! `lstar bench`: what operations cost on Lstar and on Linux, in the same QEMU with the same program.
 //!
 //! `options` is the command line, `guest` builds the program and boots the kernels, `table` holds the figures and prints
-//! them, `store` keeps them.
+//! them, `store` keeps them, `guarantee` holds them against their bounds.
 
+mod guarantee;
 pub mod guest;
 pub mod options;
 mod store;
@@ -17,6 +18,9 @@ use table::{Figures, Table};
 pub fn run(options: &BenchOptions) -> Result<i32> {
     let guest = guest::Guest::build()?;
     let known = guest.rows()?;
+    if let Some(page) = &options.check {
+        return check(&guest, &known, &guarantee::load(page)?);
+    }
     for row in &options.rows {
         let prefix = row.strip_suffix('*');
         if !known.iter().any(|name| prefix.map_or(name == row, |prefix| name.starts_with(prefix))) {
@@ -46,6 +50,16 @@ pub fn run(options: &BenchOptions) -> Result<i32> {
         table.print(options.unit())
     }
     Ok(i32::from(table.has_failures()))
+}
+
+/// Measures the guaranteed rows on Lstar; the status is 1 if one is above its bound.
+fn check(guest: &guest::Guest, known: &[String], guarantees: &[guarantee::Guarantee]) -> Result<i32> {
+    let rows: Vec<String> = guarantees.iter().map(|guarantee| guarantee.row.clone()).collect();
+    if let Some(row) = rows.iter().find(|row| !known.contains(row)) {
+        bail!("no benchmark row `{row}`; the rows are: {}", known.join(" "));
+    }
+    let figures = measure(guest, &BenchOptions { rows, cpus: 1, ..BenchOptions::default() }, Kernel::Lstar)?;
+    Ok(i32::from(guarantee::report(guarantees, &figures) > 0))
 }
 
 fn measure(guest: &guest::Guest, options: &BenchOptions, kernel: Kernel) -> Result<Figures> {

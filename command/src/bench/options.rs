@@ -1,8 +1,9 @@
 //! The command line of `lstar bench`.
 
 use clap::Args;
+use std::path::PathBuf;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Without --wall the figures are instructions per operation, counted exactly by QEMU (-icount): a second run gives the
 same. The status is 1 if a row failed on either kernel.
@@ -12,7 +13,8 @@ Examples:
   lstar bench getppid 'pipe-*'             some rows
   lstar bench --wall --cpus 2              nanoseconds
   lstar bench --save before                keep Lstar's figures
-  lstar bench --against before             compare with them instead of with Linux")]
+  lstar bench --against before             compare with them instead of with Linux
+  lstar bench --check docs/guarantees.md   does this build keep its bounds?")]
 pub struct BenchOptions {
     /// Rows to measure; a `*` at the end stands for anything [default: all]
     pub rows: Vec<String>,
@@ -31,6 +33,9 @@ pub struct BenchOptions {
     /// Compare with kept figures instead of with Linux
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
+    /// Only see whether Lstar keeps the bounds of a page such as docs/guarantees.md
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["rows", "wall", "cpus", "json", "save", "against"])]
+    pub check: Option<PathBuf>,
 }
 
 impl BenchOptions {

@@ -139,7 +139,7 @@ impl Table {
 }
 
 /// A number with its thousands apart.
-fn thousands(value: f64) -> String {
+pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

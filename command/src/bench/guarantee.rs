@@ -1,0 +1,78 @@
+//! Guaranteed figures: the table of `docs/guarantees.md`, and whether this build keeps them.
+
+use super::table::{Figures, thousands};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+
+/// A row that may not cost more than its bound.
+#[derive(Debug, PartialEq)]
+pub struct Guarantee {
+    /// The benchmark row.
+    pub row: String,
+    /// The greatest allowed figure.
+    pub bound: f64,
+}
+
+/// Reads the guarantees of a page: table lines whose first cell is a row's name in backquotes and whose second is its bound.
+pub fn load(page: &Path) -> Result<Vec<Guarantee>> {
+    let text = std::fs::read_to_string(page).with_context(|| page.display().to_string())?;
+    let guarantees = parse(&text).with_context(|| page.display().to_string())?;
+    if guarantees.is_empty() {
+        bail!("{}: no guarantee in it; a line of it is | `row` | bound | ...", page.display());
+    }
+    Ok(guarantees)
+}
+
+fn parse(text: &str) -> Result<Vec<Guarantee>> {
+    let mut guarantees = Vec::new();
+    for line in text.lines() {
+        let mut cells = line.trim().strip_prefix('|').unwrap_or_default().split('|').map(str::trim);
+        let Some(row) = cells.next().and_then(|cell| cell.strip_prefix('`')?.strip_suffix('`')) else { continue };
+        let bound = cells.next().unwrap_or_default().replace(',', "");
+        let bound = bound.parse().with_context(|| format!("`{row}` has no number as its bound"))?;
+        guarantees.push(Guarantee { row: row.into(), bound });
+    }
+    Ok(guarantees)
+}
+
+/// Prints a line per guarantee; how many are not kept. A row without a figure is not kept.
+pub fn report(guarantees: &[Guarantee], figures: &Figures) -> usize {
+    let mut failed = 0;
+    for Guarantee { row, bound } in guarantees {
+        let figure = figures.get(row).and_then(|figure| figure.value());
+        let kept = figure.is_some_and(|figure| figure <= *bound);
+        let word = if kept { "ok   " } else { "FAIL " };
+        let figure = figure.map_or_else(|| "no figure".into(), thousands);
+        println!("{word} {row}: {figure}, bound {}", thousands(*bound));
+        failed += usize::from(!kept);
+    }
+    println!("{} passed, {failed} failed", guarantees.len() - failed);
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::Figure;
+    use super::*;
+
+    const PAGE: &str =
+        "# Title\n\n| row | bound |\n|---|---|\n| `getppid` | 1,150 | text |\n|`fork`|2|\ntext `x` | 3\n";
+
+    #[test]
+    fn bounds_are_read_from_tables() {
+        let read = parse(PAGE).unwrap();
+        let want = [("getppid", 1150.0), ("fork", 2.0)].map(|(row, bound)| Guarantee { row: row.into(), bound });
+        assert_eq!(read, want);
+        assert!(parse("| `getppid` | soon |").is_err());
+    }
+
+    #[test]
+    fn a_row_above_its_bound_or_without_figure_is_not_kept() {
+        let guarantees = parse(PAGE).unwrap();
+        let figures = |fork| Figures::from([("getppid".into(), Figure::exact(1150.0)), ("fork".into(), fork)]);
+        assert_eq!(report(&guarantees, &figures(Figure::exact(2.0))), 0);
+        assert_eq!(report(&guarantees, &figures(Figure::exact(2.1))), 1);
+        assert_eq!(report(&guarantees, &figures(Figure::failed("x".into()))), 1);
+        assert_eq!(report(&guarantees, &Figures::new()), 2);
+    }
+}
