@@ -58,6 +58,8 @@ pub struct Config {
     pub root: RootSource,
     /// Files in [`crate::MODULE_FOLDER`] to insert, in order.
     pub modules: Vec<OsString>,
+    /// The command is traced by the kernel, with these settings (a line each, as the kernel's device takes them).
+    pub trace: Option<OsString>,
 }
 
 /// A record of a configuration that could not be understood.
@@ -104,6 +106,9 @@ impl Config {
         for module in &self.modules {
             record("module", module);
         }
+        if let Some(settings) = &self.trace {
+            record("trace", settings);
+        }
         bytes
     }
 
@@ -124,6 +129,7 @@ impl Config {
                 b"terminal" => config.terminal = Some(decode_size(value).ok_or_else(bad)?),
                 b"root" => config.root = RootSource::from_name(value).ok_or_else(bad)?,
                 b"module" => config.modules.push(text()),
+                b"trace" => config.trace = Some(text()),
                 _ => return Err(bad()),
             }
         }
@@ -157,6 +163,7 @@ mod tests {
             terminal: Some(WindowSize { rows: 24, columns: 80 }),
             root: RootSource::NineP,
             modules: vec!["virtio.ko".into(), "virtio_pci.ko".into()],
+            trace: Some("follow\nonly read\n".into()),
         };
         assert_eq!(Config::decode(&config.encode()), Ok(config));
     }

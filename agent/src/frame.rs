@@ -40,6 +40,8 @@ pub enum ToHost {
         stdout: u64,
         /// Bytes sent on the standard error port.
         stderr: u64,
+        /// Bytes sent on the trace port.
+        trace: u64,
     },
     /// The agent could not start the command; a text for people.
     Failed(String),
@@ -124,12 +126,12 @@ impl Message for ToHost {
     fn encode(&self) -> Vec<u8> {
         match self {
             Self::Started => frame(1, &[]),
-            Self::Ended { status, stdout, stderr } => {
+            Self::Ended { status, stdout, stderr, trace } => {
                 let status = match status {
                     Status::Code(code) => [0, *code],
                     Status::Signal(signal) => [1, *signal],
                 };
-                frame(2, &[&status[..], &stdout.to_le_bytes(), &stderr.to_le_bytes()].concat())
+                frame(2, &[&status[..], &stdout.to_le_bytes(), &stderr.to_le_bytes(), &trace.to_le_bytes()].concat())
             }
             Self::Failed(text) => frame(3, text.as_bytes()),
         }
@@ -145,11 +147,13 @@ impl Message for ToHost {
                     [1, signal] => Status::Signal(signal),
                     _ => return None,
                 };
-                let (stdout, stderr) = totals.split_at_checked(8)?;
+                let (stdout, totals) = totals.split_at_checked(8)?;
+                let (stderr, trace) = totals.split_at_checked(8)?;
                 Self::Ended {
                     status,
                     stdout: u64::from_le_bytes(stdout.try_into().ok()?),
                     stderr: u64::from_le_bytes(stderr.try_into().ok()?),
+                    trace: u64::from_le_bytes(trace.try_into().ok()?),
                 }
             }
             3 => Self::Failed(String::from_utf8_lossy(payload).into_owned()),
@@ -219,8 +223,8 @@ mod tests {
     fn messages_to_the_host_survive() {
         for message in [
             ToHost::Started,
-            ToHost::Ended { status: Status::Code(7), stdout: 1, stderr: 1 << 40 },
-            ToHost::Ended { status: Status::Signal(9), stdout: 0, stderr: 0 },
+            ToHost::Ended { status: Status::Code(7), stdout: 1, stderr: 1 << 40, trace: 3 },
+            ToHost::Ended { status: Status::Signal(9), stdout: 0, stderr: 0, trace: 0 },
             ToHost::Failed("no such user: x".into()),
         ] {
             let mut decoder = Decoder::default();

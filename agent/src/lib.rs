@@ -24,4 +24,6 @@ pub mod port {
     pub const STDERR: u32 = 3;
     /// Both ways: [`crate::frame`]s.
     pub const CONTROL: u32 = 4;
+    /// Guest to host: the records of the kernel's tracer, if the configuration asks for them.
+    pub const TRACE: u32 = 5;
 }

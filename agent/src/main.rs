@@ -55,13 +55,13 @@ fn serve(control: &mut Option<File>) -> Result<()> {
     setup::mount_devices()?;
     let config = read_config()?;
     setup::insert_modules(&config)?;
-    let ports = setup::Ports::open()?;
+    let ports = setup::Ports::open(&config)?;
     let control = control.insert(ports.control);
     setup::mount_root(&config)?;
     setup::mount_kernel_file_systems();
     setup::set_hostname(&config)?;
     setup::raise_loopback();
-    relay::run_command(&config, [ports.stdin, ports.stdout, ports.stderr], control)
+    relay::run_command(&config, [ports.stdin, ports.stdout, ports.stderr], ports.trace, control)
 }
 
 fn power_off() -> ! {

@@ -1,7 +1,7 @@
 //! Starts the command and carries its streams between pipes (or a pseudo-terminal) and the ports, one poll loop for
 //! everything.
 
-use crate::{Result, stage, while_doing};
+use crate::{Result, setup, stage, while_doing};
 use agent::config::{Config, WindowSize};
 use agent::frame::{Decoder, Message, Status, ToGuest, ToHost};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 /// Bytes carried at once.
@@ -20,6 +21,8 @@ const BUFFER: usize = 128 * 1024;
 const LAST_OUTPUT: usize = 1 << 20;
 /// What the end-of-file character is on a fresh terminal (^D).
 const END_OF_FILE: u8 = 4;
+/// How often the tracer's records are fetched: it calls by itself only when there are many.
+const TRACE_PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 /// How often a command without open outputs is looked at, should its SIGCHLD be late.
 const REAP_PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
@@ -138,18 +141,29 @@ struct Streams {
     stdin: Pump,
     stdout: Pump,
     stderr: Option<Pump>,
+    /// The tracer's records.
+    trace: Option<Pump>,
     /// The terminal's master, to set its size.
     terminal: Option<File>,
 }
 
 /// Runs the configured command to its end and tells the host how it ended.
-pub fn run_command(config: &Config, [stdin, stdout, stderr]: [File; 3], control: &mut File) -> Result<()> {
+pub fn run_command(
+    config: &Config,
+    [stdin, stdout, stderr]: [File; 3],
+    trace: Option<File>,
+    control: &mut File,
+) -> Result<()> {
     // A pipe rather than a socket, so that a kernel without sockets will do.
     let (wake_receiver, wake_sender) =
         pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(while_doing("wake-up pipe"))?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, wake_sender)
         .map_err(while_doing("SIGCHLD"))?;
 
+    let trace = match (&config.trace, trace) {
+        (Some(settings), Some(port)) => Some(Pump::new(open_tracer(settings.as_bytes())?, port)),
+        _ => None,
+    };
     let mut command = Command::new(agent::AGENT_PATH);
     command.arg(stage::ARGUMENT).env_clear();
     let mut keep_open = None;
@@ -163,7 +177,7 @@ pub fn run_command(config: &Config, [stdin, stdout, stderr]: [File; 3], control:
             let master = || master.try_clone().map(File::from).map_err(while_doing("pseudo-terminal"));
             let mut stdin = Pump::new(stdin, master()?);
             stdin.epilogue = Some(END_OF_FILE);
-            Streams { stdin, stdout: Pump::new(master()?, stdout), stderr: None, terminal: Some(master()?) }
+            Streams { stdin, stdout: Pump::new(master()?, stdout), stderr: None, trace, terminal: Some(master()?) }
         }
         None => {
             let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(while_doing("pipe"));
@@ -179,6 +193,7 @@ pub fn run_command(config: &Config, [stdin, stdout, stderr]: [File; 3], control:
                 stdin: Pump::new(stdin, ours(our_input)?),
                 stdout: Pump::new(ours(our_output)?, stdout),
                 stderr: Some(Pump::new(ours(our_error)?, stderr)),
+                trace,
                 terminal: None,
             }
         }
@@ -192,8 +207,9 @@ pub fn run_command(config: &Config, [stdin, stdout, stderr]: [File; 3], control:
     let status = carry(&mut streams, child, control, &mut decoder, &wake_receiver)?;
     drop(keep_open);
     drain(&mut streams, control, &mut decoder)?;
-    let stderr = streams.stderr.as_ref().map_or(0, |pump| pump.taken);
-    send(control, &ToHost::Ended { status, stdout: streams.stdout.taken, stderr })?;
+    let taken = |pump: &Option<Pump>| pump.as_ref().map_or(0, |pump| pump.taken);
+    let (stderr, trace) = (taken(&streams.stderr), taken(&streams.trace));
+    send(control, &ToHost::Ended { status, stdout: streams.stdout.taken, stderr, trace })?;
     wait_for_finish_from(control, &mut decoder);
     Ok(())
 }
@@ -215,7 +231,13 @@ fn carry(
         waiting.extend(streams.stdin.interest());
         waiting.extend(streams.stdout.interest());
         waiting.extend(streams.stderr.as_ref().and_then(Pump::interest));
-        match poll(&mut waiting, if outputs_open { None } else { Some(&REAP_PERIOD) }) {
+        waiting.extend(streams.trace.as_ref().and_then(Pump::interest));
+        let period = match (&streams.trace, outputs_open) {
+            (Some(_), _) => Some(&TRACE_PERIOD),
+            (None, true) => None,
+            (None, false) => Some(&REAP_PERIOD),
+        };
+        match poll(&mut waiting, period) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(format!("poll: {error}")),
         }
@@ -231,8 +253,8 @@ fn carry(
         }
         streams.stdin.advance();
         streams.stdout.advance();
-        if let Some(stderr) = &mut streams.stderr {
-            stderr.advance();
+        for pump in [&mut streams.stderr, &mut streams.trace].into_iter().flatten() {
+            pump.advance();
         }
     }
 }
@@ -241,10 +263,14 @@ fn carry(
 /// there now counts.
 fn drain(streams: &mut Streams, control: &mut File, decoder: &mut Decoder) -> Result<()> {
     streams.stdin.close();
-    for stderr in [false, true] {
+    for which in 0..3 {
         let mut taken = 0;
         loop {
-            let pump = if stderr { streams.stderr.as_mut() } else { Some(&mut streams.stdout) };
+            let pump = match which {
+                0 => Some(&mut streams.stdout),
+                1 => streams.stderr.as_mut(),
+                _ => streams.trace.as_mut(),
+            };
             let Some(pump) = pump else { break };
             let advanced = pump.advance();
             taken += advanced;
@@ -354,6 +380,15 @@ fn forward_signal(child: Pid, terminal: Option<&File>, number: u32) {
     let foreground = terminal.and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
     // The group may have ended meanwhile; then there is nobody to tell.
     let _ = kill_process_group(foreground.unwrap_or(child), signal);
+}
+
+/// Opens the kernel's tracer and gives it the settings.
+fn open_tracer(settings: &[u8]) -> Result<File> {
+    // As for the terminal, the name is taken from the command's root.
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut tracer = File::from(open(setup::TRACER, flags, Mode::empty()).map_err(while_doing(setup::TRACER))?);
+    tracer.write_all(settings).map_err(while_doing("the tracer's settings"))?;
+    Ok(tracer)
 }
 
 fn open_terminal(size: WindowSize) -> std::result::Result<(OwnedFd, OwnedFd), Errno> {

@@ -17,23 +17,29 @@ const PORT_RETRY: Duration = Duration::from_millis(2);
 /// Where a root file system is mounted before it becomes `/`.
 const NEW_ROOT: &str = "/.lstar/root";
 
-/// The four ports, open and nonblocking.
+/// Where the kernel's tracer is, below `/`.
+pub const TRACER: &str = "dev/lstar-trace";
+
+/// The ports, open and nonblocking.
 pub struct Ports {
     pub stdin: File,
     pub stdout: File,
     pub stderr: File,
     pub control: File,
+    /// Only if the command is to be traced.
+    pub trace: Option<File>,
 }
 
 impl Ports {
     /// Opens the ports, waiting until the kernel has found the device.
-    pub fn open() -> Result<Self> {
+    pub fn open(config: &Config) -> Result<Self> {
         use agent::port;
         Ok(Self {
             stdin: open_port(port::STDIN, OFlags::RDONLY)?,
             stdout: open_port(port::STDOUT, OFlags::WRONLY)?,
             stderr: open_port(port::STDERR, OFlags::WRONLY)?,
             control: open_port(port::CONTROL, OFlags::RDWR)?,
+            trace: config.trace.as_ref().map(|_| open_port(port::TRACE, OFlags::WRONLY)).transpose()?,
         })
     }
 }

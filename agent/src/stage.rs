@@ -2,11 +2,11 @@
 //! command's root, session, terminal, user and environment and becomes the command.
 
 use crate::users::User;
-use crate::{Result, read_config, while_doing};
+use crate::{Result, read_config, setup, while_doing};
 use agent::config::{Config, RootSource};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -44,6 +44,13 @@ pub fn run() -> ! {
 /// Returns only when the last step, executing the program, failed.
 fn become_command() -> Result<(OsString, std::io::Error)> {
     let config = read_config()?;
+    // The working directory is the command's root.
+    let tracer = match &config.trace {
+        Some(_) => {
+            Some(std::fs::OpenOptions::new().write(true).open(setup::TRACER).map_err(while_doing(setup::TRACER))?)
+        }
+        None => None,
+    };
     if config.root != RootSource::Initramfs {
         rustix::process::chroot(".").map_err(while_doing("chroot"))?;
     }
@@ -70,6 +77,9 @@ fn become_command() -> Result<(OsString, std::io::Error)> {
         // A login shell, by the dash that login(1) puts before its name.
         let name = Path::new(&shell).file_name().unwrap_or_default().as_bytes();
         command.arg0(OsString::from_vec([b"-", name].concat()));
+    }
+    if let Some(mut tracer) = tracer {
+        tracer.write_all(b"start").map_err(while_doing(setup::TRACER))?;
     }
     let error = command.exec();
     Ok((program, error))

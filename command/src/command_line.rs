@@ -5,9 +5,10 @@ use crate::escape::EscapingWriter;
 use crate::profile::{self, ProfileOptions};
 use crate::run;
 use crate::syscalls::{self, SyscallsOptions};
+use crate::trace::{self, TraceOptions};
 use crate::vm::MachineType;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ struct CommandLine {
 enum Action {
     /// Boot a machine and run a command in it, or an interactive shell
     Run(Box<RunOptions>),
+    /// Run a command and print every system call it makes
+    Trace(Box<TraceOptions>),
     /// Measure what operations cost, beside Linux
     Bench(BenchOptions),
     /// Count which functions of the kernel and of programs a command's instructions go to
@@ -114,12 +117,22 @@ pub struct RunOptions {
     pub command: Vec<OsString>,
 }
 
+/// The command line's grammar. `lstar trace` takes the options of `lstar run`, whose short forms -e and -t have there the
+/// meaning they have for strace.
+fn grammar() -> clap::Command {
+    CommandLine::command().mut_subcommand("trace", |trace| {
+        trace.mut_arg("env", |option| option.short(None)).mut_arg("tty", |option| option.short(None))
+    })
+}
+
 /// Runs the process's command line; returns its status.
 pub fn main() -> i32 {
-    match CommandLine::try_parse() {
+    let parsed = grammar().try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
+    match parsed {
         Ok(CommandLine { action }) => {
             let status = match &action {
                 Action::Run(options) => run::run(options),
+                Action::Trace(options) => trace::run(options),
                 Action::Bench(options) => bench::run(options),
                 Action::Profile(options) => profile::run(options),
                 Action::Syscalls(options) => syscalls::run(options),
@@ -167,7 +180,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// Reads `10`, `1.5s`, `2m`, `1h`, `300ms`.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub fn parse_time(text: &str) -> Result<Duration, String> {
     let end = text.find(|character: char| character != '.' && !character.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let scale = match unit {
@@ -191,8 +204,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        CommandLine::command().debug_assert();
+        grammar().debug_assert();
     }
 
     #[test]

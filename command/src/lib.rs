@@ -22,6 +22,7 @@ pub mod session;
 pub mod shim;
 pub mod syscalls;
 pub mod terminal;
+pub mod trace;
 pub mod vm;
 
 pub use agent::config::{Config, WindowSize};

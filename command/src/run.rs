@@ -35,9 +35,28 @@ pub fn run(options: &RunOptions) -> Result<i32> {
 
 /// Runs the command of the options on a machine made beforehand; `started` is called when it runs.
 pub fn run_on(options: &RunOptions, machine: &Machine, started: impl Fn()) -> Result<i32> {
+    run_with(options, machine, started, None, Box::new(std::io::sink()))
+}
+
+/// As [`run`], traced by the guest's kernel with these settings; the records go to `trace`.
+pub fn run_traced(options: &RunOptions, settings: OsString, trace: Box<dyn Write + Send>) -> Result<i32> {
+    let machine = machine(options)?;
+    if machine.kernel == Kernel::Linux {
+        bail!("Linux has no such tracer; use strace on it");
+    }
+    run_with(options, &machine, || (), Some(settings), trace)
+}
+
+fn run_with(
+    options: &RunOptions,
+    machine: &Machine,
+    started: impl Fn(),
+    settings: Option<OsString>,
+    trace: Box<dyn Write + Send>,
+) -> Result<i32> {
     let on_terminal = stdin().is_terminal() && stdout().is_terminal();
     let terminal = options.tty || on_terminal;
-    let config = config(options, terminal)?;
+    let config = Config { trace: settings, ..config(options, terminal)? };
     if let Some(port) = machine.gdb {
         announce_gdb(port, &machine.kernel.image()?)?;
     }
@@ -51,6 +70,7 @@ pub fn run_on(options: &RunOptions, machine: &Machine, started: impl Fn()) -> Re
         stdin: Box::new(keys),
         stdout: writer(stdout(), terminal, raw_output)?,
         stderr: writer(stderr(), false, raw_output)?,
+        trace,
         log: if options.verbose { writer(stderr(), false, raw_output)? } else { Box::new(std::io::sink()) },
     };
     let limits = Limits { timeout: options.timeout, dump_on_timeout: options.verbose, ..Limits::default() };

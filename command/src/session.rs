@@ -31,6 +31,8 @@ pub struct Streams {
     pub stdin: Box<dyn Read + Send>,
     pub stdout: Box<dyn Write + Send>,
     pub stderr: Box<dyn Write + Send>,
+    /// The records of the kernel's tracer, if the configuration asks for them.
+    pub trace: Box<dyn Write + Send>,
     /// The kernel's console, as it is written.
     pub log: Box<dyn Write + Send>,
 }
@@ -101,6 +103,18 @@ enum Channel {
     Control,
     Stdout,
     Stderr,
+    Trace,
+}
+
+impl Channel {
+    /// Its place among the outputs whose bytes are counted, and its name for people.
+    fn output(self) -> (usize, &'static str) {
+        match self {
+            Channel::Stderr => (1, "standard error"),
+            Channel::Trace => (2, "the trace"),
+            Channel::Console | Channel::Control | Channel::Stdout => (0, "standard output"),
+        }
+    }
 }
 
 enum Event {
@@ -142,7 +156,7 @@ pub fn run(
         control,
         outcome: None,
         running: limits.without_agent,
-        wrote: [0, 0],
+        wrote: [0; 3],
         expected: None,
         finishing: None,
         stuck: false,
@@ -167,10 +181,10 @@ struct Session {
     outcome: Option<Outcome>,
     /// The command was started, or what the machine boots instead.
     running: bool,
-    /// Bytes of standard output and standard error that arrived.
-    wrote: [u64; 2],
+    /// Bytes of standard output, standard error and trace that arrived.
+    wrote: [u64; 3],
     /// How the command ended, and how many bytes it wrote.
-    expected: Option<(Status, [u64; 2])>,
+    expected: Option<(Status, [u64; 3])>,
     /// The guest was told to power off, and is killed then.
     finishing: Option<Instant>,
     stuck: bool,
@@ -186,6 +200,7 @@ impl Session {
     /// Handles events until all channels are closed, as QEMU's end closes them.
     fn serve(&mut self, received: &Receiver<Event>, started: &mut impl FnMut()) {
         let mut open = vec![Channel::Console, Channel::Control, Channel::Stdout, Channel::Stderr];
+        open.extend(self.vm.trace.as_ref().map(|_| Channel::Trace));
         while !open.is_empty() && !self.abandoned {
             let next = [
                 self.deadline.filter(|_| self.finishing.is_none()),
@@ -212,7 +227,9 @@ impl Session {
 
     /// Nothing more is to be expected; lets the threads of the host's streams end.
     fn close(&mut self) {
-        for stream in [&self.vm.stdin, &self.vm.stdout, &self.vm.stderr, &self.vm.control] {
+        for stream in
+            [&self.vm.stdin, &self.vm.stdout, &self.vm.stderr, &self.vm.control].into_iter().chain(&self.vm.trace)
+        {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -220,8 +237,8 @@ impl Session {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Message(ToHost::Started) | Event::Closed(_) => {}
-            Event::Message(ToHost::Ended { status, stdout, stderr }) => {
-                self.expected = Some((status, [stdout, stderr]));
+            Event::Message(ToHost::Ended { status, stdout, stderr, trace }) => {
+                self.expected = Some((status, [stdout, stderr, trace]));
                 self.signal = self.signal.map(|(number, _)| (number, None));
                 self.finish_if_complete();
             }
@@ -229,12 +246,11 @@ impl Session {
                 self.fail(anyhow::anyhow!("the guest could not start the command: {text}"));
             }
             Event::Wrote(channel, total) => {
-                self.wrote[usize::from(channel == Channel::Stderr)] = total;
+                self.wrote[channel.output().0] = total;
                 self.finish_if_complete();
             }
             Event::OutputFailed(channel, error) => {
-                let name = if channel == Channel::Stderr { "standard error" } else { "standard output" };
-                self.fail(anyhow::Error::new(error).context(format!("writing {name}")));
+                self.fail(anyhow::Error::new(error).context(format!("writing {}", channel.output().1)));
             }
             Event::InputFailed(error) => self.fail(anyhow::Error::new(error).context("reading standard input")),
             Event::Monitor(line) => {
@@ -373,6 +389,9 @@ fn carry_streams(
     let clone = |stream: &UnixStream| stream.try_clone().context("a channel of the machine");
     carry_output(Channel::Stdout, clone(&vm.stdout)?, streams.stdout, events, control);
     carry_output(Channel::Stderr, clone(&vm.stderr)?, streams.stderr, events, control);
+    if let Some(trace) = &vm.trace {
+        carry_output(Channel::Trace, clone(trace)?, streams.trace, events, control);
+    }
     carry_input(clone(&vm.stdin)?, streams.stdin, events, control);
 
     let (mut console, mut sink, log, sender) = (clone(&vm.console)?, streams.log, Arc::clone(log), events.clone());
@@ -431,7 +450,7 @@ fn carry_output(
         while let Ok(count @ 1..) = port.read(&mut buffer) {
             if wanted && let Err(error) = sink.write_all(buffer.get(..count).unwrap_or_default()) {
                 wanted = false;
-                if error.kind() == ErrorKind::BrokenPipe {
+                if error.kind() == ErrorKind::BrokenPipe && channel != Channel::Trace {
                     let closed = if channel == Channel::Stderr { ToGuest::StderrClosed } else { ToGuest::StdoutClosed };
                     tell(&control, &closed);
                 } else {

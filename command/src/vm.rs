@@ -101,6 +101,8 @@ pub struct Vm {
     pub stdout: UnixStream,
     pub stderr: UnixStream,
     pub control: UnixStream,
+    /// Only if the command is traced.
+    pub trace: Option<UnixStream>,
     pub console: UnixStream,
     pub monitor: UnixStream,
     /// What QEMU says of itself.
@@ -231,6 +233,7 @@ impl Vm {
         let stdout = port("stdout", agent::port::STDOUT)?;
         let stderr = port("stderr", agent::port::STDERR)?;
         let control = port("control", agent::port::CONTROL)?;
+        let trace = config.trace.as_ref().map(|_| port("trace", agent::port::TRACE)).transpose()?;
 
         let mut file_server = None;
         match (config.root, &folder) {
@@ -257,7 +260,7 @@ impl Vm {
         let child = command.spawn().context("QEMU")?;
         // The command holds the machine's ends of the channels, which must not stay open here.
         drop(command);
-        Ok(Self { child, stdin, stdout, stderr, control, console, monitor, complaints, image, file_server })
+        Ok(Self { child, stdin, stdout, stderr, control, trace, console, monitor, complaints, image, file_server })
     }
 }
 

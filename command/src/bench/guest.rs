@@ -188,6 +188,7 @@ fn run_machine(machine: &Machine, config: &Config, without_agent: bool) -> Resul
         stdin: Box::new(empty()),
         stdout: Box::new(output.clone()),
         stderr: Box::new(sink()),
+        trace: Box::new(sink()),
         log: Box::new(sink()),
     };
     let limits = Limits { timeout: Some(PATIENCE), without_agent, ..Limits::default() };

@@ -15,6 +15,7 @@ use crate::file::{DeviceNumber, devtmpfs};
 pub fn initialize() -> Result<()> {
     memory::initialize()?;
     tty::initialize()?;
+    crate::trace::device::initialize()?;
     virtio::console::initialize()?;
     virtio::initialize();
     Ok(())

@@ -6,11 +6,11 @@ use machine::entry::{EntryKind, UserFrame};
 use machine::thread::work;
 
 /// One more than the highest number of each table.
-const LENGTH: usize = 552;
+pub const NUMBERS: usize = 552;
 /// The bit that marks an x32 call.
 pub const X32_BIT: u64 = 1 << 30;
 
-type Table = [Entry; LENGTH];
+type Table = [Entry; NUMBERS];
 
 /// Every number that has no handler ends here: -ENOSYS and nothing else.
 fn ni_syscall(_: &Task, _: &mut UserFrame) -> i64 {
@@ -18,8 +18,8 @@ fn ni_syscall(_: &Task, _: &mut UserFrame) -> i64 {
 }
 
 const fn table_for(abi: Abi) -> Table {
-    let mut table: Table = [ni_syscall; LENGTH];
-    let mut taken = [false; LENGTH];
+    let mut table: Table = [ni_syscall; NUMBERS];
+    let mut taken = [false; NUMBERS];
     let mut family = 0;
     while family < table::FAMILIES.len() {
         let rows = table::FAMILIES[family];

@@ -1,0 +1,299 @@
+//! How each call's arguments are written: strace's notation, as data.
+//!
+//! Types of handlers say how registers are decoded; they cannot say which words are flags of what, which pointers the kernel
+//! reads and which it writes, or how much of a structure people want to see. That is here, by the call's name, since rows of
+//! one call share it. A call without a description is written by its types. A test compares the number of arguments with the
+//! row's.
+mod descriptions;
+mod file;
+mod memory;
+mod names;
+mod poll;
+mod process;
+mod signal;
+mod socket;
+mod system;
+mod time;
+
+pub use signal::{frame_mask as show_frame_mask, show_information, signal_name};
+
+use super::show::{Names, Show, Shower};
+use super::text::SEPARATOR;
+use abi::Abi;
+use descriptions::DESCRIPTIONS;
+
+/// How one argument is written.
+#[derive(Clone, Copy)]
+pub enum Notation {
+    /// A C int.
+    Int,
+    /// An unsigned int.
+    Unsigned,
+    /// A long, or a 64-bit number with sign.
+    Long,
+    /// A size.
+    Size,
+    /// A number in hexadecimal.
+    Hex,
+    /// A 32-bit number in hexadecimal.
+    Hex32,
+    /// A pointer that nobody follows.
+    Address,
+    /// Permission bits.
+    Permissions,
+    /// A file's type and permissions.
+    Mode,
+    /// A descriptor.
+    Descriptor,
+    /// A descriptor of a directory, or AT_FDCWD.
+    Directory,
+    /// A user or group id, -1 for none.
+    Id,
+    /// A signal's number.
+    Signal,
+    /// A path.
+    Path,
+    /// Another string.
+    Text,
+    /// An offset in a file: two registers on i386.
+    Offset,
+    /// One of several numbers.
+    Choice(Names, &'static str),
+    /// Bits.
+    Bits(Names, &'static str),
+    /// A number with a way of its own, known as the call begins.
+    Word(Shower),
+    /// A structure the kernel reads.
+    In(Shower),
+    /// A structure the kernel writes, shown as the call ends; its address after a failure.
+    Out(Shower),
+    /// Something of the caller's that is shown as the call ends, whatever the result.
+    Late(Shower),
+    /// A buffer the kernel reads, as long as this argument says.
+    Buffer(usize),
+    /// A buffer the kernel writes, as long as the result says.
+    Filled,
+    /// The argument in this register, out of turn.
+    Register(usize, &'static Notation),
+    /// `name=`, then the argument.
+    Named(&'static str, &'static Notation),
+    /// Shown only if the condition holds.
+    If(fn(&Show<'_>) -> bool, &'static Notation),
+}
+
+/// How a result is written.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// Decimal.
+    Decimal,
+    /// Hexadecimal.
+    Hex,
+    /// Octal.
+    Octal,
+    /// Decimal, then something of its own.
+    Also(fn(&mut Show<'_>)),
+    /// In a way of its own.
+    Own(fn(&mut Show<'_>)),
+}
+
+/// How a call is written.
+pub struct Description {
+    /// The call.
+    pub name: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [Notation],
+    /// Its result.
+    pub answer: Answer,
+}
+
+/// The description of a call.
+pub fn of(name: &str) -> Option<&'static Description> {
+    DESCRIPTIONS.iter().copied().flatten().find(|description| description.name == name)
+}
+
+impl Notation {
+    /// Whether it is shown only as the call ends.
+    pub fn is_late(&self) -> bool {
+        match self {
+            Notation::Out(_) | Notation::Late(_) | Notation::Filled => true,
+            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.is_late(),
+            _ => false,
+        }
+    }
+    /// The registers it takes.
+    fn registers(&self, abi: Abi) -> usize {
+        if matches!((self, abi), (Notation::Offset, Abi::I386)) { 2 } else { 1 }
+    }
+    /// Whether it is shown at all.
+    fn is_shown(&self, show: &Show<'_>) -> bool {
+        match self {
+            Notation::If(condition, inner) => condition(show) && inner.is_shown(show),
+            Notation::Named(_, inner) | Notation::Register(_, inner) => inner.is_shown(show),
+            _ => true,
+        }
+    }
+    /// A word for tools: what to pass.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Notation::Int | Notation::Unsigned | Notation::Long | Notation::Hex | Notation::Hex32 => "number",
+            Notation::Size => "size",
+            Notation::Address => "address",
+            Notation::Permissions | Notation::Mode => "mode",
+            Notation::Descriptor => "descriptor",
+            Notation::Directory => "directory",
+            Notation::Id => "id",
+            Notation::Signal => "signal",
+            Notation::Path => "path",
+            Notation::Text => "text",
+            Notation::Offset => "offset",
+            Notation::Choice(..) => "choice",
+            Notation::Bits(..) => "bits",
+            Notation::Word(_) => "word",
+            Notation::In(_) => "in",
+            Notation::Out(_) | Notation::Late(_) => "out",
+            Notation::Buffer(_) => "buffer",
+            Notation::Filled => "filled",
+            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.kind(),
+        }
+    }
+    /// The numbers that mean something here.
+    pub fn names(&self) -> Names {
+        match self {
+            Notation::Choice(names, _) | Notation::Bits(names, _) => names,
+            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.names(),
+            _ => &[],
+        }
+    }
+
+    fn write(&self, show: &mut Show<'_>, word: u64, high: u64) {
+        let abi = show.abi;
+        let failed = show.failed();
+        let text = &mut *show.text;
+        match *self {
+            Notation::Int => text.signed(word as i32 as i64),
+            Notation::Unsigned => text.unsigned(u64::from(word as u32)),
+            Notation::Long if matches!(abi, Abi::I386) => text.signed(word as i32 as i64),
+            Notation::Long => text.signed(word as i64),
+            Notation::Size => text.unsigned(word),
+            Notation::Hex => text.hex(word),
+            Notation::Hex32 => text.hex(u64::from(word as u32)),
+            Notation::Address => text.address(word),
+            Notation::Permissions => text.octal(word & 0xffff_ffff),
+            Notation::Mode => file::show_mode(show, word),
+            Notation::Descriptor => text.signed(word as i32 as i64),
+            Notation::Directory if word as i32 == -100 => text.put("AT_FDCWD"),
+            Notation::Directory => text.signed(word as i32 as i64),
+            Notation::Id if word as u32 == u32::MAX => text.put("-1"),
+            Notation::Id => text.unsigned(u64::from(word as u32)),
+            Notation::Signal => signal::show_signal(show, word),
+            Notation::Path => show.string(word, true),
+            Notation::Text => show.string(word, false),
+            Notation::Offset if matches!(abi, Abi::I386) => text.signed((high << 32 | word & 0xffff_ffff) as i64),
+            Notation::Offset => text.signed(word as i64),
+            Notation::Choice(names, remark) => show.choice(u64::from(word as u32), names, remark),
+            Notation::Bits(names, remark) => show.bits(u64::from(word as u32), names, remark),
+            Notation::Word(write) | Notation::In(write) | Notation::Late(write) => write(show, word),
+            Notation::Out(_) if failed => text.address(word),
+            Notation::Out(write) => write(show, word),
+            Notation::Buffer(length) => show.buffer(word, show.word(length)),
+            Notation::Filled if failed => text.address(word),
+            Notation::Filled => show.buffer(word, show.result.unwrap_or(0) as u64),
+            Notation::Named(name, inner) => {
+                text.put(name);
+                text.byte(b'=');
+                inner.write(show, word, high);
+            }
+            Notation::If(_, inner) => inner.write(show, word, high),
+            Notation::Register(register, inner) => inner.write(show, show.word(register), 0),
+        }
+    }
+}
+
+impl Description {
+    /// How many arguments are known as the call begins.
+    fn early(&self) -> usize {
+        self.arguments.iter().position(Notation::is_late).unwrap_or(self.arguments.len())
+    }
+    /// Whether it is certain at entry that more arguments follow as the call ends.
+    pub fn has_late(&self) -> bool {
+        self.arguments.get(self.early()).is_some_and(|next| !matches!(next, Notation::If(..) | Notation::Register(..)))
+    }
+    /// Writes the arguments that are known as the call begins.
+    pub fn begin(&self, show: &mut Show<'_>) {
+        self.range(show, 0, self.early());
+    }
+    /// Writes the other arguments.
+    pub fn end(&self, show: &mut Show<'_>) {
+        self.range(show, self.early(), self.arguments.len());
+    }
+    fn range(&self, show: &mut Show<'_>, from: usize, to: usize) {
+        let mut register = 0;
+        let mut is_first = true;
+        for (index, notation) in self.arguments.iter().enumerate() {
+            let (word, high) = (show.word(register), show.word(register + 1));
+            register += notation.registers(show.abi);
+            if !notation.is_shown(show) {
+                continue;
+            }
+            if (from..to).contains(&index) {
+                if !is_first {
+                    show.text.byte(SEPARATOR);
+                }
+                notation.write(show, word, high);
+            }
+            is_first = false;
+        }
+    }
+    /// Writes a result that is no error.
+    pub fn answer(&self, show: &mut Show<'_>) {
+        let value = show.result.unwrap_or(0);
+        match self.answer {
+            Answer::Decimal => show.text.signed(value),
+            Answer::Hex => show.text.hex(value as u64),
+            Answer::Octal => show.text.plain_octal(value as u64),
+            Answer::Also(write) => {
+                show.text.signed(value);
+                write(show);
+            }
+            Answer::Own(write) => write(show),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syscall::reference;
+
+    #[test]
+    fn descriptions_have_the_arguments_of_their_rows() {
+        for description in DESCRIPTIONS.iter().copied().flatten() {
+            let mut rows = reference::rows().into_iter().filter(|(_, row)| row.name == description.name).peekable();
+            assert!(rows.peek().is_some(), "no call is named {}", description.name);
+            // A row's "tail" stands for several words.
+            for (_, row) in rows.filter(|(_, row)| !row.arguments.is_empty() && !row.arguments.contains(&"tail")) {
+                assert_eq!(description.arguments.len(), row.arguments.len(), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_is_described_once() {
+        let mut names: alloc::vec::Vec<_> = DESCRIPTIONS.iter().copied().flatten().map(|call| call.name).collect();
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn every_call_that_is_there_is_described() {
+        for (_, row) in reference::rows() {
+            assert!(
+                row.entries.is_none() || row.numbers[0].is_none_or(|number| number >= 1000) || of(row.name).is_some(),
+                "{} has no description",
+                row.name
+            );
+        }
+    }
+}
