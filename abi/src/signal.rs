@@ -50,6 +50,8 @@ pub const SA_ONSTACK: u64 = 0x0800_0000;
 pub const SA_RESTART: u64 = 0x1000_0000;
 pub const SA_NODEFER: u64 = 0x4000_0000;
 pub const SA_RESETHAND: u64 = 0x8000_0000;
+/// The kernel's own mark: a forced signal that no tracer sees and nobody changes.
+pub const SA_IMMUTABLE: u64 = 0x0080_0000;
 /// Every flag Linux 6.1 knows on x86.
 pub const SA_KNOWN: u64 = SA_NOCLDSTOP
     | SA_NOCLDWAIT

@@ -16,6 +16,7 @@ pub mod log;
 pub mod memory;
 pub mod power;
 pub mod process;
+pub mod ptrace;
 pub mod random;
 pub mod signal;
 pub mod start;

@@ -163,6 +163,24 @@ pub(crate) fn take_dr6() -> u64 {
     value
 }
 
+/// Sets the breakpoint addresses and what is watched there.
+///
+/// # Safety
+/// Nothing of the kernel's may be watched: a debug exception on it would come anywhere.
+pub(crate) unsafe fn write_debug_registers(addresses: [u64; 4], control: u64) {
+    let [first, second, third, fourth] = addresses;
+    // Nothing is watched while the addresses change; bit 10 of DR7 is always set.
+    // SAFETY: the caller answers for the addresses.
+    unsafe {
+        asm!(
+            "mov dr7, {off}", "mov dr0, {first}", "mov dr1, {second}", "mov dr2, {third}", "mov dr3, {fourth}",
+            "mov dr7, {control}",
+            off = in(reg) 0x400u64, first = in(reg) first, second = in(reg) second, third = in(reg) third,
+            fourth = in(reg) fourth, control = in(reg) control | 0x400, options(nostack, preserves_flags)
+        );
+    }
+}
+
 /// The time stamp counter.
 #[inline(always)]
 pub(crate) fn read_counter() -> u64 {

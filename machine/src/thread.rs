@@ -1,13 +1,17 @@
 //! The machine's part of a task: kernel stack, saved context, FPU state, user space, work flags.
+mod breakpoints;
 mod context;
 mod floating_point;
 mod fpu_area;
 mod segments;
+mod stopped;
 
+pub use breakpoints::Breakpoints;
 pub use context::{adopt_idle, current, current_arc, switch_to};
 pub(crate) use context::{arrive_first_time, may_sleep, tag};
 pub(crate) use floating_point::first_use;
 pub use floating_point::{fpu_features, fpu_state_size};
+pub use stopped::Stopped;
 
 use crate::cpu::local;
 use crate::paging::{KernelStack, UserSpace};
@@ -67,6 +71,7 @@ pub struct Thread {
     space: UnsafeCell<Option<Arc<UserSpace>>>,
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
+    breakpoints: Cell<Breakpoints>,
     floating_point: UnsafeCell<Option<FloatingPoint>>,
     body: UnsafeCell<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -90,6 +95,7 @@ impl Thread {
             space: UnsafeCell::new(None),
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),
+            breakpoints: Cell::new(Breakpoints::NONE),
             floating_point: UnsafeCell::new(None),
             body: UnsafeCell::new(None),
         }

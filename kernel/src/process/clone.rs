@@ -8,6 +8,7 @@ use super::thread_group::ThreadGroup;
 use super::tree::TREE;
 use super::{Task, tree};
 use crate::error::*;
+use crate::ptrace::Event;
 use crate::signal::{AlternateStack, SIGCHLD, SIGNAL_COUNT, SignalActions, TaskSignals, is_valid};
 use crate::syscall::user::UserLayout;
 use crate::syscall::{UserAddress, UserPtr};
@@ -75,9 +76,9 @@ impl VforkDone {
         self.done.store(true, Ordering::Release);
         self.queue.wake_all();
     }
-    fn wait(&self) {
-        // Shown as D; a fatal signal ends the wait, and the parent.
-        let _ = self.queue.wait_until(Sleep::Killable, None, || self.done.load(Ordering::Acquire).then_some(()));
+    /// Whether the child has let go; a fatal signal ends the wait, and the parent. Shown as D.
+    fn wait(&self) -> bool {
+        self.queue.wait_until(Sleep::Killable, None, || self.done.load(Ordering::Acquire).then_some(())).is_ok()
     }
 }
 
@@ -271,6 +272,7 @@ fn make(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
     if request.set_tid.1 != 0 {
         return Err(EINVAL.because("choosing ids is not there yet"));
     }
+    let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
     let child = build(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| super::exit::abandon(&child))?;
     let id = child.id_in_own_namespace();
@@ -297,7 +299,8 @@ fn make(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
         // Linux ignores a fault here.
         let _ = UserPtr::<u32>::new(request.parent_tid).write(task, &id);
     }
-    if let Err(error) = link(task, &child, &request) {
+    let traced = event.is_some() || request.flags & flags::PTRACE != 0;
+    if let Err(error) = link(task, &child, &request, traced) {
         super::exit::abandon(&child);
         return Err(error);
     }
@@ -306,8 +309,13 @@ fn make(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
     }
     FORKS.fetch_add(1, Ordering::Relaxed);
     start_new(child);
-    if let Some(done) = vfork {
-        done.wait();
+    if let Some(event) = event {
+        crate::ptrace::event(task, event, id.into());
+    }
+    if let Some(done) = vfork
+        && done.wait()
+    {
+        crate::ptrace::event(task, Event::VforkDone, id.into());
     }
     Ok(id)
 }
@@ -349,6 +357,7 @@ fn build_counted(task: &Task, frame: &UserFrame, request: &Request) -> Result<Ar
     let memory = if has(flags::VM) { old_memory } else { old_memory.fork()? };
     let mut child_frame = frame.clone();
     child_frame.rax = 0;
+    crate::ptrace::leave_step_mode(task, &mut child_frame);
     if request.stack != 0 {
         child_frame.set_stack_pointer(request.stack);
     }
@@ -454,19 +463,26 @@ fn assemble(
 
 /// Makes the new task visible: in its process, the tree, its process group, the table of ids. ERESTARTNOINTR if a signal is
 /// to be seen first: no child escapes what was sent to the group before it was in it.
-fn link(task: &Task, child: &Arc<Task>, request: &Request) -> Result<()> {
+fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Result<()> {
     let group = child.group();
     if request.flags & flags::THREAD != 0 {
         if task.signal_pending() && task.fatal_signal_pending() || !group.add_thread(child) {
             return Err(ERESTARTNOINTR);
         }
         group.live.fetch_add(1, Ordering::AcqRel);
+        group.unfinished.fetch_add(1, Ordering::AcqRel);
         child.pid().attach_task(child.clone());
         crate::signal::stop::join(child);
+        if traced {
+            let tree = TREE.lock();
+            crate::ptrace::inherit(task, child);
+            drop(tree);
+        }
         return Ok(());
     }
     group.add_thread(child);
     group.live.store(1, Ordering::Release);
+    group.unfinished.store(1, Ordering::Relaxed);
     group.set_leader(Some(child.clone()));
     child.pid().attach_task(child.clone());
     if group.limit(Resource::Cpu) != u64::MAX {
@@ -498,6 +514,9 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request) -> Result<()> {
     };
     parent.adopt(group, thread);
     process_group.add(group);
+    if traced {
+        crate::ptrace::inherit(task, child);
+    }
     drop(tree);
     Ok(())
 }

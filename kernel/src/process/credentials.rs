@@ -282,5 +282,6 @@ pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
     if target.group().dumpable.load(Ordering::Relaxed) != 1 && !privileged {
         return false;
     }
-    other.permitted & !own.permitted == 0 || privileged
+    let capabilities = if real_ids { own.permitted } else { own.effective };
+    other.permitted & !capabilities == 0 || privileged
 }

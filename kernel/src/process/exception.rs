@@ -34,13 +34,17 @@ pub fn handle(task: &Task, frame: &mut UserFrame, exception: Exception) {
     if exception.vector == vector::PAGE_FAULT {
         return page_fault(task, &exception);
     }
+    let mut reasons = 0;
+    if exception.vector == vector::DEBUG {
+        reasons = crate::ptrace::debug_exception(task, frame, exception.address);
+    }
     let mut fault = LastFault { vector: exception.vector.into(), error_code: exception.error_code.into(), address: 0 };
     fault.address = task.last_fault().address;
     task.note_fault(fault);
     let at = frame.instruction_pointer();
     let info = match exception.vector {
         vector::DIVIDE_ERROR => SignalInfo::fault(SIGFPE, FPE_INTDIV, at),
-        vector::DEBUG => SignalInfo::fault(SIGTRAP, debug_code(exception.address), at),
+        vector::DEBUG => SignalInfo::fault(SIGTRAP, debug_code(reasons), at),
         vector::BREAKPOINT => SignalInfo::kernel(SIGTRAP),
         vector::INVALID_OPCODE => SignalInfo::fault(SIGILL, ILL_ILLOPN, at),
         vector::SEGMENT_NOT_PRESENT | vector::STACK_SEGMENT => SignalInfo::kernel(SIGBUS),

@@ -39,6 +39,8 @@ pub fn request_group_exit(task: &Task, status: i32) {
 /// Ends the current task. Nothing on its stack may own anything: called from the way to user mode, and last of all by kernel
 /// threads.
 pub fn finish(task: &Task) -> ! {
+    let status = task.group().exit_begun().unwrap_or_else(|| task.exit_status.load(Ordering::Relaxed));
+    crate::ptrace::exit_stop(task, status);
     leave(task);
     task.schedule.set_state(state::DEAD);
     loop {
@@ -90,6 +92,7 @@ fn leave(task: &Task) {
         process.processor_limit.end();
         leave_session(process);
     }
+    crate::ptrace::end_tracer(task);
     account(task, process);
     notify(task, process, last);
 }
@@ -154,36 +157,60 @@ fn notify(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
         orphan_groups(process);
     }
     task.schedule.set_state(state::ZOMBIE);
-    if !task.is_leader() {
-        super::clone::count_out(task);
-        task.pid().detach_task(task);
-    }
+    let tree = TREE.lock();
+    // A tracer sees the end of each of its threads, and before that of the process.
+    let kept = !task.is_leader() && task.trace.is_attached();
+    task.trace.set_ended(kept);
+    drop(tree);
     process.thread_ended.wake_all();
-    if last {
-        let status = process.exit_begun().unwrap_or_else(|| match process.leader() {
-            Some(leader) => leader.exit_status.load(Ordering::Relaxed),
-            None => task.exit_status.load(Ordering::Relaxed),
-        });
-        process.exit_status.store(status, Ordering::Relaxed);
-        become_zombie(process);
+    if kept {
+        return crate::ptrace::tell_end(task);
     }
+    if !task.is_leader() {
+        forget_thread(task);
+    }
+    thread_done(process);
 }
 
-/// Makes the process a zombie and tells the parent; without anybody interested it is reaped at once.
-fn become_zombie(process: &Arc<ThreadGroup>) {
+/// A thread that is not a leader has ended, and everybody who had to see that has.
+pub(crate) fn forget_thread(task: &Task) {
+    super::clone::count_out(task);
+    task.pid().detach_task(task);
+}
+
+/// One thread less stands before the process's end.
+pub(crate) fn thread_done(process: &Arc<ThreadGroup>) {
+    if process.unfinished.fetch_sub(1, Ordering::AcqRel) != 1 {
+        return;
+    }
+    let own = || process.leader().map_or(0, |leader| leader.exit_status.load(Ordering::Relaxed));
+    let status = process.exit_begun().unwrap_or_else(own);
+    process.exit_status.store(status, Ordering::Relaxed);
+    tell_end(process);
+}
+
+/// Makes the process a zombie and tells its tracer, or its parent; without anybody interested it is reaped at once. Called
+/// again when a tracer has let go of it.
+pub(crate) fn tell_end(process: &Arc<ThreadGroup>) {
+    let told = |process: &ThreadGroup| {
+        let tracer = process.leader().and_then(|leader| leader.trace.tracer());
+        let traced = tracer.is_some();
+        (tracer.map(|tracer| tracer.group().clone()).or_else(|| process.parent()), traced)
+    };
     loop {
-        let Some(parent) = process.parent() else { return process.set_life(Life::Zombie) };
-        let notice = Notice::prepare(process, &parent);
+        let (Some(whom), traced) = told(process) else { return process.set_life(Life::Zombie) };
+        let is_parent = process.parent().is_some_and(|parent| Arc::ptr_eq(&parent, &whom));
+        let notice = Notice::prepare(process, &whom, is_parent);
         let tree = TREE.lock();
-        if !process.parent().is_some_and(|now| Arc::ptr_eq(&now, &parent)) {
-            // Given to another parent in between.
+        if !told(process).0.is_some_and(|now| Arc::ptr_eq(&now, &whom)) {
+            // Given to another parent in between, or let go by its tracer.
             continue;
         }
         // Who waits finds both the zombie and the signal, or neither: it looks under the tree lock.
         process.set_life(Life::Zombie);
-        let reap = notice.give(&parent);
+        let reap = notice.give(&whom) && !traced;
         drop(tree);
-        finish_notice(process, &parent, reap);
+        finish_notice(process, &whom, reap);
         return process.pid().ended.wake_all();
     }
 }
@@ -194,8 +221,9 @@ struct Notice {
     signal: Option<(SignalInfo, signal::Prepared)>,
 }
 impl Notice {
-    fn prepare(process: &ThreadGroup, parent: &ThreadGroup) -> Notice {
-        let number = process.exit_signal.load(Ordering::Relaxed) as u32;
+    /// `is_parent`: a tracer that is not the parent gets SIGCHLD in any case.
+    fn prepare(process: &ThreadGroup, parent: &ThreadGroup, is_parent: bool) -> Notice {
+        let number = if is_parent { process.exit_signal.load(Ordering::Relaxed) as u32 } else { SIGCHLD };
         let info = child_info(process, number);
         let signal = (number != 0).then(|| (info, signal::Prepared::new(parent, &info)));
         Notice { number, signal }
@@ -221,12 +249,12 @@ fn finish_notice(process: &Arc<ThreadGroup>, parent: &ThreadGroup, reap: bool) {
 
 /// Tells a new parent of a zombie it has been given.
 fn tell_parent(process: &Arc<ThreadGroup>, parent: &Arc<ThreadGroup>) {
-    let reap = Notice::prepare(process, parent).give(parent);
+    let reap = Notice::prepare(process, parent, true).give(parent);
     finish_notice(process, parent, reap);
 }
 
 /// `si_code` and `si_status` of a wait status.
-pub(super) fn decode_status(status: i32) -> (i32, i32) {
+pub(crate) fn decode_status(status: i32) -> (i32, i32) {
     match status & 0x7f {
         0 => (signal::CLD_EXITED, status >> 8 & 0xff),
         number if status & 0x80 != 0 => (signal::CLD_DUMPED, number),
@@ -273,7 +301,9 @@ fn pass_on_children(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
             }
         }
         if last {
-            if child.is_zombie() {
+            // A tracer that is another process sees the end first.
+            let traced = child.leader().is_some_and(|leader| leader.trace.is_attached());
+            if child.is_zombie() && !traced {
                 tell_parent(&child, &heir);
             }
             orphaned_by(&child, process);
@@ -318,7 +348,9 @@ pub(super) fn release(process: &Arc<ThreadGroup>) {
         parent.disown(process);
     }
     let emptied = group.remove(process);
+    let untraced = process.leader().map(|leader| crate::ptrace::unlink(&leader));
     drop(tree);
+    drop(untraced);
     if let Some(parent) = &parent {
         let own = process.usage.lock();
         let (sum, children) = (own.own, own.children);

@@ -9,6 +9,12 @@ use machine::thread::work;
 /// Runs everything the work flags ask for.
 pub fn run(task: &Task, frame: &mut UserFrame) {
     let flags = task.thread().work();
+    if flags & work::CALL_END != 0 {
+        task.thread().clear_work(work::CALL_END);
+        if !task.has_flag(flag::EXIT_REQUESTED) {
+            crate::ptrace::call_ends(task, frame);
+        }
+    }
     if flags & work::RESCHEDULE != 0 {
         task.thread().clear_work(work::RESCHEDULE);
         super::schedule::preempt();

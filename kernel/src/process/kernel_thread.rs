@@ -81,6 +81,7 @@ pub(crate) fn publish(task: &Arc<Task>, parent: Option<&Arc<ThreadGroup>>) {
     let group = task.group();
     group.add_thread(task);
     group.live.store(1, Ordering::Release);
+    group.unfinished.store(1, Ordering::Relaxed);
     group.set_leader(Some(task.clone()));
     if task.id() != 0 {
         task.pid().attach_task(task.clone());

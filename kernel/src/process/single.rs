@@ -36,7 +36,9 @@ impl Task {
         let former = process.leader();
         process.set_leader(Some(this.clone()));
         self.set_pid(number.clone());
+        let untraced = former.as_ref().map(crate::ptrace::forget_former_leader);
         drop(tree);
+        drop(untraced);
         own.detach_task(self);
         number.attach_task(this);
         if let Some(former) = former {

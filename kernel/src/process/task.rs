@@ -6,6 +6,7 @@ use super::usage::Counters;
 use super::{Credentials, ThreadGroup};
 use crate::file::{FileSystemContext, FileTable};
 use crate::memory::AddressSpace;
+use crate::ptrace::{TRACEE, Tracee};
 use crate::signal::TaskSignals;
 use crate::sync::{RcuCell, RcuGuard, SpinLock, rank};
 use crate::wait::Waiter;
@@ -74,6 +75,9 @@ pub struct Task {
     pid: SpinLock<Arc<PidEntry>>,
     thread_links: Links,
     ended_links: Links,
+    tracee_links: Links,
+    /// Who traces it, and the stop it is in.
+    pub trace: Tracee,
     /// State and place in a run queue.
     pub schedule: Entity,
     memory: SpinLock<Option<Arc<AddressSpace>>>,
@@ -114,7 +118,7 @@ pub struct Task {
     /// The user word that gets the child's id before its first instruction (CLONE_CHILD_SETTID), 0 for none.
     pub(super) set_child_tid: AtomicU64,
     /// What the kernel's tracer keeps.
-    pub(crate) trace: crate::trace::Slot,
+    pub(crate) kernel_trace: crate::trace::Slot,
     fault: SpinLock<LastFault>,
     /// Nanoseconds of the monotonic clock.
     pub start_time: u64,
@@ -147,6 +151,11 @@ impl Linked<ENDED> for Task {
         &self.ended_links
     }
 }
+impl Linked<TRACEE> for Task {
+    fn links(&self) -> &Links {
+        &self.tracee_links
+    }
+}
 impl TreeLinked for Task {
     fn tree_links(&self) -> &TreeLinks {
         &self.schedule.links
@@ -165,6 +174,8 @@ impl Task {
             pid: SpinLock::new(rank::LEAF, parts.pid),
             thread_links: Links::new(),
             ended_links: Links::new(),
+            tracee_links: Links::new(),
+            trace: Tracee::new(),
             schedule: parts.schedule,
             memory: SpinLock::new(rank::LEAF, parts.memory),
             files: RcuCell::new(parts.files),
@@ -188,7 +199,7 @@ impl Task {
             spare_waiter: SpinLock::new(rank::LEAF, None),
             sleep_timer: crate::sync::Once::new(),
             set_child_tid: AtomicU64::new(0),
-            trace: crate::trace::Slot::new(),
+            kernel_trace: crate::trace::Slot::new(),
             fault: SpinLock::new(rank::LEAF, LastFault::default()),
             start_time: machine::time::monotonic(),
         })?)
@@ -273,6 +284,10 @@ impl Task {
     /// Clears flags; whether any was set.
     pub fn clear_flag(&self, bits: u32) -> bool {
         self.flags.fetch_and(!bits, Ordering::AcqRel) & bits != 0
+    }
+    /// Whether it has ended for good.
+    pub fn has_ended(&self) -> bool {
+        self.schedule.state() & (super::schedule::state::ZOMBIE | super::schedule::state::DEAD) != 0
     }
     /// Whether it is a kernel thread.
     pub fn is_kernel_thread(&self) -> bool {

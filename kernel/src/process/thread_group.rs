@@ -47,6 +47,10 @@ pub struct ThreadGroup {
     life: AtomicU8,
     /// Threads that have not ended.
     pub(super) live: AtomicU32,
+    /// Threads whose end has not been told to everybody who is to see it before the process's own.
+    pub(super) unfinished: AtomicU32,
+    /// execve(2) decides what the process may gain: nobody may begin to trace it.
+    executing: AtomicBool,
     pub(super) is_subreaper: AtomicBool,
     executed: AtomicBool,
     /// The signal the parent gets at the end, 0 for none.
@@ -107,6 +111,8 @@ impl ThreadGroup {
             leader: IrqLock::new(rank::LEAF, None),
             life: AtomicU8::new(Life::Alive as u8),
             live: AtomicU32::new(0),
+            unfinished: AtomicU32::new(0),
+            executing: AtomicBool::new(false),
             is_subreaper: AtomicBool::new(false),
             executed: AtomicBool::new(false),
             exit_signal: AtomicI32::new(0),
@@ -228,6 +234,37 @@ impl ThreadGroup {
     /// Notes that execve(2) has succeeded.
     pub fn set_executed(&self) {
         self.executed.store(true, Ordering::Relaxed);
+    }
+    /// The place in the process tree.
+    pub(crate) fn family(&self) -> &SpinLock<Family> {
+        &self.family
+    }
+    /// The parent, and its thread that made this process.
+    pub(crate) fn parent_and_thread(&self) -> (Option<Arc<ThreadGroup>>, u32) {
+        let family = self.family.lock();
+        (family.parent.clone(), family.parent_thread)
+    }
+    /// The wait status of a zombie.
+    pub fn exit_status(&self) -> i32 {
+        self.exit_status.load(Ordering::Relaxed)
+    }
+    /// Whether execve(2) decides what the process may gain. Under the tree lock: nobody traces it meanwhile.
+    pub(crate) fn is_executing(&self) -> bool {
+        self.executing.load(Ordering::Relaxed)
+    }
+    /// Begins or ends that.
+    pub(crate) fn set_executing(&self, executing: bool) {
+        let tree = super::tree::TREE.lock();
+        self.executing.store(executing, Ordering::Relaxed);
+        drop(tree);
+        if !executing {
+            self.thread_ended.wake_all();
+        }
+    }
+    /// Waits until no execve(2) is in progress.
+    pub(crate) fn wait_for_exec(&self) -> core::result::Result<(), crate::wait::WaitError> {
+        let done = || (!self.is_executing()).then_some(());
+        self.thread_ended.wait_until(crate::wait::Sleep::Interruptible, None, done)
     }
     /// Live threads.
     pub fn thread_count(&self) -> u32 {

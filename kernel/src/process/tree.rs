@@ -18,6 +18,8 @@ pub struct Family {
     pub parent_thread: u32,
     /// The children, zombies included.
     pub children: machine::collections::List<ThreadGroup, { super::thread_group::CHILD }>,
+    /// What the process's threads trace.
+    pub tracees: machine::collections::List<Task, { crate::ptrace::TRACEE }>,
 }
 
 impl ThreadGroup {

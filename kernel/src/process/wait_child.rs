@@ -40,6 +40,16 @@ struct Event {
     usage: ResourceUsage,
 }
 
+impl Event {
+    fn of(task: &Task, code: i32, detail: i32, status: i32) -> Event {
+        let process = task.group();
+        let mut sum = process.own_usage();
+        sum.add(&process.usage.lock().children);
+        let user = task.with_credentials(|credentials| credentials.user);
+        Event { id: task.id_in_own_namespace(), user, code, detail, status, usage: ResourceUsage::from(&sum) }
+    }
+}
+
 struct Request {
     which: Which,
     options: u32,
@@ -62,7 +72,18 @@ impl Request {
         }
         self.options & WNOTHREAD == 0 || child.family.lock().parent_thread == task.id()
     }
-    /// Looks at all children: an event, nothing yet, or ECHILD.
+    /// Whether a tracee is meant; whoever traces it need not have made it.
+    fn concerns_tracee(&self, task: &Task, tracee: &Task) -> bool {
+        let chosen = match &self.which {
+            Which::All => true,
+            Which::Process(entry) => entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, &tracee.pid())),
+            Which::Group(entry) => {
+                entry.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, tracee.group().process_group().id()))
+            }
+        };
+        chosen && (self.options & WNOTHREAD == 0 || crate::ptrace::is_own(task, tracee))
+    }
+    /// Looks at all children and tracees: an event, nothing yet, or ECHILD.
     fn look(&self, task: &Task) -> Result<Option<Event>> {
         let own = task.group();
         let mut found = false;
@@ -87,10 +108,47 @@ impl Request {
                 return Ok(Some(event));
             }
         }
-        if !found && !self.any(task) {
-            return Err(ECHILD);
+        if own.family.lock().tracees.is_empty() {
+            return if found || self.any(task) { Ok(None) } else { Err(ECHILD) };
         }
-        Ok(None)
+        match self.look_at_tracees(task, &mut found) {
+            None if !found && !self.any(task) => Err(ECHILD),
+            event => Ok(event),
+        }
+    }
+    /// The tracees' part of [`Request::look`].
+    fn look_at_tracees(&self, task: &Task, found: &mut bool) -> Option<Event> {
+        let own = task.group();
+        let mut position = 0;
+        loop {
+            let tracee = own.family.lock().tracees.iter_arcs().nth(position).cloned()?;
+            position += 1;
+            if !self.concerns_tracee(task, &tracee) {
+                continue;
+            }
+            *found = true;
+            if let Some(event) = self.take_tracee_event(own, &tracee) {
+                return Some(event);
+            }
+        }
+    }
+    /// Takes what happened to a tracee. The end of a process that the caller's process has made is its child's.
+    fn take_tracee_event(&self, own: &ThreadGroup, tracee: &Arc<Task>) -> Option<Event> {
+        let keep = self.options & WNOWAIT != 0;
+        let is_child = tracee.group().parent().is_some_and(|parent| core::ptr::eq(&*parent, own));
+        if self.options & WEXITED != 0
+            && !(is_child && tracee.is_leader())
+            && let Some(status) = crate::ptrace::collect(tracee, keep)
+        {
+            let (code, detail) = decode_status(status);
+            return Some(Event::of(tracee, code, detail, status));
+        }
+        if let Some(code) = tracee.trace.take_report(keep) {
+            return Some(Event::of(tracee, signal::CLD_TRAPPED, code as i32, (code as i32) << 8 | 0x7f));
+        }
+        let continued = !is_child && tracee.is_leader() && self.options & WCONTINUED != 0;
+        let continued = continued && tracee.group().signals.take_continue_report(keep);
+        continued.then(|| Event::of(tracee, signal::CLD_CONTINUED, SIGCONT as i32, 0xffff))
     }
     /// Whether a child could have something to report (a look without its details).
     fn has_news(&self, child: &ThreadGroup) -> bool {
@@ -112,15 +170,13 @@ impl Request {
     /// Takes what happened to a child, if the caller asked for it.
     fn take_event(&self, child: &Arc<ThreadGroup>) -> Option<Event> {
         let keep = self.options & WNOWAIT != 0;
-        let event = |code, detail, status| {
-            let mut sum = child.own_usage();
-            sum.add(&child.usage.lock().children);
-            let user = child.leader().map_or(0, |leader| leader.with_credentials(|credentials| credentials.user));
-            let usage = ResourceUsage::from(&sum);
-            Event { id: child.id(), user, code, detail, status, usage }
-        };
+        let leader = child.leader()?;
+        let event = |code, detail, status| Event::of(&leader, code, detail, status);
+        let is_traced = leader.trace.is_attached();
         if child.is_zombie() {
-            if self.options & WEXITED == 0 {
+            // A tracer of another process sees the end first.
+            let is_hidden = is_traced && crate::ptrace::is_reparented(&leader);
+            if self.options & WEXITED == 0 || is_hidden {
                 return None;
             }
             // The child tells its end under the tree lock: wait until it has.
@@ -137,7 +193,10 @@ impl Request {
             release(child);
             return Some(result);
         }
+        // For a tracer that is the parent the group stop is a stop of its tracee.
+        let is_own = is_traced && !crate::ptrace::is_reparented(&leader);
         if self.options & WSTOPPED != 0
+            && !is_own
             && let Some(number) = child.signals.take_stop_report(keep)
         {
             return Some(event(signal::CLD_STOPPED, number as i32, (number as i32) << 8 | 0x7f));

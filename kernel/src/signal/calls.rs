@@ -24,6 +24,9 @@ pub fn rt_sigaction(
         return Err(EINVAL);
     }
     let actions = task.group().actions();
+    if is_valid(signal) && actions.get(signal).flags & SA_IMMUTABLE != 0 {
+        return Err(EINVAL);
+    }
     let previous = match wanted {
         None => actions.get(signal),
         Some(mut action) => {

@@ -23,7 +23,10 @@ enum Next {
 
 /// Delivers one signal, or settles the interrupted call if none is to be handled. Called again until the work flag is clear.
 pub fn run(task: &Task, frame: &mut UserFrame) {
-    match next(task) {
+    let next = next(task);
+    // A tracer may have changed them.
+    crate::ptrace::refresh(frame);
+    match next {
         Next::End(status) => exit::request_group_exit(task, status),
         Next::EndThread => exit::request_exit(task, SIGKILL as i32),
         Next::Handle(info, action) => handle(task, frame, &info, &action),
@@ -81,6 +84,7 @@ fn settle_call(task: &Task, frame: &mut UserFrame, handler: Option<&Action>) {
 /// Sets up the handler's frame; a stack that cannot take it ends the process by SIGSEGV.
 fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action) {
     settle_call(task, frame, Some(action));
+    crate::ptrace::leave_step_mode(task, frame);
     let mask = task.signals.mask_for_frame();
     if !crate::process::rseq::before_signal(task, frame) || frame::push(task, frame, info, action, mask).is_err() {
         if info.signal == SIGSEGV {
@@ -98,6 +102,8 @@ fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action
     let group = task.group().signals.lock();
     task.recalculate_pending();
     drop(group);
+    crate::ptrace::handler_entered(task);
+    crate::ptrace::refresh(frame);
 }
 
 /// Takes signals until one needs a handler or ends the process.
@@ -117,8 +123,16 @@ fn next(task: &Task) -> Next {
             return Next::End(process.exit_begun().unwrap_or(SIGKILL as i32));
         }
         if task.signals.stop_pending.load(Ordering::Relaxed) {
+            if !task.trace.is_attached() {
+                drop(state);
+                stop::take_part(task);
+                continue;
+            }
+            task.trace.trap_for_group_stop();
+        }
+        if task.trace.is_attached() && task.trace.has_trap() {
             drop(state);
-            stop::take_part(task);
+            crate::ptrace::trap(task);
             continue;
         }
         let blocked = task.signals.blocked();
@@ -135,15 +149,25 @@ fn next(task: &Task) -> Next {
             drop(state);
             return Next::Nothing;
         };
+        if STOP_SIGNALS & set_of(info.signal) != 0 {
+            task.signals.note_dequeued();
+        }
+        drop(state);
+        drop(entry);
+        let mut info = crate::time::posix_timer::taken(process, info);
+        crate::trace::signal(task, &info);
         let actions = process.actions();
+        let traced = task.trace.is_attached() && info.signal != SIGKILL;
+        if traced && actions.get(info.signal).flags & SA_IMMUTABLE == 0 {
+            match crate::ptrace::signal_stop(task, info) {
+                Some(chosen) => info = chosen,
+                None => continue,
+            }
+        }
         let action = actions.get(info.signal);
         if action.handler > SIG_IGN && action.flags & SA_RESETHAND != 0 {
             actions.set(info.signal, Action { handler: SIG_DFL, ..action });
         }
-        drop(state);
-        drop(entry);
-        let info = crate::time::posix_timer::taken(process, info);
-        crate::trace::signal(task, &info);
         match action.handler {
             SIG_IGN => continue,
             SIG_DFL => {}

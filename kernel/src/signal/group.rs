@@ -57,6 +57,14 @@ impl GroupState {
     pub fn is_outlived(&self, task: &Task) -> bool {
         self.sole_survivor != 0 && self.sole_survivor != task.id()
     }
+    /// Signal of the current or last group stop.
+    pub fn stop_signal(&self) -> u32 {
+        self.stop_signal
+    }
+    /// Whether a group stop is in progress.
+    pub fn is_stopping(&self) -> bool {
+        self.stop_left > 0
+    }
     /// Threads on the list.
     pub fn thread_count(&self) -> usize {
         self.threads.len()
@@ -283,6 +291,7 @@ fn kill_threads(state: &GroupState, except: Option<&Task>) {
             continue;
         }
         thread.signals.stop_pending.store(false, Ordering::Relaxed);
+        thread.trace.forget_traps();
         if !thread.has_flag(flag::EXITING) {
             let mut queue = thread.signals.queue.lock();
             queue.add(SIGKILL, false, None);

@@ -32,6 +32,11 @@ impl SignalInfo {
         let user = sender.with_credentials(|credentials| credentials.user);
         SignalInfo { signal, errno: 0, code, fields: [pair(sender.group().id_in_own_namespace(), user), 0, 0, 0] }
     }
+    /// Raised by a thread's own doing or sent by it: `si_pid` is the thread's number.
+    pub fn from_thread(signal: u32, code: i32, thread: &Task) -> SignalInfo {
+        let user = thread.with_credentials(|credentials| credentials.user);
+        SignalInfo { signal, errno: 0, code, fields: [pair(thread.id_in_own_namespace(), user), 0, 0, 0] }
+    }
     /// Caused by an instruction that touched `address`.
     pub const fn fault(signal: u32, code: i32, address: u64) -> SignalInfo {
         SignalInfo { signal, errno: 0, code, fields: [address, 0, 0, 0] }

@@ -18,7 +18,7 @@ pub mod wait;
 
 pub use abi::signal::*;
 pub use action::{Action, SignalActions};
-pub use group::GroupSignals;
+pub use group::{GroupSignals, GroupState};
 pub use information::SignalInfo;
 pub use send::{
     Prepared, force, force_fatal, send_to_current, send_to_group, send_to_process_group, send_to_thread,

@@ -48,6 +48,10 @@ impl Queue {
     pub(super) fn has(&self, signal: u32) -> bool {
         self.bits & set_of(signal) != 0
     }
+    /// The information of the entry at a place.
+    pub(super) fn at(&self, index: usize) -> Option<SignalInfo> {
+        self.entries.iter().nth(index).map(|entry| entry.info)
+    }
     /// Adds a signal; without an entry only that it is pending is known.
     pub(super) fn add(&mut self, signal: u32, from_kernel: bool, entry: Option<Arc<Queued>>) {
         self.bits |= set_of(signal);

@@ -69,12 +69,15 @@ fn force_with(task: &Task, info: SignalInfo, fatal: bool) {
     let mut action = actions.get(info.signal);
     if fatal || blocked || action.handler == SIG_IGN {
         action.handler = SIG_DFL;
+        if fatal {
+            action.flags |= SA_IMMUTABLE;
+        }
         actions.set(info.signal, action);
         if blocked {
             task.set_blocked(task.signals.blocked() & !bit);
         }
     }
-    if action.handler == SIG_DFL {
+    if action.handler == SIG_DFL && (fatal || !task.trace.is_attached()) {
         process.signals.clear_mark(mark::UNKILLABLE);
     }
     let task = Task::current_arc();
@@ -216,7 +219,11 @@ fn resume(process: &ThreadGroup, state: &mut GroupState) {
     for thread in state.threads() {
         thread.signals.stop_pending.store(false, Ordering::Relaxed);
         thread.signals.stop_counted.store(false, Ordering::Relaxed);
+        thread.signals.stop_dequeued.store(false, Ordering::Relaxed);
         thread.wake_from(state::STOPPED);
+        if thread.trace.is_seized() {
+            crate::ptrace::trap_notify(thread);
+        }
     }
     if was_stopped || was_stopping {
         let tell = if was_stopped { mark::TELL_CONTINUED } else { mark::TELL_STOPPED };
@@ -240,18 +247,26 @@ fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bo
         Target::Thread(thread) => holds(thread),
         Target::Process => process.leader().is_some_and(|leader| holds(&leader)),
     };
-    // A tracer sees ignored signals too.
-    let traced = match target {
-        Target::Thread(thread) => crate::trace::is_traced(thread),
-        Target::Process => process.leader().is_some_and(|leader| crate::trace::is_traced(&leader)),
-    };
-    if blocked || (traced && signal != SIGKILL) {
+    // A tracer sees what is ignored too.
+    if blocked || signal != SIGKILL && is_traced(process, target) {
         return false;
     }
     process.with_actions(|actions| {
         let default = (actions.ignored() | actions.caught()) & bit == 0;
         actions.ignores(signal) || (default && !forced && process.signals.is_protected())
     })
+}
+
+/// Whether somebody traces the thread, or the process's leader.
+fn is_traced(process: &ThreadGroup, target: Target<'_>) -> bool {
+    match target {
+        Target::Thread(thread) => sees_signals(thread),
+        Target::Process => process.leader().is_some_and(|leader| sees_signals(&leader)),
+    }
+}
+/// Whether a tracer, or the kernel's own, sees a thread's signals.
+fn sees_signals(thread: &Task) -> bool {
+    thread.trace.is_attached() || crate::trace::is_traced(thread)
 }
 
 /// Chooses a thread and wakes it; a signal that will end the process begins that at once.
@@ -278,8 +293,9 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
     let harmless = bit & (IGNORED_BY_DEFAULT | STOP_SIGNALS | CORE_SIGNALS) != 0;
     let fatal = default && !harmless && !process.signals.is_protected() && chosen.signals.blocked() & bit == 0;
     let awaited = chosen.signals.awaited.load(Ordering::Relaxed) & bit != 0;
-    let seen_first = crate::trace::is_traced(&chosen) && signal != SIGKILL;
-    if fatal && !awaited && !seen_first && !process.signals.is_exiting() {
+    // A tracer may take a signal away before it kills.
+    let decided = signal == SIGKILL || !is_traced(process, target);
+    if fatal && decided && !awaited && !process.signals.is_exiting() {
         // No need to wait until the thread looks: stopped and sleeping threads end too.
         process.signals.begin_end(state, signal as i32, None);
     } else {

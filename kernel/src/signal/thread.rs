@@ -53,6 +53,8 @@ pub struct TaskSignals {
     pub(super) stop_pending: AtomicBool,
     /// It has been counted as stopped.
     pub(super) stop_counted: AtomicBool,
+    /// A signal that may stop has been taken from a queue; SIGCONT calls the stop off.
+    pub(super) stop_dequeued: AtomicBool,
 }
 
 impl TaskSignals {
@@ -68,6 +70,7 @@ impl TaskSignals {
             alternate: SpinLock::new(rank::LEAF, alternate),
             stop_pending: AtomicBool::new(false),
             stop_counted: AtomicBool::new(false),
+            stop_dequeued: AtomicBool::new(false),
         }
     }
     /// The mask.
@@ -104,12 +107,51 @@ impl TaskSignals {
         self.saved.store(mask, Ordering::Relaxed);
         self.restore_saved.store(true, Ordering::Relaxed);
     }
+    /// The mask the thread will have after its current call.
+    pub fn mask_after_call(&self) -> SignalSet {
+        match self.restore_saved.load(Ordering::Relaxed) {
+            true => self.saved.load(Ordering::Relaxed),
+            false => self.blocked(),
+        }
+    }
+    /// Replaces the mask of a stopped thread, the one to be put back after its call included.
+    pub fn replace_mask(&self, mask: SignalSet) {
+        self.restore_saved.store(false, Ordering::Relaxed);
+        self.store_blocked(mask);
+    }
+    /// A signal was taken that may stop the thread, whatever its tracer makes of it.
+    pub fn note_dequeued(&self) {
+        self.stop_dequeued.store(true, Ordering::Relaxed);
+    }
+    /// Makes a signal pending for this thread, without information. The group's lock is held.
+    pub fn add_private(&self, signal: u32) {
+        let mut queue = self.queue.lock();
+        queue.add(signal, false, None);
+        self.pending.store(queue.bits(), Ordering::Relaxed);
+    }
+    /// A SIGKILL that is pending has been seen.
+    pub fn forget_private_kill(&self) {
+        let mut dropped = super::group::Dropped::new();
+        let mut queue = self.queue.lock();
+        queue.forget(set_of(SIGKILL), &mut dropped);
+        self.pending.store(queue.bits(), Ordering::Relaxed);
+        drop(queue);
+        drop(dropped);
+    }
     pub(super) fn store_blocked(&self, mask: SignalSet) {
         self.blocked.store(mask & !UNBLOCKABLE, Ordering::Relaxed);
     }
 }
 
 impl Task {
+    /// The pending signal at a place of the thread's own queue, or of its process's.
+    pub fn queued_signal(&self, shared: bool, index: usize) -> Option<SignalInfo> {
+        let group = self.group().signals.lock();
+        match shared {
+            true => group.queue.at(index),
+            false => self.signals.queue.lock().at(index),
+        }
+    }
     /// Signals pending for this thread or its process.
     pub fn pending_signals(&self) -> SignalSet {
         self.signals.private_pending() | self.group().signals.shared_pending()
@@ -131,9 +173,9 @@ impl Task {
         drop(state);
     }
     /// Brings the work flag up to date with what is pending. The group's lock is held, or the task is not shared yet.
-    pub(super) fn recalculate_pending(&self) {
+    pub(crate) fn recalculate_pending(&self) {
         let deliverable = self.pending_signals() & !self.signals.blocked() != 0;
-        if deliverable || self.signals.stop_pending.load(Ordering::Relaxed) {
+        if deliverable || self.signals.stop_pending.load(Ordering::Relaxed) || self.trace.has_trap() {
             self.thread().set_work(work::SIGNAL);
         } else {
             self.thread().clear_work(work::SIGNAL);

@@ -6,7 +6,7 @@
 //! `process/exit_work.rs`).
 use super::dispatch::{X32_BIT, serve};
 use crate::process::Task;
-use crate::trace;
+use crate::{ptrace, trace};
 use abi::Abi;
 use machine::entry::{EntryKind, UserFrame};
 use machine::thread::work;
@@ -59,6 +59,11 @@ fn serve_unless_cancelled(task: &Task, frame: &mut UserFrame) {
 }
 
 /// Who comes before the kernel's own trace.
-fn way_in(_task: &Task, _frame: &mut UserFrame) -> Verdict {
+fn way_in(task: &Task, frame: &mut UserFrame) -> Verdict {
+    if task.thread().work() & (work::TRACE_CALLS | work::EMULATE_CALLS) != 0
+        && ptrace::call_begins(task, frame) == Verdict::Skip
+    {
+        return Verdict::Skip;
+    }
     Verdict::Serve
 }

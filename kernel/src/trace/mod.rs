@@ -78,40 +78,40 @@ pub fn is_traced(task: &Task) -> bool {
 /// Traces a thread from now on. A thread has one tracer at a time; the new one takes over.
 pub fn attach(task: &Task, tracee: Box<Tracee>) {
     ACTIVE.store(true, Ordering::Relaxed);
-    task.trace.put(tracee);
+    task.kernel_trace.put(tracee);
     task.thread().set_work(work::KERNEL_TRACE);
 }
 
 fn detach(task: &Task) {
     task.thread().clear_work(work::KERNEL_TRACE);
-    let tracee = task.trace.take();
+    let tracee = task.kernel_trace.take();
     drop(tracee);
 }
 
 /// Lets `body` work with the thread's tracee, outside any lock: it may sleep. Stops tracing when nobody reads any more.
 fn with_tracee<R>(task: &Task, body: impl FnOnce(&mut Tracee) -> R) -> Option<R> {
-    let mut tracee = task.trace.take()?;
+    let mut tracee = task.kernel_trace.take()?;
     if tracee.is_over() {
         drop(tracee);
         detach(task);
         return None;
     }
     let result = body(&mut tracee);
-    task.trace.put(tracee);
+    task.kernel_trace.put(tracee);
     Some(result)
 }
 
 /// A call of a thread with `work::KERNEL_TRACE` begins. May change number and arguments in the frame, or give the result there
 /// and skip the call. May sleep.
 pub fn begin(task: &Task, frame: &mut UserFrame, call: &Call) -> Verdict {
-    *task.trace.reason.lock() = "";
+    *task.kernel_trace.reason.lock() = "";
     with_tracee(task, |tracee| tracee.begin(task, frame, call)).unwrap_or(Verdict::Serve)
 }
 
 /// The call has ended; its result is in the frame's `rax`, a restart code included. Not reached by calls that do not return
 /// (exit(2) of the thread returns here, and ends on the way out).
 pub fn end(task: &Task, frame: &mut UserFrame, call: &Call) {
-    let reason = *task.trace.reason.lock();
+    let reason = *task.kernel_trace.reason.lock();
     with_tracee(task, |tracee| tracee.end(task, frame, call, reason));
 }
 
@@ -151,7 +151,7 @@ pub fn note_reason(reason: &'static str) {
     }
     let task = Task::current();
     // Locks may be held; nobody else uses this one.
-    if let Some(mut place) = is_traced(task).then(|| task.trace.reason.try_lock()).flatten() {
+    if let Some(mut place) = is_traced(task).then(|| task.kernel_trace.reason.try_lock()).flatten() {
         *place = reason;
     }
 }

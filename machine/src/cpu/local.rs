@@ -60,6 +60,8 @@ pub(crate) struct CpuLocal {
     pub fpu_token: Cell<u64>,
     /// CR0.TS is set: the current thread has not used the FPU since it was switched to.
     pub fpu_trap: Cell<bool>,
+    /// The debug registers watch something.
+    pub breakpoints_loaded: Cell<bool>,
     /// Source of such names.
     pub fpu_tokens_given: Cell<u64>,
     /// The deadline set by `time::set_timer`, `u64::MAX` for none.
@@ -96,6 +98,7 @@ impl CpuLocal {
             loaded_space: UnsafeCell::new(None),
             fpu_token: Cell::new(0),
             fpu_trap: Cell::new(false),
+            breakpoints_loaded: Cell::new(false),
             fpu_tokens_given: Cell::new(0),
             timer_deadline: AtomicU64::new(0),
             tables: UnsafeCell::new(DescriptorTables::new()),

@@ -166,6 +166,7 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
         thread.load_segments();
         thread.load_floating_point(local);
     }
+    thread.load_breakpoints(local);
     local.previous.set(local.task.get());
     local.previous_thread.set(previous);
     local.task.set(Arc::into_raw(next).cast());

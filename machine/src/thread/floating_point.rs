@@ -5,7 +5,7 @@
 //! and need no loading. Under TCG, where saving costs a microsecond, CR0.TS tells whether a thread used the registers at
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
-use super::fpu_area::{COMPONENT_PKRU, FloatingPoint, HEADER, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
+use super::fpu_area::{COMPONENT_PKRU, FloatingPoint, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
 use crate::cpu::features;
 use crate::cpu::local::{self, CpuLocal};
 use crate::instructions::{read_cr0, write_cr0};
@@ -35,7 +35,7 @@ impl Thread {
     /// The caller holds the thread's `state`, with interrupts or preemption off, and drops the reference before it does
     /// anything else with the thread.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn floating_point(&self) -> Option<&mut FloatingPoint> {
+    pub(super) unsafe fn floating_point(&self) -> Option<&mut FloatingPoint> {
         // SAFETY: by this function's contract.
         unsafe { (*self.floating_point.get()).as_mut() }
     }
@@ -104,18 +104,7 @@ impl Thread {
             }
             // SAFETY: held.
             let Some(state) = (unsafe { self.floating_point() }) else { return 0 };
-            let (pkru, offset) = (state.pkru, features().pkru_offset);
-            let mut header = state.header();
-            if let Some(place) = state.bytes_mut().get_mut(offset..offset + 4).filter(|_| offset != 0) {
-                place.copy_from_slice(&pkru.to_le_bytes());
-                header |= COMPONENT_PKRU;
-            }
-            let length = into.len().min(state.bytes().len());
-            into[..length].copy_from_slice(&state.bytes()[..length]);
-            if let Some(place) = into.get_mut(HEADER..HEADER + 8).filter(|_| features().xsave) {
-                place.copy_from_slice(&header.to_le_bytes());
-            }
-            length
+            state.copy_to(into)
         })
     }
     /// Loads FPU state from XSAVE (or FXSAVE) bytes of user origin, sanitized; false if malformed.

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 pub(super) const LEGACY_SIZE: usize = 512;
 /// Bytes of the FXSAVE area that are the program's, 48 of them.
 pub(super) const SOFTWARE: usize = 464;
-pub(super) const HEADER: usize = 512;
+const HEADER: usize = 512;
 const HEADER_SIZE: usize = 64;
 const CONTROL_WORD: usize = 0;
 const MXCSR: usize = 24;
@@ -77,6 +77,21 @@ impl FloatingPoint {
         self.set_header(0);
         self.pkru = INITIAL_PKRU;
         self.token = 0;
+    }
+    /// Copies the state, protection-key rights included, in the layout programs know; how many bytes it has.
+    pub(super) fn copy_to(&mut self, into: &mut [u8]) -> usize {
+        let (pkru, offset) = (self.pkru, features().pkru_offset);
+        let mut header = self.header();
+        if let Some(place) = self.bytes_mut().get_mut(offset..offset + 4).filter(|_| offset != 0) {
+            place.copy_from_slice(&pkru.to_le_bytes());
+            header |= COMPONENT_PKRU;
+        }
+        let length = into.len().min(self.bytes().len());
+        into[..length].copy_from_slice(&self.bytes()[..length]);
+        if let Some(place) = into.get_mut(HEADER..HEADER + 8).filter(|_| features().xsave) {
+            place.copy_from_slice(&header.to_le_bytes());
+        }
+        length
     }
     /// Writes the registers to the area.
     pub(super) fn store(&mut self) {

@@ -23,6 +23,7 @@ use super::superblock::*;
 use super::{DeviceNumber, FileOperations};
 use crate::error::*;
 use crate::process::Task;
+use crate::process::credentials::may_inspect;
 use crate::process::pid::PidEntry;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -136,19 +137,7 @@ impl Subject {
     /// Whether the current task may look into it (ptrace(2)'s check of read access). EACCES.
     fn check_access(&self) -> Result<()> {
         let target = self.task()?;
-        let current = Task::current();
-        if Arc::ptr_eq(current.group(), target.group()) {
-            return Ok(());
-        }
-        let own = current.credentials();
-        let same = target.with_credentials(|other| {
-            [other.user, other.effective_user, other.saved_user].iter().all(|user| *user == own.file_system_user)
-                && [other.group, other.effective_group, other.saved_group]
-                    .iter()
-                    .all(|group| *group == own.file_system_group)
-        });
-        let dumpable = target.group().dumpable.load(core::sync::atomic::Ordering::Relaxed) == 1;
-        if same && dumpable || own.capable(crate::process::Capability::SysPtrace) { Ok(()) } else { Err(EACCES) }
+        if may_inspect(Task::current(), &target, false) { Ok(()) } else { Err(EACCES) }
     }
 }
 

@@ -48,7 +48,8 @@ fn identity(task: &Task, out: &mut Output) -> Result<()> {
     let process = group.pid().number_in(namespace);
     let id = task.pid().number_in(namespace);
     writeln!(out, "State:\t{letter} ({state})\nTgid:\t{process}\nNgid:\t0\nPid:\t{id}")?;
-    writeln!(out, "PPid:\t{}\nTracerPid:\t0", group.parent_id())?;
+    let tracer = task.trace.tracer().map_or(0, |tracer| tracer.pid().number_in(namespace));
+    writeln!(out, "PPid:\t{}\nTracerPid:\t{tracer}", group.parent_id())?;
     let who = task.credentials();
     writeln!(out, "Uid:\t{}\t{}\t{}\t{}", who.user, who.effective_user, who.saved_user, who.file_system_user)?;
     writeln!(out, "Gid:\t{}\t{}\t{}\t{}", who.group, who.effective_group, who.saved_group, who.file_system_group)?;

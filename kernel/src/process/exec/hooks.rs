@@ -72,8 +72,8 @@ fn file_capabilities(value: &[u8]) -> Option<(u64, u64, bool)> {
 }
 /// Whether nobody else could use privileges that the task gains.
 pub fn may_gain_privileges(task: &Task) -> bool {
-    // A root shared with somebody else's process could be changed under the program; nobody traces yet.
-    !task.with_credentials(|own| own.no_new_privileges)
+    // A root shared with somebody else's process could be changed under the program.
+    !task.with_credentials(|own| own.no_new_privileges) && !crate::ptrace::is_traced_by_unprivileged(task)
 }
 /// Whether these credentials may read the file.
 pub fn is_readable(credentials: &Credentials, file: &File) -> bool {
@@ -135,6 +135,7 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
     // Zero is a valid base.
     thread.set_fs_base(0);
     thread.set_gs_base(0);
+    thread.clear_breakpoints();
     task.set_personality(commit.personality);
     task.set_name(commit.name);
     task.set_credentials(commit.credentials);

@@ -79,19 +79,31 @@ fn execute_checked(task: &Task, frame: &mut UserFrame, request: &Request<'_>, wr
         return Err(error);
     }
     let file = hooks::open_program(task, request.directory, request.path, request.no_follow)?;
-    let prepared = prepare(task, file, request, &mut arguments)?;
+    let former = task.id_in_own_namespace();
+    task.group().set_executing(true);
+    let new_frame = execute_file(task, file, request, &mut arguments, limits);
+    task.group().set_executing(false);
+    let mut new_frame = new_frame?;
+    new_frame.original_rax = frame.original_rax;
+    *frame = new_frame;
+    crate::ptrace::refresh(frame);
+    crate::ptrace::exec_done(task, former);
+    crate::ptrace::refresh(frame);
+    Ok(())
+}
+
+/// Executes an opened file while nobody can begin to trace the process.
+fn execute_file(
+    task: &Task,
+    file: Arc<File>,
+    request: &Request<'_>,
+    arguments: &mut Arguments,
+    limits: Limits,
+) -> Result<UserFrame> {
+    let prepared = prepare(task, file, request, arguments)?;
     hooks::end_other_threads(task)?;
     // The point of no return.
-    match replace(task, &prepared, &arguments, request.name, limits) {
-        Ok(new_frame) => {
-            *frame = new_frame;
-            Ok(())
-        }
-        Err(error) => {
-            hooks::kill(task, SIGSEGV);
-            Err(error)
-        }
-    }
+    replace(task, &prepared, arguments, request.name, limits).inspect_err(|_| hooks::kill(task, SIGSEGV))
 }
 
 /// Finds out what the file is, through scripts to the program that runs them.

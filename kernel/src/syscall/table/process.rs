@@ -18,7 +18,7 @@ rows! {
     /// Process id.
     [  39   39   20] getpid() => call crate::process::ids::getpid, Full;
     /// Make a task that shares chosen objects with the caller.
-    [  56   56  120] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("namespaces other than UTS; ptrace events");
+    [  56   56  120] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("namespaces other than UTS");
     /// Make a copy of the process.
     [  57   57    2] fork() => frame crate::process::clone::fork, Full;
     /// Make a child that borrows the memory until it executes or ends.
@@ -28,7 +28,7 @@ rows! {
     /// End the thread.
     [  60   60    1] exit(code) => call crate::process::exit::exit, Full;
     /// Wait for a child.
-    [  61   61  114] wait4(pid, status, options, usage) => call crate::process::wait_child::wait4, Partial("ptrace stops");
+    [  61   61  114] wait4(pid, status, options, usage) => call crate::process::wait_child::wait4, Full;
     /// Send a signal to processes.
     [  62   62   37] kill(pid, signal) => call crate::signal::kill::kill, Full;
     /// Resource limits.
@@ -37,7 +37,8 @@ rows! {
     [  98   98   77] getrusage(who, usage) => call crate::process::usage::getrusage, Partial("block input and output; the split of system time");
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
-    [ 101  521   26] ptrace() => missing;
+    /// Trace a process: stop it, look into it, change it.
+    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch; what 32-bit tracers see");
     /// Set a process group.
     [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
     /// Parent's process id.
@@ -113,7 +114,7 @@ rows! {
     /// Send a signal to a thread of a process.
     [ 234  234  270] tgkill(group, thread, signal) => call crate::signal::kill::tgkill, Full;
     /// Wait for a child.
-    [ 247  529  284] waitid(kind, id, info, options, usage) => call crate::process::wait_child::waitid, Partial("ptrace stops");
+    [ 247  529  284] waitid(kind, id, info, options, usage) => call crate::process::wait_child::waitid, Full;
     [ 251  251  289] ioprio_set() => missing;
     [ 252  252  290] ioprio_get() => missing;
     /// Stop sharing objects with other tasks.

@@ -1,0 +1,346 @@
+//! ptrace(2).
+use super::regset::{self, Set};
+use super::state::{mode, trap};
+use super::tracee::{self, check_stopped, look};
+use super::{attach, call, debug, resume, siginfo, stop};
+use crate::error::*;
+use crate::process::Task;
+use crate::signal::{self, SI_USER, SIGKILL, SIGTRAP, SignalInfo};
+use crate::syscall::user::{UserLayout, UserWord};
+use crate::syscall::{Pid, UserPtr, UserSlice};
+use abi::Abi;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+
+/// Requests, by Linux's numbers.
+mod request {
+    pub const TRACEME: u64 = 0;
+    pub const PEEKTEXT: u64 = 1;
+    pub const PEEKDATA: u64 = 2;
+    pub const PEEKUSER: u64 = 3;
+    pub const POKETEXT: u64 = 4;
+    pub const POKEDATA: u64 = 5;
+    pub const POKEUSER: u64 = 6;
+    pub const CONT: u64 = 7;
+    pub const KILL: u64 = 8;
+    pub const SINGLESTEP: u64 = 9;
+    pub const GETREGS: u64 = 12;
+    pub const SETREGS: u64 = 13;
+    pub const GETFPREGS: u64 = 14;
+    pub const SETFPREGS: u64 = 15;
+    pub const ATTACH: u64 = 16;
+    pub const DETACH: u64 = 17;
+    pub const OLDSETOPTIONS: u64 = 21;
+    pub const SYSCALL: u64 = 24;
+    pub const ARCH_PRCTL: u64 = 30;
+    pub const SYSEMU: u64 = 31;
+    pub const SYSEMU_SINGLESTEP: u64 = 32;
+    pub const SINGLEBLOCK: u64 = 33;
+    pub const SETOPTIONS: u64 = 0x4200;
+    pub const GETEVENTMSG: u64 = 0x4201;
+    pub const GETSIGINFO: u64 = 0x4202;
+    pub const SETSIGINFO: u64 = 0x4203;
+    pub const GETREGSET: u64 = 0x4204;
+    pub const SETREGSET: u64 = 0x4205;
+    pub const SEIZE: u64 = 0x4206;
+    pub const INTERRUPT: u64 = 0x4207;
+    pub const LISTEN: u64 = 0x4208;
+    pub const PEEKSIGINFO: u64 = 0x4209;
+    pub const GETSIGMASK: u64 = 0x420a;
+    pub const SETSIGMASK: u64 = 0x420b;
+    pub const GET_SYSCALL_INFO: u64 = 0x420e;
+    pub const GET_RSEQ_CONFIGURATION: u64 = 0x420f;
+}
+
+/// ptrace(2).
+pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> Result<i64> {
+    if request == request::TRACEME {
+        return attach::trace_me(task).map(|()| 0);
+    }
+    let tracee = tracee::find(task, pid)?;
+    if request == request::ATTACH || request == request::SEIZE {
+        return attach::attach(task, &tracee, request == request::SEIZE, address, data).map(|()| 0);
+    }
+    if !tracee::is_own(task, &tracee) {
+        return Err(ESRCH);
+    }
+    match request {
+        request::KILL => kill(task, &tracee).map(|()| 0),
+        request::INTERRUPT => interrupt(&tracee).map(|()| 0),
+        _ => {
+            check_stopped(&tracee)?;
+            on_stopped(task, &tracee, request, address, data)
+        }
+    }
+}
+
+/// Requests to a tracee that is stopped.
+fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data: u64) -> Result<i64> {
+    match request {
+        request::PEEKTEXT | request::PEEKDATA => peek_memory(task, tracee, address, data),
+        request::POKETEXT | request::POKEDATA => poke_memory(task, tracee, address, data),
+        request::PEEKUSER => peek_user(task, tracee, address, data),
+        request::POKEUSER => poke_user(tracee, address, data),
+        request::CONT => resume::resume(tracee, 0, data),
+        request::SYSCALL => resume::resume(tracee, mode::CALLS, data),
+        request::SINGLESTEP | request::SINGLEBLOCK => resume::resume(tracee, mode::STEP, data),
+        request::SYSEMU => resume::resume(tracee, mode::EMULATE, data),
+        request::SYSEMU_SINGLESTEP => resume::resume(tracee, mode::EMULATE | mode::STEP, data),
+        request::DETACH => attach::detach(tracee, data),
+        request::GETREGS => get_set(tracee, Set::General, data),
+        request::SETREGS => set_set(tracee, Set::General, data),
+        request::GETFPREGS => get_set(tracee, Set::Fpu, data),
+        request::SETFPREGS => set_set(tracee, Set::Fpu, data),
+        request::GETREGSET => get_regset(task, tracee, address, data),
+        request::SETREGSET => set_regset(task, tracee, address, data),
+        request::SETOPTIONS | request::OLDSETOPTIONS => set_options(task, tracee, data),
+        request::GETEVENTMSG => {
+            UserPtr::<UserWord>::new(data).write(task, &UserWord(tracee.trace.message.load(Ordering::Relaxed)))
+        }
+        request::GETSIGINFO => siginfo::get(task, tracee, data),
+        request::SETSIGINFO => siginfo::set(task, tracee, data),
+        request::PEEKSIGINFO => return siginfo::peek(task, tracee, address, data),
+        request::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
+        request::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
+        request::LISTEN => listen(tracee),
+        request::ARCH_PRCTL => arch_prctl(task, tracee, data as u32, address),
+        request::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
+        request::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
+        _ => Err(EIO),
+    }
+    .map(|()| 0)
+}
+
+fn kill(task: &Task, tracee: &Arc<Task>) -> Result<()> {
+    signal::send_to_thread(tracee, SignalInfo::sent(SIGKILL, SI_USER, task))
+}
+
+/// A seized tracee stops as soon as it can; EIO for others.
+fn interrupt(tracee: &Arc<Task>) -> Result<()> {
+    if !tracee.trace.is_seized() {
+        return Err(EIO);
+    }
+    let group = tracee.group().signals.lock();
+    if !tracee.signals.has_private(SIGKILL) {
+        tracee.trace.set_traps(trap::STOP);
+        stop::wake(tracee, tracee.trace.has_traps(trap::LISTENING));
+    }
+    drop(group);
+    Ok(())
+}
+
+/// A seized tracee in a group stop stays in it, but tells of changes; EIO for others.
+fn listen(tracee: &Arc<Task>) -> Result<()> {
+    let group = tracee.group().signals.lock();
+    let code = tracee.trace.stop.lock().info.map_or(0, |info| info.code as u32);
+    if !tracee.trace.is_seized() || code >> 8 != stop::EVENT_STOP {
+        return Err(EIO);
+    }
+    tracee.trace.set_traps(trap::LISTENING);
+    if tracee.trace.has_traps(trap::NOTIFY) {
+        stop::wake(tracee, true);
+    }
+    drop(group);
+    Ok(())
+}
+
+fn set_options(task: &Task, tracee: &Arc<Task>, options: u64) -> Result<()> {
+    let options = attach::check_options(task, options)?;
+    let kept = tracee.trace.bits() & !super::state::option::ALL;
+    tracee.trace.set_bits(kept | options);
+    Ok(())
+}
+
+fn peek_memory(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
+    let mut bytes = [0; 8];
+    let word = bytes.get_mut(..UserWord::size(task.abi())).unwrap_or_default();
+    let memory = tracee.memory().ok_or(EIO)?;
+    if memory.read_remote(address, word, true) != word.len() {
+        return Err(EIO);
+    }
+    UserSlice::new(data, word.len()).write(word)
+}
+
+fn poke_memory(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
+    let bytes = data.to_ne_bytes();
+    let word = bytes.get(..UserWord::size(task.abi())).unwrap_or_default();
+    let memory = tracee.memory().ok_or(EIO)?;
+    if memory.write_remote(address, word, true) == word.len() { Ok(()) } else { Err(EIO) }
+}
+
+/// Places in `struct user`.
+mod user_area {
+    pub const REGISTERS_END: u64 = super::super::registers::COUNT as u64 * 8;
+    pub const DEBUG: u64 = 848;
+    pub const DEBUG_END: u64 = DEBUG + 8 * 8;
+    pub const SIZE: u64 = 928;
+}
+
+fn peek_user(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
+    if !address.is_multiple_of(8) || address >= user_area::SIZE {
+        return Err(EIO);
+    }
+    let value = match address {
+        0..user_area::REGISTERS_END => {
+            let all = regset::read(tracee, Set::General)?;
+            let at = address as usize;
+            all.get(at..at + 8).and_then(|raw| raw.try_into().ok()).map_or(0, u64::from_ne_bytes)
+        }
+        user_area::DEBUG..user_area::DEBUG_END => debug::read(tracee, ((address - user_area::DEBUG) / 8) as usize)?,
+        _ => 0,
+    };
+    UserPtr::<u64>::new(data).write(task, &value)
+}
+
+fn poke_user(tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
+    if !address.is_multiple_of(8) {
+        return Err(EIO);
+    }
+    match address {
+        0..user_area::REGISTERS_END => regset::write_word(tracee, (address / 8) as usize, data),
+        user_area::DEBUG..user_area::DEBUG_END => {
+            debug::write(tracee, ((address - user_area::DEBUG) / 8) as usize, data)
+        }
+        _ => Err(EIO),
+    }
+}
+
+fn get_set(tracee: &Arc<Task>, set: Set, data: u64) -> Result<()> {
+    let bytes = regset::read(tracee, set)?;
+    UserSlice::new(data, bytes.len()).write(&bytes)
+}
+
+fn set_set(tracee: &Arc<Task>, set: Set, data: u64) -> Result<()> {
+    let bytes = UserSlice::new(data, set.size()).read_all()?;
+    regset::write(tracee, set, &bytes)
+}
+
+/// The vector of a register-set request and the set: EINVAL for one that is not there or is not a whole number of registers.
+fn vector(task: &Task, tracee: &Arc<Task>, note: u64, data: u64) -> Result<(u64, usize, Set)> {
+    let UserWord(base) = UserPtr::<UserWord>::new(data).read(task)?;
+    let word = UserWord::size(task.abi()) as u64;
+    let UserWord(length) = UserPtr::<UserWord>::new(data.wrapping_add(word)).read(task)?;
+    let set = Set::of_note(note, regset::is_long_mode(tracee)?)?;
+    let length = usize::try_from(length).map_err(|_| EINVAL)?;
+    if !length.is_multiple_of(set.unit()) {
+        return Err(EINVAL);
+    }
+    Ok((base, length.min(set.size()), set))
+}
+
+fn note_length(task: &Task, data: u64, length: usize) -> Result<()> {
+    let word = UserWord::size(task.abi()) as u64;
+    UserPtr::<UserWord>::new(data.wrapping_add(word)).write(task, &UserWord(length as u64))
+}
+
+fn get_regset(task: &Task, tracee: &Arc<Task>, note: u64, data: u64) -> Result<()> {
+    let (base, length, set) = vector(task, tracee, note, data)?;
+    let bytes = regset::read(tracee, set)?;
+    UserSlice::new(base, length).write(bytes.get(..length).unwrap_or_default())?;
+    note_length(task, data, length)
+}
+
+fn set_regset(task: &Task, tracee: &Arc<Task>, note: u64, data: u64) -> Result<()> {
+    let (base, length, set) = vector(task, tracee, note, data)?;
+    let bytes = UserSlice::new(base, length).read_all()?;
+    regset::write(tracee, set, &bytes)?;
+    note_length(task, data, length)
+}
+
+/// PTRACE_ARCH_PRCTL: arch_prctl(2) on the tracee, with the address in the tracer's memory where something is read.
+fn arch_prctl(task: &Task, tracee: &Arc<Task>, code: u32, address: u64) -> Result<()> {
+    const SET_GS: u32 = 0x1001;
+    const SET_FS: u32 = 0x1002;
+    const GET_FS: u32 = 0x1003;
+    const GET_GS: u32 = 0x1004;
+    match code {
+        SET_FS => look(tracee, |stopped| stopped.set_fs_base(address))?.then_some(()).ok_or(EPERM),
+        SET_GS => look(tracee, |stopped| stopped.set_gs_base(address))?.then_some(()).ok_or(EPERM),
+        GET_FS | GET_GS => {
+            let base = look(tracee, |stopped| if code == GET_FS { stopped.fs_base() } else { stopped.gs_base() })?;
+            UserPtr::<u64>::new(address).write(task, &base)
+        }
+        _ => Err(EINVAL),
+    }
+}
+
+/// AUDIT_ARCH_* of an ABI.
+pub(crate) fn architecture(abi: Abi) -> u32 {
+    const X86_64: u32 = 0xc000_003e;
+    const I386: u32 = 0x4000_0003;
+    if abi == Abi::I386 { I386 } else { X86_64 }
+}
+
+/// Writes as much of a structure as the caller has room for; the size of all of it.
+fn give(bytes: &[u8], room: u64, data: u64) -> Result<i64> {
+    let length = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+    UserSlice::new(data, length).write(bytes.get(..length).unwrap_or_default())?;
+    Ok(bytes.len() as i64)
+}
+
+/// PTRACE_GET_SYSCALL_INFO: `struct ptrace_syscall_info`.
+fn get_syscall_info(tracee: &Arc<Task>, room: u64, data: u64) -> Result<i64> {
+    const NONE: u8 = 0;
+    const ENTRY: u8 = 1;
+    const EXIT: u8 = 2;
+    const SECCOMP: u8 = 3;
+    let code = tracee.trace.stop.lock().info.map_or(0, |info| info.code as u32);
+    let message = tracee.trace.message.load(Ordering::Relaxed);
+    let kind = match (code, message) {
+        (code, call::ENTRY) if code == SIGTRAP | call::CALL_MARK => ENTRY,
+        (code, call::EXIT) if code == SIGTRAP | call::CALL_MARK => EXIT,
+        (code, _) if code == SIGTRAP | (super::Event::Seccomp as u32) << 8 => SECCOMP,
+        _ => NONE,
+    };
+    let abi = tracee.abi();
+    let (place, stack, number, result, arguments) = look(tracee, |stopped| {
+        let frame = stopped.frame();
+        (
+            frame.instruction_pointer(),
+            frame.stack_pointer(),
+            frame.original_rax as i32 as i64 as u64,
+            frame.rax,
+            frame.arguments(abi),
+        )
+    })?;
+    let mut bytes = [0u8; 88];
+    let mut length = 0;
+    let mut put = |raw: &[u8]| {
+        if let Some(to) = bytes.get_mut(length..length + raw.len()) {
+            to.copy_from_slice(raw);
+        }
+        length += raw.len();
+    };
+    put(&[kind, 0, 0, 0]);
+    put(&architecture(abi).to_ne_bytes());
+    put(&place.to_ne_bytes());
+    put(&stack.to_ne_bytes());
+    match kind {
+        ENTRY | SECCOMP => {
+            put(&number.to_ne_bytes());
+            arguments.iter().for_each(|argument| put(&argument.to_ne_bytes()));
+            if kind == SECCOMP {
+                put(&(message as u32).to_ne_bytes());
+            }
+        }
+        EXIT => {
+            let result = if abi == Abi::I386 { result as i32 as i64 } else { result as i64 };
+            put(&result.to_ne_bytes());
+            put(&[u8::from((-4095..0).contains(&result))]);
+        }
+        _ => {}
+    }
+    give(bytes.get(..length).unwrap_or_default(), room, data)
+}
+
+/// PTRACE_GET_RSEQ_CONFIGURATION: `struct ptrace_rseq_configuration`.
+fn get_rseq(tracee: &Arc<Task>, room: u64, data: u64) -> Result<i64> {
+    let mut bytes = [0u8; 24];
+    let words = [tracee.rseq_length.load(Ordering::Relaxed), tracee.rseq_signature.load(Ordering::Relaxed), 0, 0];
+    let (address, rest) = bytes.split_at_mut(8);
+    address.copy_from_slice(&tracee.rseq_address.load(Ordering::Relaxed).to_ne_bytes());
+    for (place, word) in rest.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    give(&bytes, room, data)
+}
