@@ -214,7 +214,8 @@ impl Vm {
         arguments.add("-mon", "chardev=monitor,mode=control");
 
         if let Some(plugin) = &machine.plugin {
-            let mut share = |file: &File| -> Result<i32> { Ok(descriptors.add(file.try_clone().context("a file in memory")?)) };
+            let mut share =
+                |file: &File| -> Result<i32> { Ok(descriptors.add(file.try_clone().context("a file in memory")?)) };
             let (symbols, tree) = (share(&plugin.symbols)?, share(&plugin.tree)?);
             let program = escape_commas(&plugin.program)?;
             arguments.add("-plugin", format!("{program},symbols=/proc/self/fd/{symbols},tree=/proc/self/fd/{tree}"));

@@ -15,7 +15,6 @@ fn the_kernels_functions_are_counted_and_drawn() {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!((output.status.code(), &*stdout), (Some(0), "done\n"), "{stderr}");
     for words in ["instructions", "[user]", "lstar_kernel::", "in all"] {
-
         assert!(stderr.contains(words), "{words} is not in: {stderr}");
     }
     let svg = std::fs::read_to_string(drawing).expect("the drawing was made");

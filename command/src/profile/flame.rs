@@ -50,7 +50,13 @@ fn bars(tree: &Tree, index: usize, left: f64, top: f64, scale: f64, out: &mut St
     );
     let room = ((width - 4.0) / LETTER) as usize;
     if room >= 3 {
-        let _ = write!(out, "<text x=\"{:.2}\" y=\"{:.1}\">{}</text>", left + 2.0, top + 12.0, escape(&shorten(&node.name, room)));
+        let _ = write!(
+            out,
+            "<text x=\"{:.2}\" y=\"{:.1}\">{}</text>",
+            left + 2.0,
+            top + 12.0,
+            escape(&shorten(&node.name, room))
+        );
     }
     out.push_str("</g>\n");
     let mut left = left;
@@ -65,7 +71,11 @@ fn bars(tree: &Tree, index: usize, left: f64, top: f64, scale: f64, out: &mut St
 /// The end of a path says more than its beginning.
 fn shorten(name: &str, room: usize) -> String {
     let count = name.chars().count();
-    if count <= room { name.into() } else { name.chars().skip(count + 1 - room).fold("…".into(), |text, letter| text + &letter.to_string()) }
+    if count <= room {
+        name.into()
+    } else {
+        name.chars().skip(count + 1 - room).fold("…".into(), |text, letter| text + &letter.to_string())
+    }
 }
 
 fn escape(text: &str) -> String {

@@ -73,7 +73,8 @@ impl Tree {
             chain.push(&node.name);
         });
         sums.remove("all");
-        let mut functions: Vec<_> = sums.into_iter().map(|(name, (own, total, calls))| (name, own, total, calls)).collect();
+        let mut functions: Vec<_> =
+            sums.into_iter().map(|(name, (own, total, calls))| (name, own, total, calls)).collect();
         functions.sort_by_key(|(name, own, _, _)| (std::cmp::Reverse(*own), *name));
         functions
     }

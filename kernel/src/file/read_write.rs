@@ -1,6 +1,6 @@
 //! read(2), write(2) and their vector and positioned forms, lseek(2).
-use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
 use super::FileRef;
+use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
 use super::open_file::{File, SeekFrom, mode};
 use crate::error::*;
 use crate::process::Task;

@@ -11,10 +11,10 @@ mod slots;
 mod tests;
 
 pub use cell::RcuCell;
-pub use slots::{SlotReader, SlotRef, SlotRoom, SlotWriter, slots};
 pub(crate) use grace::note_quiescent;
 #[cfg(not(target_os = "none"))]
 pub(crate) use grace::note_quiescent_of;
+pub use slots::{SlotReader, SlotRef, SlotRoom, SlotWriter, slots};
 
 use crate::local::{self, Padded, Pinned};
 use crate::paging;

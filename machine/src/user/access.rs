@@ -35,8 +35,18 @@ macro_rules! close {
 macro_rules! word {
     ($name:literal, $mode:literal, $move:literal) => {
         concat!(
-            ".globl ", $name, $mode, "\n", $name, $mode, ":\n",
-            open!(), $move, "\n", close!(), "xor edx, edx\n ret\n"
+            ".globl ",
+            $name,
+            $mode,
+            "\n",
+            $name,
+            $mode,
+            ":\n",
+            open!(),
+            $move,
+            "\n",
+            close!(),
+            "xor edx, edx\n ret\n"
         )
     };
 }
