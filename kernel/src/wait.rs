@@ -4,7 +4,7 @@ use crate::process::schedule::state;
 use crate::sync::{IrqLock, rank};
 use crate::time::timer::{Expire, Timer};
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use machine::collections::{Linked, Links, List};
 use machine::sync::IrqGuard;
 
@@ -67,12 +67,15 @@ impl Linked for Waiter {
 /// Tasks and callbacks that wait for something to happen.
 pub struct WaitQueue {
     waiters: IrqLock<List<Waiter>>,
+    /// How many there are, so that wake-ups of nobody take no lock. A waiter counts itself before it looks at its condition, a
+    /// wake-up looks here after what it tells of is done, each with a full barrier between: one of the two sees the other.
+    waiting: AtomicU32,
 }
 
 impl WaitQueue {
     /// Nobody waits.
     pub const fn new() -> Self {
-        WaitQueue { waiters: IrqLock::new(rank::WAIT_QUEUE, List::new()) }
+        WaitQueue { waiters: IrqLock::new(rank::WAIT_QUEUE, List::new()), waiting: AtomicU32::new(0) }
     }
     /// Sleeps until `condition` gives a value; it is evaluated before sleeping and after each wake-up, with no lock held.
     /// `deadline` is in nanoseconds of the monotonic clock.
@@ -152,20 +155,20 @@ impl WaitQueue {
     /// As `wake`, from a callback of another queue, which is locked (epoll instances): takes the lock as a nested one. Chains
     /// of instances have no cycle, so waiting for the lock ends.
     pub fn wake_nested(&self, events: u32) {
-        loop {
+        while !self.is_empty() {
             if let Some(waiters) = self.waiters.try_lock() {
-                return Self::wake_locked(waiters, events, 1);
+                return self.wake_locked(waiters, events, 1);
             }
             core::hint::spin_loop();
         }
     }
+    #[inline]
     fn wake_up(&self, events: u32, exclusive: usize) {
-        Self::wake_locked(self.waiters.lock(), events, exclusive);
-    }
-    fn wake_locked(mut waiters: IrqGuard<'_, List<Waiter>>, events: u32, exclusive: usize) {
-        if waiters.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.wake_locked(self.waiters.lock(), events, exclusive);
         }
+    }
+    fn wake_locked(&self, mut waiters: IrqGuard<'_, List<Waiter>>, events: u32, exclusive: usize) {
         for waiter in waiters.iter().take_while(|waiter| !waiter.exclusive.load(Ordering::Relaxed)) {
             match &waiter.target {
                 Target::Task(task) => {
@@ -184,7 +187,9 @@ impl WaitQueue {
             match &waiter.target {
                 // Off the queue before it runs, so that the next wake-up finds the next waiter.
                 Target::Task(task) => {
-                    waiters.remove(&waiter);
+                    if waiters.remove(&waiter).is_some() {
+                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    }
                     task.wake();
                     left -= 1;
                 }
@@ -205,6 +210,9 @@ impl WaitQueue {
             true => waiters.push_back(waiter),
             false => waiters.push_front(waiter),
         };
+        if refused.is_ok() {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+        }
         drop(waiters);
         drop(refused);
     }
@@ -213,16 +221,19 @@ impl WaitQueue {
         self.remove_entry(waiter);
     }
     fn remove_entry(&self, waiter: &Waiter) -> bool {
-        let removed = self.waiters.lock().remove(waiter);
+        let mut waiters = self.waiters.lock();
+        let removed = waiters.remove(waiter);
+        if removed.is_some() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop(waiters);
         removed.is_some()
     }
-    /// As `is_empty`, from a callback of another queue, which is locked.
-    pub fn is_empty_nested(&self) -> bool {
-        self.waiters.lock_nested().is_empty()
-    }
-    /// Whether nobody waits (a hint).
+    /// Whether nobody waits. Who waits from now on sees what was done before this call.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.waiters.lock().is_empty()
+        fence(Ordering::SeqCst);
+        self.waiting.load(Ordering::Relaxed) == 0
     }
 }
 

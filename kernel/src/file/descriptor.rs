@@ -7,7 +7,7 @@ use crate::syscall::Fd;
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use machine::memory::try_arc;
-use machine::rcu::{RcuGuard, SlotReader, SlotRef, SlotWriter};
+use machine::rcu::{SlotReader, SlotRef, SlotWriter};
 
 /// Most descriptors whatever the limit (fs.nr_open).
 pub const LARGEST_TABLE: u32 = 1 << 20;
@@ -201,8 +201,8 @@ impl FileTable {
     }
     /// As `get_io`, for a call of a task that uses the table.
     #[inline(always)]
-    pub fn borrow_io(&self, fd: Fd, guard: &RcuGuard) -> Result<FileRef> {
-        match self.files.borrow(fd.0 as u32 as usize, guard) {
+    pub fn borrow_io(&self, fd: Fd) -> Result<FileRef> {
+        match self.files.borrow(fd.0 as u32 as usize) {
             Some(file) if !file.is_path() => Ok(file),
             _ => self.count_io(fd),
         }
@@ -373,6 +373,11 @@ impl FileTable {
             };
             found.try_reserve_exact(needed)?;
         }
+    }
+    /// Whether all descriptors of these sets of 64 are in use (select(2)).
+    pub fn are_in_use(&self, wanted: impl Fn(usize) -> u64, words: usize) -> bool {
+        let slots = self.slots.lock();
+        (0..words).all(|index| wanted(index) & !slots.used.get(index).copied().unwrap_or(0) == 0)
     }
     /// How many descriptors there is room for (FDSize in /proc/PID/status).
     pub fn capacity(&self) -> usize {

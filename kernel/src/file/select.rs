@@ -1,7 +1,7 @@
 //! poll(2), ppoll(2), select(2) and pselect6(2).
 //!
 //! Descriptors are looked up at each look at them, as on Linux: what is polled is what the numbers name then.
-use super::{PollEntries, PollEvents, PollTable};
+use super::{FileTable, PollEntries, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::thread_group::Resource;
 use crate::process::{Task, restart};
@@ -77,8 +77,8 @@ fn deadline_after(nanoseconds: u64) -> u64 {
 
 /// What a poll of one descriptor gives: the events, NVAL if it is not open.
 #[inline(always)]
-fn look(task: &Task, fd: Fd, table: Option<&mut PollTable>) -> PollEvents {
-    match task.borrow_file(fd) {
+fn look(files: &FileTable, fd: Fd, table: Option<&mut PollTable>) -> PollEvents {
+    match files.borrow_io(fd) {
         Ok(file) => file.operations().poll(&file, table),
         Err(_) => PollEvents::NVAL,
     }
@@ -116,7 +116,7 @@ impl PollSet {
         }
     }
 
-    fn scan(&mut self, task: &Task, mut table: Option<&mut PollTable>) -> usize {
+    fn scan(&mut self, files: &FileTable, mut table: Option<&mut PollTable>) -> usize {
         let always = PollEvents::ERR | PollEvents::HUP | PollEvents::NVAL;
         let mut count = 0;
         for entry in self.entries() {
@@ -124,7 +124,7 @@ impl PollSet {
             if entry.fd < 0 {
                 continue;
             }
-            let events = look(task, Fd(entry.fd), table.as_deref_mut()) & (PollEvents(entry.events.into()) | always);
+            let events = look(files, Fd(entry.fd), table.as_deref_mut()) & (PollEvents(entry.events.into()) | always);
             if events != PollEvents::NONE {
                 entry.revents = events.0 as u16;
                 count += 1;
@@ -135,23 +135,18 @@ impl PollSet {
         count
     }
 
-    /// Offset of `revents` in the structure.
-    const REVENTS: u64 = 6;
-
     /// Stores the events found, and nothing else of the array.
     fn write_back(&mut self) -> Result<()> {
-        let mut address = self.user.address().wrapping_add(Self::REVENTS);
-        for entry in self.entries() {
-            machine::user::store_user(address, entry.revents)?;
-            address = address.wrapping_add(size_of::<PollFd>() as u64);
-        }
-        Ok(())
+        let address = self.user.address();
+        let records: &[[u16; 4]] = zerocopy::transmute_ref!(&*self.entries());
+        if machine::user::scatter_to_user(address, records) != 0 { Err(EFAULT) } else { Ok(()) }
     }
 }
 
 fn do_poll(task: &Task, user: UserPtr<PollFd>, count: u32, deadline: Option<u64>) -> Result<Result<usize, Ended>> {
     let mut set = PollSet::read(task, user, count)?;
-    let result = wait(deadline, |table| set.scan(task, table));
+    let files = task.files();
+    let result = wait(deadline, |table| set.scan(&files, table));
     set.write_back()?;
     Ok(result)
 }
@@ -210,12 +205,19 @@ fn store_time_left<T: TimeLayout>(
     }
 }
 
-/// What makes a descriptor readable, writable and exceptional for select(2).
-const READABLE: PollEvents =
-    PollEvents(PollEvents::RDNORM.0 | PollEvents::RDBAND.0 | PollEvents::IN.0 | PollEvents::HUP.0 | PollEvents::ERR.0);
-const WRITABLE: PollEvents =
-    PollEvents(PollEvents::WRBAND.0 | PollEvents::WRNORM.0 | PollEvents::OUT.0 | PollEvents::ERR.0);
-const EXCEPTIONAL: PollEvents = PollEvents::PRI;
+/// What makes a descriptor readable, writable and exceptional for select(2): all three, for one that cannot be polled.
+const READABLE: PollEvents = PollEvents(
+    PollEvents::RDNORM.0
+        | PollEvents::RDBAND.0
+        | PollEvents::IN.0
+        | PollEvents::HUP.0
+        | PollEvents::ERR.0
+        | PollEvents::NVAL.0,
+);
+const WRITABLE: PollEvents = PollEvents(
+    PollEvents::WRBAND.0 | PollEvents::WRNORM.0 | PollEvents::OUT.0 | PollEvents::ERR.0 | PollEvents::NVAL.0,
+);
+const EXCEPTIONAL: PollEvents = PollEvents(PollEvents::PRI.0 | PollEvents::NVAL.0);
 const KINDS: [PollEvents; 3] = [READABLE, WRITABLE, EXCEPTIONAL];
 
 /// The three bit sets of select(2), then the three that are found: words of 64 descriptors. Few take no allocation.
@@ -265,7 +267,7 @@ impl SelectSets {
 
     /// The words of the six sets that hold the descriptors from 64 times `index` on.
     #[inline(always)]
-    fn words(&mut self, index: usize) -> [u64; 3] {
+    fn words(&self, index: usize) -> [u64; 3] {
         let (words, short) = (self.words, self.words * 6 <= Self::SHORT);
         let all: &[u64] = if short { &self.short } else { &self.long };
         [0, 1, 2].map(|set| all.get(set * words + index).copied().unwrap_or(0))
@@ -281,26 +283,18 @@ impl SelectSets {
         }
     }
 
-    /// Refuses descriptors that are not open: EBADF.
-    fn check(&mut self, task: &Task) -> Result<()> {
-        for index in 0..self.words {
-            let [read, write, except] = self.words(index);
-            for fd in ones(read | write | except) {
-                task.borrow_file(descriptor(index, fd))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Looks at every descriptor, noting what is found; how many bits that is.
-    fn scan(&mut self, task: &Task, mut table: Option<&mut PollTable>) -> usize {
+    fn scan(&mut self, files: &FileTable, mut table: Option<&mut PollTable>) -> usize {
         let mut count = 0;
         for index in 0..self.words {
             let wanted = self.words(index);
             let [read, write, except] = wanted;
             let mut found = [0; 3];
             for bit in ones(read | write | except) {
-                let events = look(task, descriptor(index, bit), table.as_deref_mut());
+                let events = look(files, descriptor(index, bit), table.as_deref_mut());
+                if !events.intersects(READABLE | WRITABLE | EXCEPTIONAL) {
+                    continue;
+                }
                 for ((found, wanted), kind) in found.iter_mut().zip(wanted).zip(KINDS) {
                     if wanted & 1 << bit != 0 && events.intersects(kind) {
                         *found |= 1 << bit;
@@ -344,10 +338,13 @@ fn descriptor(word: usize, bit: u32) -> Fd {
 fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> Result<Result<usize, Ended>> {
     let count = usize::try_from(count).map_err(|_| EINVAL.because("negative count"))?;
     // Descriptors that the table cannot hold are not looked at.
-    let count = count.min(task.descriptor_capacity());
+    let files = task.files();
+    let count = count.min(files.capacity());
     let mut sets = SelectSets::read(task, sets, count)?;
-    sets.check(task)?;
-    let result = wait(deadline, |table| sets.scan(task, table));
+    if !files.are_in_use(|index| sets.words(index).into_iter().fold(0, |all, word| all | word), sets.words) {
+        return Err(EBADF);
+    }
+    let result = wait(deadline, |table| sets.scan(&files, table));
     if !matches!(result, Err(Ended::Interrupted)) {
         sets.write_back()?;
     }

@@ -331,12 +331,7 @@ impl Task {
     /// As `file`, for the length of a call, without a lock or a count where this task alone uses its descriptors.
     #[inline(always)]
     pub fn borrow_file(&self, fd: crate::syscall::Fd) -> crate::error::Result<crate::file::FileRef> {
-        let guard = RcuGuard::new();
-        self.files.read(&guard).borrow_io(fd, &guard)
-    }
-    /// How many descriptors the table has room for.
-    pub fn descriptor_capacity(&self) -> usize {
-        self.files.read(&RcuGuard::new()).capacity()
+        self.files.read(&RcuGuard::new()).borrow_io(fd)
     }
     /// As `context`, borrowed.
     #[inline(always)]

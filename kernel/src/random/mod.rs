@@ -1,7 +1,8 @@
 //! The random number generator behind getrandom(2), /dev/urandom, ASLR and AT_RANDOM.
 //!
 //! One base key holds the entropy; each CPU draws a key of its own from it and advances that with every request, so that
-//! requests on different CPUs do not meet. What was given out cannot be computed from the keys of a later moment.
+//! requests on different CPUs do not meet. A key gives a stock of a few blocks and the next key, and is forgotten; what is
+//! given out of the stock is wiped there. So what was given out cannot be computed from what is there at a later moment.
 pub mod calls;
 pub mod chacha;
 
@@ -24,10 +25,17 @@ struct Base {
 struct Local {
     key: [u8; KEY],
     generation: u64,
+    /// Bytes to be given out, of which the first `left` are.
+    stock: [u8; STOCK],
+    left: usize,
 }
+/// Blocks made at a time, and what they give beside the next key.
+const BLOCKS: usize = 4;
+const STOCK: usize = BLOCKS * BLOCK - KEY;
+
 static BASE: SpinLock<Base> = SpinLock::new(rank::RANDOM_BASE, Base { key: [0; KEY] });
 static LOCAL: PerCpu<SpinLock<Local>> =
-    PerCpu::new(|| SpinLock::new(rank::RANDOM_CPU, Local { key: [0; KEY], generation: 0 }));
+    PerCpu::new(|| SpinLock::new(rank::RANDOM_CPU, Local { key: [0; KEY], generation: 0, stock: [0; STOCK], left: 0 }));
 /// Counts changes of the base key; 0 is before the first seed. CPUs with another generation's key draw a new one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// When hardware entropy is due again.
@@ -58,8 +66,36 @@ impl Base {
     }
 }
 
-/// A key that is used once.
-fn draw_key() -> [u8; KEY] {
+impl Local {
+    /// Makes a new stock, and a new key, of the key.
+    fn restock(&mut self) {
+        let key = self.key;
+        let mut blocks = [0; BLOCKS * BLOCK];
+        for (place, counter) in blocks.chunks_exact_mut(BLOCK).zip(0u32..) {
+            place.copy_from_slice(&chacha::block(&key, counter, [2, 0, 0]));
+        }
+        let (key, stock) = blocks.split_at(KEY);
+        self.key.copy_from_slice(key);
+        self.stock.copy_from_slice(stock);
+        self.left = STOCK;
+    }
+    /// Gives out bytes of the stock, at most a key's.
+    #[inline]
+    fn give(&mut self, into: &mut [u8]) {
+        if self.left < into.len() {
+            self.restock();
+        }
+        let left = self.left.saturating_sub(into.len());
+        if let Some(given) = self.stock.get_mut(left..self.left) {
+            into.copy_from_slice(given);
+            given.fill(0);
+        }
+        self.left = left;
+    }
+}
+
+/// Fills with bytes that are given out once, at most as many as a key has.
+fn draw(into: &mut [u8]) {
     let guard = PreemptGuard::new();
     let mut local = LOCAL.get(&guard).lock();
     let due = || machine::time::monotonic() >= NEXT_RESEED.load(Ordering::Relaxed);
@@ -73,8 +109,10 @@ fn draw_key() -> [u8; KEY] {
         for (key, byte) in local.key.iter_mut().zip(fresh) {
             *key ^= byte;
         }
+        // What is in stock was made without what is new.
+        local.left = 0;
     }
-    chacha::advance(&mut local.key)
+    local.give(into)
 }
 
 /// Mixes bytes into the generator without crediting entropy (writes to /dev/random).
@@ -93,11 +131,11 @@ pub fn reseed() {
 
 /// Fills with random bytes.
 pub fn fill(into: &mut [u8]) {
-    let key = draw_key();
     if into.len() <= KEY {
-        into.copy_from_slice(key.get(..into.len()).unwrap_or_default());
-        return;
+        return draw(into);
     }
+    let mut key = [0; KEY];
+    draw(&mut key);
     for (chunk, counter) in into.chunks_mut(BLOCK).zip(0u32..) {
         let block = chacha::block(&key, counter, [1, 0, 0]);
         chunk.copy_from_slice(block.get(..chunk.len()).unwrap_or_default());
@@ -116,6 +154,12 @@ pub fn word() -> u64 {
 pub fn fill_buffer(task: &Task, into: &mut IoBuffer) -> Result<usize> {
     const STEP: usize = 1024;
     const SIGNAL_CHECK: usize = 4096;
+    // Zeroing the large buffer would cost more than the bytes.
+    let mut few = [0; KEY];
+    if let Some(few) = few.get_mut(..into.remaining()) {
+        fill(few);
+        return into.put(few);
+    }
     let mut bytes = [0; STEP];
     let mut total = 0usize;
     while into.remaining() > 0 {

@@ -6,6 +6,7 @@ use crate::syscall::user::UserLayout;
 use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
+use zerocopy::IntoBytes;
 
 /// One signal's action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -34,6 +35,17 @@ impl UserLayout for Action {
             }
             _ => Action { handler: long(0), flags: long(8), restorer: long(16), mask: long(24) },
         }
+    }
+    fn read_from(abi: Abi, address: u64) -> Result<Self> {
+        if matches!(abi, Abi::I386) {
+            return crate::syscall::user::read_through::<Self, 20>(abi, address);
+        }
+        let mut words = [0u64; 4];
+        if machine::user::copy_from_user(words.as_mut_bytes(), address) != 0 {
+            return Err(EFAULT);
+        }
+        let [handler, flags, restorer, mask] = words;
+        Ok(Action { handler, flags, restorer, mask })
     }
     fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         let mut at = 0;
@@ -94,8 +106,16 @@ impl SignalActions {
     }
     /// Replaces the action of a signal; the old one.
     pub fn set(&self, signal: u32, action: Action) -> Action {
+        self.replace(signal, action, |_| true).unwrap_or_default()
+    }
+    /// As `set`, unless the old one is not to be changed any more.
+    pub fn change(&self, signal: u32, action: Action) -> Option<Action> {
+        self.replace(signal, action, |old| old.flags & SA_IMMUTABLE == 0)
+    }
+    #[inline]
+    fn replace(&self, signal: u32, action: Action, allowed: impl FnOnce(&Action) -> bool) -> Option<Action> {
         let mut actions = self.actions.lock();
-        let Some(place) = actions.get_mut(signal.wrapping_sub(1) as usize) else { return Action::default() };
+        let place = actions.get_mut(signal.wrapping_sub(1) as usize).filter(|old| allowed(old))?;
         let old = core::mem::replace(place, action);
         let bit = set_of(signal);
         let update = |set: &AtomicU64, on: bool| {
@@ -104,7 +124,7 @@ impl SignalActions {
         };
         update(&self.ignored, action.handler == SIG_IGN);
         update(&self.caught, action.handler > SIG_IGN);
-        old
+        Some(old)
     }
     /// Signals whose action is SIG_IGN.
     pub fn ignored(&self) -> SignalSet {

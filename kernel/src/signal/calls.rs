@@ -23,17 +23,22 @@ pub fn rt_sigaction(
     if !is_valid(signal) || (wanted.is_some() && UNBLOCKABLE & set_of(signal) != 0) {
         return Err(EINVAL);
     }
-    let actions = task.group().actions();
-    if is_valid(signal) && actions.get(signal).flags & SA_IMMUTABLE != 0 {
-        return Err(EINVAL);
-    }
     let previous = match wanted {
-        None => actions.get(signal),
+        None => {
+            let action = task.group().with_actions(|actions| actions.get(signal));
+            if action.flags & SA_IMMUTABLE != 0 {
+                return Err(EINVAL);
+            }
+            action
+        }
         Some(mut action) => {
             action.flags &= SA_KNOWN;
             action.mask &= !UNBLOCKABLE;
-            let previous = actions.set(signal, action);
-            if actions.ignores(signal) {
+            let (previous, ignores) = task.group().with_actions(|actions| {
+                let previous = actions.change(signal, action).ok_or(EINVAL)?;
+                Ok((previous, actions.ignores(signal)))
+            })?;
+            if ignores {
                 // POSIX: setting an action that ignores drops what is pending, blocked or not.
                 deliver::discard(task, signal);
             }

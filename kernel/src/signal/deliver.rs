@@ -201,6 +201,18 @@ fn fatal_status(task: &Task, info: &SignalInfo) -> i32 {
 /// Forgets a signal's pending instances, as its action has become to ignore it.
 pub(super) fn discard(task: &Task, signal: u32) {
     let process = task.group();
+    let state = process.signals.lock();
+    let bit = set_of(signal);
+    let is_pending = process.signals.shared_pending() & bit != 0
+        || state.threads().any(|thread| thread.signals.private_pending() & bit != 0);
+    drop(state);
+    if is_pending {
+        discard_pending(task, signal);
+    }
+}
+#[cold]
+fn discard_pending(task: &Task, signal: u32) {
+    let process = task.group();
     let mut dropped = Dropped::new();
     let mut state = process.signals.lock();
     state.queue.forget(set_of(signal), &mut dropped);

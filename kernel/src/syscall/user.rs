@@ -45,7 +45,7 @@ const LARGEST_LAYOUT: usize = 512;
 
 /// Reads through a buffer of a size that is known when this is compiled: zeroing it costs as much as it is large.
 #[inline(always)]
-fn read_through<T: UserLayout, const LARGEST: usize>(abi: Abi, address: u64) -> Result<T> {
+pub fn read_through<T: UserLayout, const LARGEST: usize>(abi: Abi, address: u64) -> Result<T> {
     let mut bytes = [0; LARGEST];
     let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
     if user::copy_from_user(bytes, address) != 0 {

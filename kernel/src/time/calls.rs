@@ -7,7 +7,11 @@ use crate::syscall::{UserLayout, UserPtr};
 
 /// clock_gettime(2).
 pub fn clock_gettime<T: TimeLayout>(task: &Task, id: i32, time: UserPtr<T>) -> Result<()> {
-    let now = Clock::from_id(task, id)?.now(task)?;
+    let now = match id {
+        1 => machine::time::monotonic(),
+        0 => clock::realtime(),
+        id => Clock::from_id(task, id)?.now(task)?,
+    };
     time.write(task, &T::from_nanoseconds(now))
 }
 

@@ -3,7 +3,7 @@
 //! The reading half finds a value by an index; the writing half, which its user keeps under a lock, changes the table. While
 //! a thread owns the table, what it borrows is protected by a plain counter that no other thread writes: a value that leaves
 //! the table while the counter is not zero, or by another thread's hand, keeps its count until nothing is borrowed.
-use super::{RcuGuard, defer};
+use super::defer;
 use crate::OutOfMemory;
 use crate::memory::{try_arc, try_box};
 use alloc::boxed::Box;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 
 /// No thread owns the table; no task lies at this address.
 const NOBODY: usize = 1;
@@ -76,18 +76,17 @@ impl<T: Send + Sync + 'static> SlotReader<T> {
     }
     /// Borrows the value at an index. None if there is none, or if the current thread does not own the table.
     #[inline(always)]
-    pub fn borrow(&self, index: usize, _guard: &RcuGuard) -> Option<SlotRef<T>> {
+    pub fn borrow(&self, index: usize) -> Option<SlotRef<T>> {
         if !self.is_owned() {
             return None;
         }
-        // SAFETY: an array is freed a grace period after it was replaced, or with the last half of the table.
-        let array = unsafe { &*self.inner.array.load(Ordering::Acquire) };
-        let slot = array.slots.get(index)?;
-        // Before the look: what leaves the slot from here on is parked, by an interrupt handler's hand too.
+        // Before the look: what leaves the table from here on is parked, by an interrupt handler's hand too.
         let borrowed = &self.inner.borrowed;
         borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        core::sync::atomic::compiler_fence(Ordering::SeqCst);
-        match NonNull::new(slot.load(Ordering::Acquire)) {
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: an array that was replaced is parked while something is borrowed; the last one goes with the table.
+        let array = unsafe { &*self.inner.array.load(Ordering::Acquire) };
+        match array.slots.get(index).and_then(|slot| NonNull::new(slot.load(Ordering::Acquire))) {
             Some(value) => Some(SlotRef { value, borrowed: Some(NonNull::from(borrowed)), thread: PhantomData }),
             None => {
                 borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
@@ -152,8 +151,12 @@ impl<T: Send + Sync + 'static> Drop for SlotRef<T> {
 /// The half that changes the table.
 pub struct SlotWriter<T: Send + Sync + 'static> {
     inner: Arc<Inner<T>>,
-    /// Values that left the table and may still be borrowed.
-    parked: Vec<Arc<T>>,
+    /// What left the table and may still be borrowed: values, and arrays that were looked into.
+    parked: Vec<Parked<T>>,
+}
+enum Parked<T> {
+    Value(#[allow(dead_code, reason = "kept for its count")] Arc<T>),
+    Array(#[allow(dead_code, reason = "kept for those who look into it")] Box<Array<T>>),
 }
 /// Room for a table that is to grow.
 pub struct SlotRoom<T>(Box<Array<T>>);
@@ -201,19 +204,19 @@ impl<T: Send + Sync + 'static> SlotWriter<T> {
         // SAFETY: from `Arc::into_raw`, and out of the table with its count.
         let old = unsafe { Arc::from_raw(old) };
         if !self.is_unborrowed() {
-            self.park(old.clone());
+            self.park(Parked::Value(old.clone()));
         } else if !self.parked.is_empty() {
-            // Their owners hold them no more, and their last drop is not the business of whoever holds the lock here.
-            core::mem::take(&mut self.parked).into_iter().for_each(|value| drop_later(value));
+            // Their last drop is not the business of whoever holds a lock here.
+            core::mem::take(&mut self.parked).into_iter().for_each(drop_later);
         }
         Some(old)
     }
     #[cold]
-    fn park(&mut self, value: Arc<T>) {
+    fn park(&mut self, what: Parked<T>) {
         match self.parked.try_reserve(1) {
-            Ok(()) => self.parked.push(value),
+            Ok(()) => self.parked.push(what),
             // Better never freed than freed while it is used.
-            Err(_) => core::mem::forget(value),
+            Err(_) => core::mem::forget(what),
         }
     }
     /// Makes the current thread the owner, unless there is one or something is borrowed from the last one.
@@ -243,14 +246,17 @@ impl<T: Send + Sync + 'static> SlotWriter<T> {
             new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         let old = self.inner.array.swap(Box::into_raw(new), Ordering::AcqRel);
-        // SAFETY: from `Box::into_raw`, and replaced: only readers under their guards look at it now. Its values have moved.
-        defer(unsafe { Box::from_raw(old) });
+        // SAFETY: from `Box::into_raw`, and replaced: only who borrows now still looks into it. Its values have moved.
+        let old = unsafe { Box::from_raw(old) };
+        if !self.is_unborrowed() {
+            self.park(Parked::Array(old));
+        }
     }
 }
 
-/// Drops a value where it may sleep.
-fn drop_later<T: Send + Sync + 'static>(value: Arc<T>) {
-    match try_box(value) {
+/// Drops what was parked where it may sleep.
+fn drop_later<T: Send + Sync + 'static>(what: Parked<T>) {
+    match try_box(what) {
         Ok(value) => defer(value),
         // Dropped here by the failure.
         Err(OutOfMemory) => {}
@@ -300,11 +306,11 @@ mod tests {
         let (reader, mut writer) = slots::<u32>(4).unwrap();
         let value = Arc::new(7);
         assert!(writer.replace(1, Some(value.clone())).is_none());
-        assert!(reader.borrow(1, &RcuGuard::new()).is_none(), "nobody owns it");
+        assert!(reader.borrow(1).is_none(), "nobody owns it");
         writer.claim();
-        let borrowed = reader.borrow(1, &RcuGuard::new()).unwrap();
+        let borrowed = reader.borrow(1).unwrap();
         assert_eq!((*borrowed, Arc::strong_count(&value)), (7, 2));
-        assert!(reader.borrow(0, &RcuGuard::new()).is_none() && reader.borrow(9, &RcuGuard::new()).is_none());
+        assert!(reader.borrow(0).is_none() && reader.borrow(9).is_none());
         // It stays alive though it leaves the table.
         drop(writer.replace(1, None));
         assert_eq!(Arc::strong_count(&value), 2);
@@ -319,11 +325,11 @@ mod tests {
         let value = Arc::new(9);
         writer.replace(0, Some(value.clone()));
         writer.claim();
-        let borrowed = reader.borrow(0, &RcuGuard::new()).unwrap();
+        let borrowed = reader.borrow(0).unwrap();
         let writer = std::thread::scope(|scope| {
             scope
                 .spawn(move || {
-                    assert!(!reader.is_owned() && reader.borrow(0, &RcuGuard::new()).is_none());
+                    assert!(!reader.is_owned() && reader.borrow(0).is_none());
                     drop(writer.replace(0, None));
                     writer.claim();
                     writer.release();
@@ -342,11 +348,11 @@ mod tests {
         let (reader, mut writer) = slots::<u32>(1).unwrap();
         writer.replace(0, Some(Arc::new(1)));
         writer.claim();
-        let first = reader.borrow(0, &RcuGuard::new()).unwrap();
+        let first = reader.borrow(0).unwrap();
         writer.grow(SlotWriter::room(8).unwrap());
         assert_eq!((writer.length(), *first), (8, 1));
         assert!(writer.replace(7, Some(Arc::new(2))).is_none());
-        assert_eq!(*reader.borrow(7, &RcuGuard::new()).unwrap(), 2);
+        assert_eq!(*reader.borrow(7).unwrap(), 2);
         let refused = writer.replace(8, Some(Arc::new(3)));
         assert_eq!(refused.as_deref(), Some(&3));
     }

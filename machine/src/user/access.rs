@@ -233,6 +233,25 @@ macro_rules! routines {
             "xor eax, eax",
             "mov edx, 1",
             "ret",
+            // The last 2 bytes of each of rdx records of 8 bytes, to rdi from rsi; rax: records not stored.
+            ".p2align 4",
+            concat!(".globl user_scatter_", $mode),
+            concat!("user_scatter_", $mode, ":"),
+            open!(),
+            concat!(".Lscatter_", $mode, ":"),
+            "55: test rdx, rdx",
+            "jz 56f",
+            "movzx eax, word ptr [rsi + 6]",
+            "mov [rdi + 6], ax",
+            "add rsi, 8",
+            "add rdi, 8",
+            "dec rdx",
+            "jmp 55b",
+            concat!(".Lscatter_landing_", $mode, ":"),
+            "56:",
+            close!(),
+            "mov rax, rdx",
+            "ret",
             // A string to rdi from rsi, at most rdx bytes; rax: its length, all rdx if there is no NUL, -1 for a fault.
             ".p2align 4",
             concat!(".globl user_string_", $mode),
@@ -299,6 +318,7 @@ macro_rules! routines {
             concat!(".quad .Lclear_", $mode, ", .Lclear_bytes_", $mode, ", .Lclear_bytes_", $mode),
             concat!(".quad .Lclear_bytes_", $mode, ", .Lclear_done_", $mode, ", .Lclear_done_", $mode),
             concat!(".quad .Lwords_", $mode, ", .Lwords_landing_", $mode, ", .Lwords_landing_", $mode),
+            concat!(".quad .Lscatter_", $mode, ", .Lscatter_landing_", $mode, ", .Lscatter_landing_", $mode),
             concat!(".quad .Lstring_", $mode, ", .Lstring_landing_", $mode, ", .Lstring_landing_", $mode),
             ".popsection",
             smap = sym SMAP,
@@ -325,10 +345,10 @@ pub(super) struct Loaded {
     pub(super) value: u64,
     pub(super) fault: u64,
 }
-type Fixups = [[u64; 3]; 8];
+type Fixups = [[u64; 3]; 9];
 
 macro_rules! declare {
-    ($($load:ident $store:ident),*; $($copy:ident $clear:ident $exchange:ident $string:ident),*) => {
+    ($($load:ident $store:ident),*; $($copy:ident $clear:ident $exchange:ident $string:ident $scatter:ident),*) => {
         unsafe extern "C" {
             static user_fixups_sleeping: Fixups;
             static user_fixups_nofault: Fixups;
@@ -341,6 +361,7 @@ macro_rules! declare {
                 fn $clear(to: u64, length: usize) -> usize;
                 fn $exchange(at: u64, expected: u32, new: u32) -> Loaded;
                 fn $string(to: u64, from: u64, length: usize) -> usize;
+                fn $scatter(to: u64, from: u64, count: usize) -> usize;
             )*
         }
     };
@@ -350,8 +371,8 @@ declare!(
     user_load_4_sleeping user_store_4_sleeping, user_load_8_sleeping user_store_8_sleeping,
     user_load_1_nofault user_store_1_nofault, user_load_2_nofault user_store_2_nofault,
     user_load_4_nofault user_store_4_nofault, user_load_8_nofault user_store_8_nofault;
-    user_copy_sleeping user_clear_sleeping user_exchange_sleeping user_string_sleeping,
-    user_copy_nofault user_clear_nofault user_exchange_nofault user_string_nofault
+    user_copy_sleeping user_clear_sleeping user_exchange_sleeping user_string_sleeping user_scatter_sleeping,
+    user_copy_nofault user_clear_nofault user_exchange_nofault user_string_nofault user_scatter_nofault
 );
 
 /// The routines of one mode. For all of them: the user range lies in user space, the other one in memory of the kernel's.
@@ -363,6 +384,7 @@ pub(super) struct Routines {
     pub(super) store: [unsafe extern "C" fn(u64, u64) -> Loaded; 4],
     pub(super) exchange: unsafe extern "C" fn(u64, u32, u32) -> Loaded,
     pub(super) string: unsafe extern "C" fn(u64, u64, usize) -> usize,
+    pub(super) scatter: unsafe extern "C" fn(u64, u64, usize) -> usize,
 }
 /// Faults are resolved by the kernel.
 pub(super) const SLEEPING: Routines = Routines {
@@ -372,6 +394,7 @@ pub(super) const SLEEPING: Routines = Routines {
     store: [user_store_1_sleeping, user_store_2_sleeping, user_store_4_sleeping, user_store_8_sleeping],
     exchange: user_exchange_sleeping,
     string: user_string_sleeping,
+    scatter: user_scatter_sleeping,
 };
 /// Faults end the access.
 pub(super) const NOFAULT: Routines = Routines {
@@ -381,6 +404,7 @@ pub(super) const NOFAULT: Routines = Routines {
     store: [user_store_1_nofault, user_store_2_nofault, user_store_4_nofault, user_store_8_nofault],
     exchange: user_exchange_nofault,
     string: user_string_nofault,
+    scatter: user_scatter_nofault,
 };
 
 /// What to do about a fault at this kernel instruction; none if it is not one that touches user memory.

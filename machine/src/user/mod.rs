@@ -129,6 +129,16 @@ pub fn copy_user_to_frame_nofault(frame: &Frame, offset: usize, from: u64, lengt
     with_frame(&NOFAULT, frame, offset, from, length, false)
 }
 
+/// Stores the last two bytes of each record of eight (`struct pollfd`), and nothing else: how many records were not stored.
+pub fn scatter_to_user(to: u64, from: &[[u16; 4]]) -> usize {
+    check_context();
+    if !is_user(to, size_of_val(from)) {
+        return from.len();
+    }
+    // SAFETY: the user range is in user space, the other is the slice.
+    unsafe { (SLEEPING.scatter)(to, from.as_ptr() as u64, from.len()) }
+}
+
 #[inline(always)]
 fn string(routines: &Routines, into: &mut [u8], from: u64) -> Result<usize, Fault> {
     // A string may end just below the end of user space, so what lies beyond only shortens the look.

@@ -78,7 +78,7 @@ pub fn epoll_create(task: &Task, size: i32) -> Result<Fd> {
     epoll_create1(task, Flags::new(0))
 }
 
-fn instance(file: &Arc<File>) -> Result<&Arc<EventPoll>> {
+fn instance(file: &File) -> Result<&Arc<EventPoll>> {
     file.downcast::<EpollFile>().map(|epoll| &epoll.0).ok_or(EINVAL)
 }
 
@@ -118,15 +118,13 @@ fn wait(task: &Task, epfd: Fd, events: UserAddress, most: i32, deadline: Option<
         return Err(EINVAL);
     }
     let most = usize::try_from(most).map_err(|_| EINVAL)?;
-    let file = task.files().get_io(epfd)?;
+    let file = task.borrow_file(epfd)?;
     let poll = instance(&file)?;
     let mut user = UserSlice::new(events.0, most.saturating_mul(EVENT_SIZE));
     loop {
-        if poll.has_ready() {
-            let count = poll.collect(most, |events, data| user.write(&EpollEvent { events, data }.to_bytes()))?;
-            if count > 0 {
-                return Ok(count);
-            }
+        let count = poll.collect(most, |events, data| user.write(&EpollEvent { events, data }.to_bytes()))?;
+        if count > 0 {
+            return Ok(count);
         }
         if deadline == Some(0) {
             return Ok(0);

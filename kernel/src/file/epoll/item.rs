@@ -93,7 +93,7 @@ impl Notify for Item {
             return false;
         }
         let (Some(owner), Some(item)) = (self.owner.upgrade(), self.own.upgrade()) else { return false };
-        let was_waited_for = !owner.waiting.is_empty_nested();
+        let was_waited_for = !owner.waiting.is_empty();
         owner.make_ready(&item);
         was_waited_for
     }

@@ -51,6 +51,22 @@ pub struct EventPoll {
     watched_by: SpinLock<Vec<Weak<EventPoll>>>,
 }
 
+/// Files whose last reference came to be held under the lock on an interest list: they take that lock when they end, so they
+/// are kept until it is free. Declared before the lock's guard.
+#[derive(Default)]
+struct Orphans(Vec<File>);
+impl Orphans {
+    fn release(&mut self, file: Option<Arc<File>>) {
+        if let Some(last) = file.and_then(Arc::into_inner) {
+            match self.0.try_reserve(1) {
+                Ok(()) => self.0.push(last),
+                // Better never ended than waiting for itself.
+                Err(_) => core::mem::forget(last),
+            }
+        }
+    }
+}
+
 fn key_of(file: &Arc<File>, fd: i32) -> Key {
     (Arc::as_ptr(file).addr(), fd)
 }
@@ -159,33 +175,40 @@ impl EventPoll {
 
     /// Hands ready events to `deliver` until it wants no more (false) or the list was gone through once; how many were taken.
     fn collect(&self, most: usize, mut deliver: impl FnMut(u32, u64) -> Result<()>) -> Result<usize> {
+        let mut orphans = Orphans::default();
         let _items = self.items.lock();
         let mut count = 0;
         let mut failure = None;
-        let turns = self.ready.lock().len();
-        for _ in 0..turns {
+        let mut ready = self.ready.lock();
+        for _ in 0..ready.len() {
             if count >= most {
                 break;
             }
-            let Some(item) = self.ready.lock().pop_front() else { break };
-            let Some(file) = item.file() else { continue };
-            let events = item.ready_events(&file).0;
-            if events == 0 {
-                continue;
-            }
-            if let Err(error) = deliver(events, item.data()) {
-                let _ = self.ready.lock().push_front(item);
+            let Some(item) = ready.pop_front() else { break };
+            drop(ready);
+            let file = item.file();
+            let events = file.as_ref().map_or(0, |file| item.ready_events(file).0);
+            let delivered = if events == 0 { Ok(()) } else { deliver(events, item.data()) };
+            orphans.release(file);
+            ready = self.ready.lock();
+            if let Err(error) = delivered {
+                let _ = ready.push_front(item);
                 failure = Some(error);
                 break;
+            }
+            if events == 0 {
+                continue;
             }
             count += 1;
             if item.events() & flag::ONESHOT != 0 {
                 item.disarm();
             } else if item.events() & flag::EDGE_TRIGGERED == 0 {
-                let _ = self.ready.lock().push_back(item);
+                let _ = ready.push_back(item);
             }
         }
-        if self.has_ready() && !self.waiting.is_empty() {
+        let more = !ready.is_empty();
+        drop(ready);
+        if more {
             self.waiting.wake(PollEvents::IN.0);
         }
         match failure {
@@ -196,11 +219,15 @@ impl EventPoll {
 
     /// Whether some watched file is ready now; stale items leave the ready list.
     fn is_ready(&self) -> bool {
+        let mut orphans = Orphans::default();
         let _items = self.items.lock();
         let turns = self.ready.lock().len();
         for _ in 0..turns {
             let Some(item) = self.ready.lock().pop_front() else { return false };
-            if item.file().is_some_and(|file| item.ready_events(&file).0 != 0) {
+            let file = item.file();
+            let is_ready = file.as_ref().is_some_and(|file| item.ready_events(file).0 != 0);
+            orphans.release(file);
+            if is_ready {
                 let _ = self.ready.lock().push_front(item);
                 return true;
             }
