@@ -34,10 +34,10 @@ pub fn rt_sigaction(
         Some(mut action) => {
             action.flags &= SA_KNOWN;
             action.mask &= !UNBLOCKABLE;
-            let (previous, ignores) = task.group().with_actions(|actions| {
-                let previous = actions.change(signal, action).ok_or(EINVAL)?;
-                Ok((previous, actions.ignores(signal)))
-            })?;
+            let (previous, ignores) = task
+                .group()
+                .with_actions(|actions| (actions.change(signal, action), actions.ignores(signal)));
+            let previous = previous.ok_or(EINVAL)?;
             if ignores {
                 // POSIX: setting an action that ignores drops what is pending, blocked or not.
                 deliver::discard(task, signal);

@@ -5,13 +5,16 @@
 //! and need no loading. Under TCG, where saving costs a microsecond, CR0.TS tells whether a thread used the registers at
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
-use super::fpu_area::{COMPONENT_PKRU, FloatingPoint, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
+use super::fpu_area::{FloatingPoint, HEADER, HEADER_SIZE, INITIAL_PKRU, SOFTWARE, read_pkru, write_pkru};
 use crate::cpu::features;
 use crate::cpu::local::{self, CpuLocal};
 use crate::instructions::{read_cr0, write_cr0};
+use crate::user::copy_to_user;
 use core::arch::asm;
 
 const CR0_TASK_SWITCHED: u64 = 1 << 3;
+/// How often pages are brought in for registers to be moved: more than once only where memory is so short that they go again.
+const ATTEMPTS: usize = 8;
 
 /// A fresh name for the state in this CPU's registers.
 fn new_token(local: &CpuLocal) -> u64 {
@@ -115,33 +118,88 @@ impl Thread {
     /// FXSAVE area), and gives the thread the initial state, as a signal's handler starts with. False, with the state as it
     /// was, if the memory cannot be written. May sleep.
     pub fn fpu_to_user(&self, to: u64, software: &[u8; 48]) -> bool {
-        let guard = crate::cpu::InterruptGuard::new();
         assert!(self.is_current(), "FPU state of another thread");
-        self.save_floating_point(local::this());
-        // SAFETY: the current thread's, interrupts off.
-        let Some(state) = (unsafe { self.floating_point() }) else { return false };
-        let (pkru, offset) = (state.pkru, features().pkru_offset);
-        if let Some(place) = state.bytes_mut().get_mut(offset..offset + 4).filter(|_| offset != 0) {
-            place.copy_from_slice(&pkru.to_le_bytes());
-            // Not among the components that are loaded from here.
-            state.set_header(state.header() | COMPONENT_PKRU);
+        let (size, xsave) = (features().xsave_size, features().xsave);
+        // `xsave` leaves the rest of the header as it is.
+        if xsave && copy_to_user(to.wrapping_add(HEADER as u64), &[0; HEADER_SIZE]) != 0 {
+            return false;
         }
-        if let Some(place) = state.bytes_mut().get_mut(SOFTWARE..LEGACY_SIZE) {
-            place.copy_from_slice(software);
+        // The registers are written without resolving faults, since whoever sleeps loses them.
+        for _ in 0..ATTEMPTS {
+            if self.store_registers_to(to, size, xsave.then_some(features().xsave_components as u32)) {
+                return copy_to_user(to.wrapping_add(SOFTWARE as u64), software) == 0 && self.begin_anew();
+            }
+            if !crate::user::touch(to, size, true) {
+                return false;
+            }
         }
-        let (area, length) = (state.area.as_ptr(), state.layout.size());
-        drop(guard);
-        // SAFETY: the area stays the current thread's; if it is switched out meanwhile, the same state is saved again.
-        let left = crate::user::copy_to_user(to, unsafe { core::slice::from_raw_parts(area, length) });
-        if left == 0 {
-            self.fpu_reset();
-        }
-        left == 0
+        false
     }
-    /// Loads the current thread's FPU state from `length` bytes of user memory, sanitized; false, with the state as it was, if
-    /// they cannot be read or are malformed. May sleep.
+    fn store_registers_to(&self, to: u64, size: usize, components: Option<u32>) -> bool {
+        let _guard = crate::cpu::InterruptGuard::new();
+        let local = local::this();
+        if local.fpu_trap.get() {
+            self.load_registers(local);
+        }
+        crate::user::store_fpu_nofault(to, size, components)
+    }
+    /// Gives the current thread the initial state.
+    fn begin_anew(&self) -> bool {
+        let _guard = crate::cpu::InterruptGuard::new();
+        self.load_initial(local::this());
+        true
+    }
+    /// Puts the initial state into the registers. Interrupts off, current thread.
+    fn load_initial(&self, local: &CpuLocal) {
+        // SAFETY: the current thread's, interrupts off.
+        let Some(state) = (unsafe { self.floating_point() }) else { return };
+        claim_registers(local);
+        FloatingPoint::load_initial();
+        state.pkru = INITIAL_PKRU;
+        if features().pku {
+            write_pkru(INITIAL_PKRU);
+        }
+        self.forget_saved(local, state);
+    }
+    /// The registers differ from what is saved.
+    fn forget_saved(&self, local: &CpuLocal, state: &mut FloatingPoint) {
+        state.token = 0;
+        local.fpu_token.set(0);
+    }
+    /// Loads the current thread's FPU state from `length` bytes of user memory; false if they cannot be read or are malformed.
+    /// The state is the initial one then, or as it was. May sleep.
     pub fn fpu_from_user(&self, from: u64, length: usize) -> bool {
         assert!(self.is_current(), "FPU state of another thread");
+        let size = features().xsave_size;
+        if !features().xsave || length < size {
+            return self.fpu_from_part(from, length);
+        }
+        for _ in 0..ATTEMPTS {
+            if self.load_registers_from(from, size) {
+                return true;
+            }
+            if !crate::user::touch(from, size, false) {
+                return false;
+            }
+        }
+        false
+    }
+    fn load_registers_from(&self, from: u64, size: usize) -> bool {
+        let _guard = crate::cpu::InterruptGuard::new();
+        let local = local::this();
+        claim_registers(local);
+        if !crate::user::load_fpu_nofault(from, size, features().xsave_components as u32) {
+            self.load_initial(local);
+            return false;
+        }
+        // SAFETY: the current thread's, interrupts off.
+        if let Some(state) = unsafe { self.floating_point() } {
+            self.forget_saved(local, state);
+        }
+        true
+    }
+    /// As `fpu_from_user`, where not the whole state is there: through a state of the kernel's.
+    fn fpu_from_part(&self, from: u64, length: usize) -> bool {
         let Some(mut fresh) = FloatingPoint::from_user(from, length) else { return false };
         if !fresh.sanitize(length.min(features().xsave_size)) {
             return false;

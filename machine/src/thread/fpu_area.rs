@@ -8,13 +8,13 @@ use core::ptr::NonNull;
 pub(super) const LEGACY_SIZE: usize = 512;
 /// Bytes of the FXSAVE area that are the program's, 48 of them.
 pub(super) const SOFTWARE: usize = 464;
-const HEADER: usize = 512;
-const HEADER_SIZE: usize = 64;
+pub(super) const HEADER: usize = 512;
+pub(super) const HEADER_SIZE: usize = 64;
 const CONTROL_WORD: usize = 0;
 const MXCSR: usize = 24;
 pub(super) const COMPONENT_PKRU: u64 = 1 << 9;
 /// Linux's initial protection-key rights: no access to any key but 0.
-const INITIAL_PKRU: u32 = 0x5555_5554;
+pub(super) const INITIAL_PKRU: u32 = 0x5555_5554;
 /// MXCSR bits that exist on every x86-64 CPU.
 const MXCSR_MASK: u32 = 0xffff;
 
@@ -22,6 +22,16 @@ const MXCSR_MASK: u32 = 0xffff;
 fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks_exact(8).all(|word| word == [0; 8])
 }
+
+/// The initial state: nothing in use, and the control words that apply then.
+#[repr(C, align(64))]
+struct Initial([u8; LEGACY_SIZE + HEADER_SIZE]);
+static INITIAL: Initial = {
+    let mut bytes = [0; LEGACY_SIZE + HEADER_SIZE];
+    [bytes[CONTROL_WORD], bytes[CONTROL_WORD + 1]] = 0x37f_u16.to_le_bytes();
+    [bytes[MXCSR], bytes[MXCSR + 1]] = 0x1f80_u16.to_le_bytes();
+    Initial(bytes)
+};
 
 /// A thread's FPU state in XSAVE (or FXSAVE) layout.
 pub(super) struct FloatingPoint {
@@ -110,9 +120,19 @@ impl FloatingPoint {
     }
     /// Loads the registers from the area.
     pub(super) fn load(&self) {
-        let area = self.area.as_ptr();
-        let mask = features().xsave_components & !COMPONENT_PKRU;
         // SAFETY: the area holds what `store` wrote or what was checked by `assign`; TS is clear.
+        unsafe { Self::load_from(self.area.as_ptr()) }
+    }
+    /// Loads the initial state into the registers. TS is clear.
+    pub(super) fn load_initial() {
+        // SAFETY: of a state of which nothing is in use only the legacy area and the header are read.
+        unsafe { Self::load_from(INITIAL.0.as_ptr()) }
+    }
+    /// # Safety
+    /// `area` holds valid state; TS is clear.
+    unsafe fn load_from(area: *const u8) {
+        let mask = features().xsave_components & !COMPONENT_PKRU;
+        // SAFETY: by this function's contract.
         unsafe {
             if features().xsave {
                 asm!("xrstor64 [{}]", in(reg) area, in("eax") mask as u32, in("edx") 0, options(nostack));

@@ -51,6 +51,27 @@ macro_rules! word {
     };
 }
 
+/// A routine that moves FPU state by one instruction.
+macro_rules! fpu {
+    ($name:literal, $mode:literal, $move:literal) => {
+        concat!(
+            ".globl ",
+            $name,
+            $mode,
+            "\n",
+            $name,
+            $mode,
+            ":\n",
+            "mov eax, esi\n xor edx, edx\n",
+            open!(),
+            $move,
+            "\n",
+            close!(),
+            "xor eax, eax\n ret\n"
+        )
+    };
+}
+
 /// The routines of one mode. A stretch of instructions between two labels shares a landing, as the table at the end says.
 macro_rules! routines {
     ($mode:literal) => {
@@ -252,6 +273,16 @@ macro_rules! routines {
             close!(),
             "mov rax, rdx",
             "ret",
+            // The FPU state of the components in esi: to rdi, or from there; rax: 0, or 1 for a fault of any kind.
+            ".p2align 4",
+            concat!(".Lfpu_", $mode, ":"),
+            fpu!("user_xsave_", $mode, "xsave64 [rdi]"),
+            fpu!("user_xrstor_", $mode, "xrstor64 [rdi]"),
+            fpu!("user_fxsave_", $mode, "fxsave64 [rdi]"),
+            concat!(".Lfpu_landing_", $mode, ":"),
+            close!(),
+            "mov eax, 1",
+            "ret",
             // A string to rdi from rsi, at most rdx bytes; rax: its length, all rdx if there is no NUL, -1 for a fault.
             ".p2align 4",
             concat!(".globl user_string_", $mode),
@@ -319,6 +350,7 @@ macro_rules! routines {
             concat!(".quad .Lclear_bytes_", $mode, ", .Lclear_done_", $mode, ", .Lclear_done_", $mode),
             concat!(".quad .Lwords_", $mode, ", .Lwords_landing_", $mode, ", .Lwords_landing_", $mode),
             concat!(".quad .Lscatter_", $mode, ", .Lscatter_landing_", $mode, ", .Lscatter_landing_", $mode),
+            concat!(".quad .Lfpu_", $mode, ", .Lfpu_landing_", $mode, ", .Lfpu_landing_", $mode),
             concat!(".quad .Lstring_", $mode, ", .Lstring_landing_", $mode, ", .Lstring_landing_", $mode),
             ".popsection",
             smap = sym SMAP,
@@ -345,7 +377,7 @@ pub(super) struct Loaded {
     pub(super) value: u64,
     pub(super) fault: u64,
 }
-type Fixups = [[u64; 3]; 9];
+type Fixups = [[u64; 3]; 10];
 
 macro_rules! declare {
     ($($load:ident $store:ident),*; $($copy:ident $clear:ident $exchange:ident $string:ident $scatter:ident),*) => {
@@ -374,6 +406,13 @@ declare!(
     user_copy_sleeping user_clear_sleeping user_exchange_sleeping user_string_sleeping user_scatter_sleeping,
     user_copy_nofault user_clear_nofault user_exchange_nofault user_string_nofault user_scatter_nofault
 );
+
+unsafe extern "C" {
+    /// FPU state moved without resolving faults; also what the CPU refuses to load is a fault.
+    pub(super) fn user_xsave_nofault(to: u64, components: u32) -> u64;
+    pub(super) fn user_xrstor_nofault(from: u64, components: u32) -> u64;
+    pub(super) fn user_fxsave_nofault(to: u64, components: u32) -> u64;
+}
 
 /// The routines of one mode. For all of them: the user range lies in user space, the other one in memory of the kernel's.
 /// Loads and stores by the logarithm of the size.

@@ -162,6 +162,42 @@ pub fn strncpy_from_user_nofault(into: &mut [u8], from: u64) -> Result<usize, Fa
     string(&NOFAULT, into, from)
 }
 
+/// Writes the CPU's FPU registers to user memory, `length` bytes of which belong to the state. Without resolving faults.
+pub(crate) fn store_fpu_nofault(to: u64, length: usize, components: Option<u32>) -> bool {
+    // SAFETY: in user space.
+    is_user(to, length)
+        && unsafe {
+            match components {
+                Some(components) => access::user_xsave_nofault(to, components) == 0,
+                None => access::user_fxsave_nofault(to, 0) == 0,
+            }
+        }
+}
+/// Loads the CPU's FPU registers from user memory, where their whole state in XSAVE layout is. Without resolving faults; false
+/// also for what the CPU does not take. Then they hold anything.
+pub(crate) fn load_fpu_nofault(from: u64, length: usize, components: u32) -> bool {
+    // SAFETY: in user space.
+    is_user(from, length) && unsafe { access::user_xrstor_nofault(from, components) == 0 }
+}
+/// Brings the pages of a range in, as a read of each or a write would. False if one cannot be had.
+pub(crate) fn touch(start: u64, length: usize, write: bool) -> bool {
+    let last = start.saturating_add(length as u64).saturating_sub(1);
+    let mut at = start;
+    loop {
+        let touched = match load_user::<u8>(at) {
+            Ok(byte) if write => store_user(at, byte),
+            loaded => loaded.map(|_| ()),
+        };
+        if touched.is_err() {
+            return false;
+        }
+        if at | 0xfff >= last {
+            return true;
+        }
+        at = (at | 0xfff) + 1;
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
 }
