@@ -10,6 +10,7 @@ use crate::process::{Capability, Task, ThreadGroup};
 use crate::signal::{self, SIGSTOP, SignalInfo};
 use crate::wait::Sleep;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
 use machine::thread::work;
 
 /// PTRACE_SETOPTIONS's checks: EINVAL for unknown options, EPERM for suspending filters without CAP_SYS_ADMIN or under filters.
@@ -170,6 +171,9 @@ pub(super) fn detach(target: &Arc<Task>, data: u64) -> Result<()> {
 pub fn inherit(task: &Task, child: &Arc<Task>) {
     let Some(tracer) = task.trace.tracer() else { return };
     link(child, tracer, task.trace.bits());
+    // As Linux: read back, though the child watches nothing.
+    let control = task.trace.debug_control.load(Ordering::Relaxed);
+    child.trace.debug_control.store(control, Ordering::Relaxed);
     let group = child.group().signals.lock();
     if child.trace.is_seized() {
         child.trace.set_traps(trap::STOP);
