@@ -3,6 +3,7 @@
 //! Every way into the kernel leaves a complete [`UserFrame`] at the top of the task's kernel stack. The stubs are naked
 //! functions, generic over the kernel they call; [`install`] puts them into the descriptor table and the system-call
 //! registers.
+mod compat;
 mod exceptions;
 mod exit;
 mod frame;
@@ -51,6 +52,7 @@ pub(crate) unsafe fn install<K: Kernel>() {
     unsafe {
         exceptions::install::<K>();
         interrupts::install::<K>();
+        compat::install::<K>();
         set_gate(DEBUG, paranoid::debug_stub::<K> as *const () as u64, 0, IST_DEBUG);
         set_gate(NMI, paranoid::stub::<2, false> as *const () as u64, 0, IST_NMI);
         set_gate(DOUBLE_FAULT, paranoid::stub::<8, true> as *const () as u64, 0, IST_DOUBLE_FAULT);
@@ -63,15 +65,16 @@ pub(crate) unsafe fn install<K: Kernel>() {
 /// # Safety
 /// Once per CPU, interrupts off, after its descriptor tables are loaded.
 pub(crate) unsafe fn load_system_call_registers<K: Kernel>() {
+    let (sysenter, syscall32) = compat::fast_entries::<K>();
     // SAFETY: the selectors are those of the descriptor table; the targets are the stubs for these entries. SYSENTER's stack
-    // is not used: a null code segment makes the instruction raise #GP, as on a kernel without 32-bit support.
+    // is not used: its stub takes the task's before it pushes, and what can strike before that has stacks of its own.
     unsafe {
         write_msr(MSR_STAR, (USER_CODE_32 << 48) | (KERNEL_CODE << 32));
         write_msr(MSR_LSTAR, syscall::syscall_stub::<K> as *const () as u64);
-        write_msr(MSR_CSTAR, syscall::refuse_stub as *const () as u64);
+        write_msr(MSR_CSTAR, syscall32);
         write_msr(MSR_SFMASK, SYSCALL_FLAG_MASK);
-        write_msr(MSR_SYSENTER_CS, 0);
+        write_msr(MSR_SYSENTER_CS, KERNEL_CODE);
         write_msr(MSR_SYSENTER_ESP, 0);
-        write_msr(MSR_SYSENTER_EIP, 0);
+        write_msr(MSR_SYSENTER_EIP, sysenter);
     }
 }

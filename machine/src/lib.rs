@@ -32,6 +32,7 @@ pub mod sync;
 pub mod thread;
 pub mod time;
 pub mod user;
+pub mod vdso;
 pub mod virtqueue;
 
 pub(crate) use hooks::hooks;

@@ -1,17 +1,21 @@
 //! The machine's part of a task: kernel stack, saved context, FPU state, user space, work flags.
 mod breakpoints;
 mod context;
+mod descriptor;
 mod floating_point;
 mod fpu_area;
 mod segments;
 mod stopped;
+mod selectors;
 
 pub use breakpoints::Breakpoints;
 pub use context::{adopt_idle, current, current_arc, switch_to};
 pub(crate) use context::{arrive_first_time, may_sleep, tag};
+pub use descriptor::{Segment, SegmentKind};
 pub(crate) use floating_point::first_use;
 pub use floating_point::{fpu_features, fpu_state_size};
 pub use stopped::Stopped;
+pub use selectors::Selectors;
 
 use crate::cpu::local;
 use crate::paging::{KernelStack, UserSpace};
@@ -72,6 +76,11 @@ pub struct Thread {
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
     breakpoints: Cell<Breakpoints>,
+    /// Packed [`Selectors`].
+    selectors: Cell<u64>,
+    local_segments: Cell<[Segment; 3]>,
+    has_local_segments: Cell<bool>,
+    fast_call_landing: AtomicU32,
     floating_point: UnsafeCell<Option<FloatingPoint>>,
     body: UnsafeCell<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -96,6 +105,10 @@ impl Thread {
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),
             breakpoints: Cell::new(Breakpoints::NONE),
+            selectors: Cell::new(0),
+            local_segments: Cell::new([Segment::NONE; 3]),
+            has_local_segments: Cell::new(false),
+            fast_call_landing: AtomicU32::new(0),
             floating_point: UnsafeCell::new(None),
             body: UnsafeCell::new(None),
         }

@@ -66,6 +66,11 @@ pub(crate) struct CpuLocal {
     pub fpu_tokens_given: Cell<u64>,
     /// The deadline set by `time::set_timer`, `u64::MAX` for none.
     pub timer_deadline: AtomicU64,
+    /// The data-segment selectors that user mode has or will have in the registers, as [`crate::thread::Selectors::packed`] has
+    /// them.
+    pub selectors: Cell<u64>,
+    /// The descriptor table holds thread-local segments of the current thread's.
+    pub has_local_segments: Cell<bool>,
     /// Descriptor tables.
     pub tables: UnsafeCell<DescriptorTables>,
     /// Stacks of interrupts and of the exceptions that have one of their own, and the boot stack; never freed.
@@ -101,6 +106,8 @@ impl CpuLocal {
             breakpoints_loaded: Cell::new(false),
             fpu_tokens_given: Cell::new(0),
             timer_deadline: AtomicU64::new(0),
+            selectors: Cell::new(0),
+            has_local_segments: Cell::new(false),
             tables: UnsafeCell::new(DescriptorTables::new()),
             stacks: UnsafeCell::new([const { None }; 6]),
         }

@@ -16,6 +16,9 @@ const TASK_STATE: u16 = 0x40;
 /// out where they run).
 pub(crate) const CPU_NUMBER: u64 = 0x7b;
 
+/// Place of the first of the three thread-local segments in the table.
+pub(crate) const FIRST_LOCAL_SEGMENT: usize = 12;
+
 /// Interrupt-stack-table slots, counted from 1.
 pub(crate) const IST_DOUBLE_FAULT: u8 = 1;
 pub(crate) const IST_NMI: u8 = 2;
@@ -70,6 +73,20 @@ pub(crate) unsafe fn set_entry_stack(local: &CpuLocal, top: u64) {
     local.stack_top.set(top);
     // SAFETY: only this CPU touches its tables, and interrupts are off.
     unsafe { (&raw mut (*local.tables.get()).task_state.stack[0]).write_unaligned(top) };
+}
+
+/// Sets the thread-local segments in this CPU's table.
+///
+/// # Safety
+/// `local` is this CPU's block, interrupts are off, and the descriptors are of data segments for ring 3, or 0.
+pub(crate) unsafe fn set_local_segments(local: &CpuLocal, segments: [u64; 3]) {
+    // SAFETY: only this CPU touches its tables, and interrupts are off.
+    unsafe {
+        let place = &raw mut (*local.tables.get()).segments;
+        for (number, segment) in segments.into_iter().enumerate() {
+            (&raw mut (*place)[FIRST_LOCAL_SEGMENT + number]).write_volatile(segment);
+        }
+    }
 }
 
 /// Fills and loads this CPU's GDT and TSS, loads the IDT, and points GS to the block.

@@ -39,7 +39,14 @@ const KIND_SHIFT: u32 = 16;
 /// The frame was changed in a way that only `iretq` can honour.
 const TOUCHED: u64 = 1 << 20;
 /// The stack-segment word of a frame that `sysretq` may restore.
-pub(super) const UNTOUCHED_SYSCALL: u64 = USER_DATA | (EntryKind::Syscall as u64) << KIND_SHIFT;
+pub(super) const UNTOUCHED_SYSCALL: u64 = entry_stack_segment(EntryKind::Syscall);
+/// That of a call by `int 0x80` that nothing but its result has changed.
+pub(super) const UNTOUCHED_INT80: u64 = entry_stack_segment(EntryKind::Int80);
+
+/// The stack-segment word of a call that came in this way.
+pub(super) const fn entry_stack_segment(kind: EntryKind) -> u64 {
+    USER_DATA | (kind as u64) << KIND_SHIFT
+}
 
 /// Offsets for the entry stubs.
 pub(super) const ORIGINAL_RAX: usize = core::mem::offset_of!(UserFrame, original_rax);
@@ -56,6 +63,7 @@ const USER_FLAGS: u64 = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | FLAG_TRAP | 0x400 | 0x8
 
 /// How user mode came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
 pub enum EntryKind {
     /// An exception or interrupt, not a call.
     Exception = 0,
@@ -189,7 +197,7 @@ impl UserFrame {
     }
     /// Whether `iretq` would fault on the instruction pointer instead of reaching user mode.
     pub(super) fn has_bad_instruction_pointer(&self) -> bool {
-        ((self.rip as i64) << 16 >> 16) as u64 != self.rip
+        ((self.rip as i64) << 16 >> 16) as u64 != self.rip || !self.is_64_bit() && self.rip >> 32 != 0
     }
 }
 

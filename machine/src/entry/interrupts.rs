@@ -113,7 +113,7 @@ pub(super) unsafe fn install<K: Kernel>() {
             row!(@ $base 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         )* };
         (@ $base:literal $($low:literal)*) => { $(
-            // 0x80 is the 32-bit system-call gate: absent, so that `int 0x80` faults as it does without 32-bit support.
+            // 0x80 is the gate of 32-bit system calls.
             if $base + $low != 0x80 {
                 // SAFETY: the stub is made for its vector.
                 unsafe { set_gate($base + $low, stub::<K, { $base + $low }> as *const () as u64, 0, 0) };

@@ -2,7 +2,7 @@
 //!
 //! They run on stacks of their own and find their CPU's block by a segment limit instead of by GS, which users choose.
 use super::frame::{ORIGINAL_RAX, RIP, TrapFrame};
-use super::{DEBUG, DOUBLE_FAULT, NMI, exceptions};
+use super::{DEBUG, DOUBLE_FAULT, NMI, compat, exceptions};
 use crate::cpu::local::{CPUS, CpuLocal, SCRATCH, STACK_TOP};
 use crate::cpu::tables::CPU_NUMBER;
 use crate::instructions::{self, MSR_GS_BASE};
@@ -102,7 +102,9 @@ unsafe extern "C" fn handle(frame: *mut TrapFrame, vector: u8, error_code: u32) 
         DEBUG => {
             // A trap flag or watchpoint of a user's carried across an entry; the entry itself goes on.
             instructions::take_dr6();
-            frame.clear_trap_flag();
+            if !compat::is_entering(frame.instruction_pointer()) {
+                frame.clear_trap_flag();
+            }
         }
         DOUBLE_FAULT => report::double_fault(frame, instructions::read_cr2()),
         _ => report::fatal_exception(frame, vector, error_code, 0),

@@ -55,7 +55,7 @@ pub(super) unsafe extern "C" fn syscall_stub<K: Kernel>() {
 ///
 /// # Safety
 /// `frame` is the complete frame at the top of the current task's stack.
-unsafe extern "C" fn system_call<K: Kernel>(frame: *mut UserFrame) {
+pub(super) unsafe extern "C" fn system_call<K: Kernel>(frame: *mut UserFrame) {
     // SAFETY: user mode runs only as the current task, whose type is K's; it stays alive while it runs.
     let task = unsafe { &*(local::current_task() as *const K::Task) };
     // SAFETY: by this function's contract; the frame is this call's alone.
@@ -67,14 +67,4 @@ unsafe extern "C" fn system_call<K: Kernel>(frame: *mut UserFrame) {
     if task.thread().work() & work::ON_EXIT != 0 {
         exit::run_work::<K>(task, frame);
     }
-}
-
-/// Entry of 32-bit `syscall`, refused: -ENOSYS, with the registers the instruction itself changes as it changes them.
-///
-/// # Safety
-/// Only the CPU may come here.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn refuse_stub() {
-    // `sysret` to 32-bit code; its name differs between assemblers.
-    naked_asm!("mov eax, -38", ".byte 0x0f, 0x07")
 }

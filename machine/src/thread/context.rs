@@ -157,13 +157,13 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
     assert!(thread.saved_stack.get() != 0, "switch to a task that has no context");
     rcu::note_quiescent();
     if previous.has_user_frame {
-        previous.save_segments();
+        previous.save_segments(local);
         previous.save_floating_point(local);
     }
     // SAFETY: this CPU holds the thread's state.
     drop(load_space(local, unsafe { (*thread.space.get()).as_ref() }));
     if thread.has_user_frame {
-        thread.load_segments();
+        thread.load_segments(local);
         thread.load_floating_point(local);
     }
     thread.load_breakpoints(local);

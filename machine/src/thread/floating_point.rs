@@ -213,6 +213,21 @@ impl Thread {
         drop(guard);
         replaced.is_some()
     }
+    /// Replaces the x87 part of the state by the beginning of an FXSAVE image; MXCSR in it does not count. Any value will do.
+    pub fn fpu_set_x87(&self, image: &[u8; 160]) {
+        const MXCSR: core::ops::Range<usize> = 24..32;
+        const COMPONENT_X87: u64 = 1;
+        self.change_floating_point(|state| {
+            let bytes = state.bytes_mut();
+            bytes[..MXCSR.start].copy_from_slice(&image[..MXCSR.start]);
+            bytes[MXCSR.end..image.len()].copy_from_slice(&image[MXCSR.end..]);
+            if features().xsave {
+                state.set_header(state.header() | COMPONENT_X87);
+            }
+            state.token = 0;
+            true
+        });
+    }
     /// Initial FPU state (execve).
     pub fn fpu_reset(&self) {
         self.change_floating_point(|state| {

@@ -1,13 +1,14 @@
 //! FS and GS bases of user mode.
-use super::Thread;
+use super::{Thread, selectors};
 use crate::cpu::features;
+use crate::cpu::local::CpuLocal;
 use crate::instructions::{MSR_FS_BASE, MSR_KERNEL_GS_BASE, read_msr, write_msr};
 use crate::paging::USER_END;
 use core::arch::asm;
 
 /// The FS base in the CPU.
 #[inline(always)]
-fn live_fs() -> u64 {
+pub(super) fn live_fs() -> u64 {
     if features().fsgsbase {
         let value;
         // SAFETY: the instruction is enabled.
@@ -20,7 +21,7 @@ fn live_fs() -> u64 {
 }
 
 #[inline(always)]
-fn set_live_fs(value: u64) {
+pub(super) fn set_live_fs(value: u64) {
     if features().fsgsbase {
         // SAFETY: the instruction is enabled, the value canonical; the kernel does not use FS.
         unsafe { asm!("wrfsbase {}", in(reg) value, options(nostack, nomem, preserves_flags)) };
@@ -32,13 +33,13 @@ fn set_live_fs(value: u64) {
 
 /// The user's GS base, which is swapped out while the kernel runs.
 #[inline(always)]
-fn live_gs() -> u64 {
+pub(super) fn live_gs() -> u64 {
     // SAFETY: every x86-64 CPU has the register.
     unsafe { read_msr(MSR_KERNEL_GS_BASE) }
 }
 
 #[inline(always)]
-fn set_live_gs(value: u64) {
+pub(super) fn set_live_gs(value: u64) {
     // SAFETY: the value is canonical; it counts in user mode only.
     unsafe { write_msr(MSR_KERNEL_GS_BASE, value) };
 }
@@ -46,15 +47,22 @@ fn set_live_gs(value: u64) {
 impl Thread {
     /// Saves what user mode may have changed by itself. Interrupts off, current thread.
     #[inline(always)]
-    pub(super) fn save_segments(&self) {
-        if features().fsgsbase {
+    pub(super) fn save_segments(&self, local: &CpuLocal) {
+        let selectors = selectors::live();
+        self.selectors.set(selectors);
+        local.selectors.set(selectors);
+        if features().fsgsbase || selectors != 0 {
             self.fs_base.set(live_fs());
             self.gs_base.set(live_gs());
         }
     }
-    /// Loads the bases. Interrupts off, the thread is becoming current.
+    /// Loads selectors and bases. Interrupts off, the thread is becoming current.
     #[inline(always)]
-    pub(super) fn load_segments(&self) {
+    pub(super) fn load_segments(&self, local: &CpuLocal) {
+        let has_local_segments = self.has_local_segments.get() | local.has_local_segments.get();
+        if self.selectors.get() | local.selectors.get() != 0 || has_local_segments {
+            self.load_selectors(local);
+        }
         set_live_fs(self.fs_base.get());
         set_live_gs(self.gs_base.get());
     }
@@ -100,6 +108,7 @@ impl Thread {
         self.inspect(|| {
             self.fs_base.set(fs);
             self.gs_base.set(gs);
+            self.copy_selectors_from_current();
             self.copy_floating_point_from_current();
         })
         .expect("state copied to a running thread");
