@@ -1,7 +1,7 @@
 //! Scripts that run in a Debian root made by mmdebstrap and kept in the cache: `tests/debian/*.sh`, all in one boot.
 
 use crate::batch::{Job, Places};
-use crate::guest::Program;
+use crate::guest::{Program, ProgramAbi};
 use crate::record::Transcript;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub fn scripts(workspace: &Path) -> Result<Vec<Program>> {
         PACKAGES.hash(&mut hasher);
         programs.push(Program {
             name: format!("{TOPIC}{name}"),
+            abi: ProgramAbi::X86_64,
             cases: Vec::new(),
             hash: hasher.finish(),
             executable: executable.clone(),

@@ -5,14 +5,53 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
+
+/// What a program is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProgramAbi {
+    /// 64-bit programs.
+    #[value(name = "x86-64")]
+    X86_64,
+    /// 32-bit programs.
+    I386,
+    /// 64-bit programs with pointers of 32 bits. Linux as Debian has it does not run them: they must do what the 64-bit ones do.
+    X32,
+}
+
+impl ProgramAbi {
+    fn folder(self) -> &'static str {
+        match self {
+            ProgramAbi::X86_64 => "x86-64",
+            ProgramAbi::I386 => "i386",
+            ProgramAbi::X32 => "x32",
+        }
+    }
+    fn compiler_flag(self) -> &'static str {
+        match self {
+            ProgramAbi::X86_64 => "-m64",
+            ProgramAbi::I386 => "-m32",
+            ProgramAbi::X32 => "-mx32",
+        }
+    }
+    /// What the names of its programs end in.
+    fn suffix(self) -> &'static str {
+        match self {
+            ProgramAbi::X86_64 => "",
+            ProgramAbi::I386 => ".i386",
+            ProgramAbi::X32 => ".x32",
+        }
+    }
+}
 
 /// One guest program, built.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// `topic/name`.
+    /// `topic/name`, with the ABI if it is not the usual one: `topic/name.i386`.
     pub name: String,
+    /// What it is built for.
+    pub abi: ProgramAbi,
     /// The built executable on this machine.
     pub executable: PathBuf,
     /// The names of its cases; none when the whole program is one case.
@@ -36,30 +75,43 @@ const FLAGS: &[&str] = &[
     "-s",
 ];
 
-/// Builds what has changed and gives all programs in the order of their names.
-pub fn build_all(workspace: &Path) -> Result<Vec<Program>> {
+/// Builds what has changed and gives all programs of an ABI in the order of their names. Programs that do not build for another
+/// ABI than the usual one are not meant for it.
+pub fn build_all(workspace: &Path, abi: ProgramAbi) -> Result<Vec<Program>> {
     let sources = workspace.join("tests/guest");
-    let target = workspace.join("target/guest/x86-64");
+    let target = workspace.join("target/guest").join(abi.folder());
     let header = modified(&sources.join("check.h"));
     let mut programs = Vec::new();
     let mut topics = entries(&sources)?;
     topics.retain(|path| path.is_dir());
-    topics.push(workspace.join("demo"));
+    if abi == ProgramAbi::X86_64 {
+        topics.push(workspace.join("demo"));
+    }
     for topic in topics {
         for source in entries(&topic)? {
             let is_source = source.extension().is_some_and(|e| e == "c" || e == "S");
             if !is_source {
                 continue;
             }
-            let name = format!("{}/{}", stem(&topic), stem(&source));
+            if abi != ProgramAbi::X86_64 && source.extension().is_some_and(|e| e == "S") {
+                continue;
+            }
+            let name = format!("{}/{}{}", stem(&topic), stem(&source), abi.suffix());
             let executable = target.join(&name);
-            compile(&source, &executable, header).with_context(|| format!("building {name}"))?;
+            match compile(&source, &executable, header, abi) {
+                Err(_) if abi != ProgramAbi::X86_64 => continue,
+                built => built.with_context(|| format!("building {name}"))?,
+            }
             let bytes = fs::read(&executable)?;
             let mut hasher = DefaultHasher::new();
             bytes.hash(&mut hasher);
             let text = fs::read_to_string(&source)?;
-            let cases = if text.contains("#include \"../check.h\"") { list(&executable)? } else { Vec::new() };
-            programs.push(Program { name, executable, cases, hash: hasher.finish() });
+            let has_cases = text.contains("#include \"../check.h\"");
+            let cases = if has_cases { list(&source, &executable, abi)? } else { Vec::new() };
+            if has_cases && cases.is_empty() {
+                continue;
+            }
+            programs.push(Program { name, abi, executable, cases, hash: hasher.finish() });
         }
     }
     ensure!(!programs.is_empty(), "no guest program under {}", sources.display());
@@ -69,32 +121,50 @@ pub fn build_all(workspace: &Path) -> Result<Vec<Program>> {
 /// Builds the batch runner and gives its path.
 pub fn build_runner(workspace: &Path) -> Result<PathBuf> {
     let executable = workspace.join("target/guest/x86-64/runner");
-    compile(&workspace.join("tests/guest/runner.c"), &executable, None).context("building the runner")?;
+    compile(&workspace.join("tests/guest/runner.c"), &executable, None, ProgramAbi::X86_64)
+        .context("building the runner")?;
     Ok(executable)
 }
 
-fn compile(source: &Path, executable: &Path, header: Option<SystemTime>) -> Result<()> {
+fn compile(source: &Path, executable: &Path, header: Option<SystemTime>, abi: ProgramAbi) -> Result<()> {
     let built = modified(executable);
     if built.is_some() && built > modified(source) && built > header {
         return Ok(());
     }
     fs::create_dir_all(executable.parent().context("no folder")?)?;
     let mut command = Command::new("gcc");
-    command.args(FLAGS).arg("-o").arg(executable).arg(source);
+    command.args(FLAGS).arg(abi.compiler_flag()).arg("-o").arg(executable).arg(source);
     if source.extension().is_some_and(|e| e == "S") {
         command.arg("-nostdlib");
+    }
+    if abi != ProgramAbi::X86_64 {
+        // The programs are written for 64 bits: what the compiler says of the other ABIs is known.
+        command.arg("-w").stderr(Stdio::null());
     }
     let status = command.status().context("cannot run gcc (apt-get install gcc libc6-dev)")?;
     ensure!(status.success(), "gcc failed for {}", source.display());
     Ok(())
 }
 
-fn list(executable: &Path) -> Result<Vec<String>> {
+/// The names of a program's cases. This machine may not run the other ABIs' programs: there the source says them.
+fn list(source: &Path, executable: &Path, abi: ProgramAbi) -> Result<Vec<String>> {
+    if abi != ProgramAbi::X86_64 {
+        return list_by_source(source, abi);
+    }
     let output = Command::new(executable).arg("--list").output()?;
     if !output.status.success() {
         bail!("{} --list: {}", executable.display(), output.status);
     }
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}
+
+/// Each case is a `static struct check_case entry_NAME = {"NAME", ...`.
+fn list_by_source(source: &Path, abi: ProgramAbi) -> Result<Vec<String>> {
+    let output = Command::new("gcc").args(FLAGS).args([abi.compiler_flag(), "-E", "-P", "-w"]).arg(source).output()?;
+    ensure!(output.status.success(), "gcc -E failed for {}", source.display());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names = text.split("struct check_case entry_").skip(1);
+    Ok(names.filter_map(|rest| rest.split(" = ").next().map(str::to_owned)).collect())
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

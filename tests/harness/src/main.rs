@@ -18,7 +18,7 @@ use batch::{Job, Places, run_booted, run_here};
 use clap::Parser;
 use compare::{Judgement, judge};
 use expectations::Expectations;
-use guest::Program;
+use guest::{Program, ProgramAbi};
 use machine::Configuration;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,9 @@ struct Options {
     /// Only cases whose name (topic/program/case) contains this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
+    /// What the programs are built for; may be given more than once
+    #[arg(long, value_enum, default_value = "x86-64")]
+    abi: Vec<ProgramAbi>,
     /// Print the names of the cases and stop
     #[arg(long)]
     list: bool,
@@ -76,8 +79,11 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool> {
     let workspace = workspace()?;
-    let mut programs = guest::build_all(&workspace)?;
-    if options.kernel != "host" {
+    let mut programs = Vec::new();
+    for abi in &options.abi {
+        programs.extend(guest::build_all(&workspace, *abi)?);
+    }
+    if options.kernel != "host" && options.abi.contains(&ProgramAbi::X86_64) {
         programs.extend(debian::scripts(&workspace)?);
     }
     let places = Places { runner: guest::build_runner(&workspace)?, workspace };
@@ -92,7 +98,7 @@ fn run(options: &Options) -> Result<bool> {
     }
     ensure!(!jobs.is_empty(), "no case matches the filter");
     let expectations = Expectations::read(&places.workspace.join("tests/expectations.toml"))?;
-    let chosen: Vec<Program> = jobs.iter().map(|job| job.program.clone()).collect();
+    let chosen = oracle::programs(&places.workspace, &jobs)?;
     let subject_is_linux = options.kernel == "linux";
     let oracle = if options.no_oracle || options.kernel == "host" {
         None
@@ -195,14 +201,15 @@ impl Tally {
         for job in jobs {
             let name = &job.program.name;
             let got = subject.get(name).map(|t| t.cases(&job.cases)).unwrap_or_default();
-            let want = oracle.and_then(|o| o.get(name)).map(|t| t.cases(&job.program.cases));
+            let want = oracle.and_then(|o| o.get(&oracle::name(&job.program))).map(|t| t.cases(&job.program.cases));
+            let is_usual = job.program.abi == ProgramAbi::X86_64;
             let names = if job.cases.is_empty() { vec![String::new()] } else { job.cases.clone() };
             for case in names {
                 let name_only = full_name(name, &case);
                 let full = format!("{name_only}{suffix}");
                 let judgement = match &want {
-                    Some(want) => judge(got.get(&case), want.get(&case)),
-                    None => judge(got.get(&case), None),
+                    Some(want) => judge(got.get(&case), want.get(&case), is_usual),
+                    None => judge(got.get(&case), None, is_usual),
                 };
                 let reason = expectations.and_then(|e| e.reason(&name_only));
                 match (judgement, reason) {

@@ -2,13 +2,38 @@
 
 use crate::batch::{Job, Places, run_booted};
 use crate::debian;
-use crate::guest::Program;
+use crate::guest::{self, Program, ProgramAbi};
 use crate::machine::Configuration;
 use crate::record::Transcript;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The name of the program whose behaviour on Linux is what this one's must be: itself, but for x32 the 64-bit program.
+pub fn name(program: &Program) -> String {
+    match program.abi {
+        ProgramAbi::X32 => program.name.trim_end_matches(".x32").to_owned(),
+        _ => program.name.clone(),
+    }
+}
+
+/// The programs to ask Linux about.
+pub fn programs(workspace: &Path, jobs: &[Job]) -> Result<Vec<Program>> {
+    let mut chosen: Vec<Program> = Vec::new();
+    let usual = match jobs.iter().any(|job| job.program.abi == ProgramAbi::X32) {
+        true => guest::build_all(workspace, ProgramAbi::X86_64)?,
+        false => Vec::new(),
+    };
+    for job in jobs {
+        let name = name(&job.program);
+        let program = usual.iter().find(|program| program.name == name).unwrap_or(&job.program);
+        if !chosen.iter().any(|known| known.name == name) {
+            chosen.push(program.clone());
+        }
+    }
+    Ok(chosen)
+}
 
 /// Gives the transcripts of these programs on Linux, running those that are not known yet.
 pub fn transcripts(
