@@ -7,6 +7,7 @@ pub const ET_EXEC: u16 = 2;
 pub const ET_DYN: u16 = 3;
 
 pub const EM_386: u16 = 3;
+pub const EM_486: u16 = 6;
 pub const EM_X86_64: u16 = 62;
 
 pub const PT_LOAD: u32 = 1;
@@ -37,5 +38,6 @@ pub const AT_SECURE: u64 = 23;
 pub const AT_RANDOM: u64 = 25;
 pub const AT_HWCAP2: u64 = 26;
 pub const AT_EXECFN: u64 = 31;
+pub const AT_SYSINFO: u64 = 32;
 pub const AT_SYSINFO_EHDR: u64 = 33;
 pub const AT_MINSIGSTKSZ: u64 = 51;

@@ -6,7 +6,7 @@ use super::status::place_at;
 use super::walk::{self, walk_flag};
 use crate::error::*;
 use crate::process::{Capability, Credentials, Task};
-use crate::syscall::{Fd, UserPath, UserPtr};
+use crate::syscall::{Fd, UserLayout, UserPath, UserPtr};
 use crate::time::{Timespec, Timeval};
 
 const HERE: Fd = Fd::WORKING_DIRECTORY;
@@ -160,10 +160,16 @@ fn set_times(task: &Task, directory: Fd, path: UserPath, times: [NewTime; 2], fl
     change_times(task, &place_at(task, directory, &path.read()?, flags)?, times)
 }
 /// utimensat(2).
-pub fn utimensat(task: &Task, directory: Fd, path: UserPath, times: UserPtr<Timespec>, flags: u32) -> Result<()> {
+pub fn utimensat<T: UserLayout + Into<Timespec>>(
+    task: &Task,
+    directory: Fd,
+    path: UserPath,
+    times: UserPtr<T>,
+    flags: u32,
+) -> Result<()> {
     let mut new = [NewTime::Now; 2];
     if !times.is_null() {
-        let raw = [times.read(task)?, times.element(task, 1).read(task)?];
+        let raw: [Timespec; 2] = [times.read(task)?.into(), times.element(task, 1).read(task)?.into()];
         if raw.iter().all(|time| time.nanos == NewTime::OMIT) {
             return Ok(());
         }
@@ -172,11 +178,16 @@ pub fn utimensat(task: &Task, directory: Fd, path: UserPath, times: UserPtr<Time
     set_times(task, directory, path, new, flags)
 }
 /// futimesat(2).
-pub fn futimesat(task: &Task, directory: Fd, path: UserPath, times: UserPtr<Timeval>) -> Result<()> {
+pub fn futimesat<T: UserLayout + Into<Timeval>>(
+    task: &Task,
+    directory: Fd,
+    path: UserPath,
+    times: UserPtr<T>,
+) -> Result<()> {
     let mut new = [NewTime::Now; 2];
     if !times.is_null() {
         for (index, time) in new.iter_mut().enumerate() {
-            let value = times.element(task, index).read(task)?;
+            let value: Timeval = times.element(task, index).read(task)?.into();
             if !(0..1_000_000).contains(&value.micros) {
                 return Err(EINVAL.because("microseconds out of range"));
             }
@@ -187,15 +198,15 @@ pub fn futimesat(task: &Task, directory: Fd, path: UserPath, times: UserPtr<Time
     set_times(task, directory, path, new, 0)
 }
 /// utimes(2).
-pub fn utimes(task: &Task, path: UserPath, times: UserPtr<Timeval>) -> Result<()> {
+pub fn utimes<T: UserLayout + Into<Timeval>>(task: &Task, path: UserPath, times: UserPtr<T>) -> Result<()> {
     futimesat(task, HERE, path, times)
 }
 /// utime(2): two times in seconds.
-pub fn utime(task: &Task, path: UserPath, times: UserPtr<i64>) -> Result<()> {
+pub fn utime<T: UserLayout + Into<i64>>(task: &Task, path: UserPath, times: UserPtr<T>) -> Result<()> {
     let mut new = [NewTime::Now; 2];
     if !times.is_null() {
         for (index, time) in new.iter_mut().enumerate() {
-            *time = NewTime::Set(Timestamp { seconds: times.element(task, index).read(task)?, nanoseconds: 0 });
+            *time = NewTime::Set(Timestamp { seconds: times.element(task, index).read(task)?.into(), nanoseconds: 0 });
         }
     }
     set_times(task, HERE, path, new, 0)

@@ -5,7 +5,7 @@ use super::lock_range::{Kind, Owner as LockOwner, Range};
 use super::open_file::{File, Owner, open_flag};
 use crate::error::*;
 use crate::process::{Task, thread_group::Resource};
-use crate::syscall::{Fd, UserAddress, UserPtr, user::UserLayout};
+use crate::syscall::{Fd, FileOffset, UserAddress, UserPtr, user::UserLayout};
 use abi::Abi;
 use alloc::sync::Arc;
 
@@ -111,6 +111,65 @@ impl UserLayout for UserLock {
     }
 }
 
+/// A lock's description as one of the ABIs has it.
+pub trait LockLayout: UserLayout {
+    /// What it says.
+    fn lock(self) -> UserLock;
+    /// The structure for a lock found; EOVERFLOW if its start has no room. A length that has none shows as the largest.
+    fn found(lock: UserLock, abi: Abi) -> Result<Self>;
+}
+impl LockLayout for UserLock {
+    fn lock(self) -> UserLock {
+        self
+    }
+    fn found(mut lock: UserLock, abi: Abi) -> Result<Self> {
+        const LARGEST: i64 = i32::MAX as i64;
+        if matches!(abi, Abi::I386) {
+            if lock.start > LARGEST {
+                return Err(EOVERFLOW);
+            }
+            lock.length = lock.length.min(LARGEST);
+        }
+        Ok(lock)
+    }
+}
+
+/// `struct flock64` of i386.
+#[derive(Clone, Copy, Debug)]
+pub struct UserLock64(UserLock);
+impl UserLayout for UserLock64 {
+    fn size(_: Abi) -> usize {
+        24
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        let long = |at: usize| bytes.get(at..at + 8).map_or(0, |raw| i64::decode(abi, raw));
+        let word = |at: usize| bytes.get(at..at + 4).map_or(0, |raw| i32::decode(abi, raw));
+        let (kind, whence) = (word(0) as i16, (word(0) >> 16) as i16);
+        UserLock64(UserLock { kind, whence, start: long(4), length: long(12), process: word(20) })
+    }
+    fn encode(&self, _: Abi, bytes: &mut [u8]) {
+        let UserLock { kind, whence, start, length, process } = self.0;
+        let mut put = |at: usize, raw: &[u8]| {
+            if let Some(field) = bytes.get_mut(at..at + raw.len()) {
+                field.copy_from_slice(raw);
+            }
+        };
+        put(0, &kind.to_le_bytes());
+        put(2, &whence.to_le_bytes());
+        put(4, &start.to_le_bytes());
+        put(12, &length.to_le_bytes());
+        put(20, &process.to_le_bytes());
+    }
+}
+impl LockLayout for UserLock64 {
+    fn lock(self) -> UserLock {
+        self.0
+    }
+    fn found(lock: UserLock, _: Abi) -> Result<Self> {
+        Ok(UserLock64(lock))
+    }
+}
+
 const F_RDLCK: i16 = 0;
 const F_WRLCK: i16 = 1;
 const F_UNLCK: i16 = 2;
@@ -146,8 +205,8 @@ impl UserLock {
 }
 
 /// F_GETLK and F_OFD_GETLK.
-fn get_lock(task: &Task, file: &File, pointer: UserPtr<UserLock>, whole_file: bool) -> Result<()> {
-    let mut user = pointer.read(task)?;
+fn get_lock<L: LockLayout>(task: &Task, file: &File, pointer: UserPtr<L>, whole_file: bool) -> Result<()> {
+    let mut user = pointer.read(task)?.lock();
     let kind = user.kind()?.ok_or(EINVAL)?;
     let range = user.range(file.position(), file.inode().size())?;
     if whole_file && user.process != 0 {
@@ -165,18 +224,18 @@ fn get_lock(task: &Task, file: &File, pointer: UserPtr<UserLock>, whole_file: bo
             user.process = conflict.id;
         }
     }
-    pointer.write(task, &user)
+    pointer.write(task, &L::found(user, task.abi())?)
 }
 /// F_SETLK, F_SETLKW and their OFD forms.
-fn set_lock(
+fn set_lock<L: LockLayout>(
     task: &Task,
     fd: Fd,
     file: &Arc<File>,
-    pointer: UserPtr<UserLock>,
+    pointer: UserPtr<L>,
     whole_file: bool,
     wait: bool,
 ) -> Result<()> {
-    let user = pointer.read(task)?;
+    let user = pointer.read(task)?.lock();
     let range = user.range(file.position(), file.inode().size())?;
     let kind = user.kind()?;
     match kind {
@@ -327,6 +386,35 @@ fn sealable(file: &File) -> Result<&Arc<crate::memory::Mapping>> {
     file.inode().mapping().filter(|_| in_memory).ok_or(EINVAL)
 }
 
+/// fcntl64(2) of i386: fcntl with locks of 64-bit ranges besides.
+pub fn fcntl64(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
+    const F_GETLK64: u32 = 12;
+    const F_SETLK64: u32 = 13;
+    const F_SETLKW64: u32 = 14;
+    const F_OFD_GETLK: u32 = 36;
+    const F_OFD_SETLK: u32 = 37;
+    const F_OFD_SETLKW: u32 = 38;
+    let lock = UserPtr::<UserLock64>::new(argument);
+    let is_open_file = command >= F_OFD_GETLK;
+    match command {
+        F_GETLK64 | F_OFD_GETLK => get_lock(task, &*task.file(fd)?, lock, is_open_file)?,
+        F_SETLK64 | F_SETLKW64 | F_OFD_SETLK | F_OFD_SETLKW => {
+            let wait = matches!(command, F_SETLKW64 | F_OFD_SETLKW);
+            set_lock(task, fd, &task.file(fd)?, lock, is_open_file, wait)?;
+        }
+        _ => return fcntl(task, fd, command, argument),
+    }
+    Ok(0)
+}
+
+/// fcntl(2) of i386, which knows no locks of 64-bit ranges.
+pub fn fcntl_narrow(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
+    match command {
+        12..=14 | 36..=38 => Err(EINVAL),
+        _ => fcntl(task, fd, command, argument),
+    }
+}
+
 /// flock(2).
 pub fn flock(task: &Task, fd: Fd, operation: u32) -> Result<()> {
     const SHARED: u32 = 1;
@@ -406,7 +494,8 @@ pub fn syncfs(task: &Task, fd: Fd) -> Result<()> {
     task.file(fd)?.inode().superblock().operations().sync()
 }
 /// sync_file_range(2).
-pub fn sync_file_range(task: &Task, fd: Fd, offset: i64, length: i64, flags: u32) -> Result<()> {
+pub fn sync_file_range(task: &Task, fd: Fd, offset: FileOffset, length: FileOffset, flags: u32) -> Result<()> {
+    let (offset, length) = (offset.0, length.0);
     let file = task.file(fd)?;
     let end = offset.checked_add(length).ok_or(EINVAL)?;
     if flags & !7 != 0 || offset < 0 || end < offset {

@@ -17,18 +17,28 @@ enum Layout {
     Old,
     /// struct linux_dirent64: the type comes before the name.
     New,
+    /// i386's struct linux_dirent: 32-bit numbers, the type is the last byte.
+    Narrow,
 }
 impl Layout {
-    const HEADER: usize = 18;
+    fn header(self) -> usize {
+        if self == Layout::Narrow { 10 } else { 18 }
+    }
     fn length(self, name: &[u8]) -> usize {
         let type_byte = 1;
-        (Self::HEADER + name.len() + 1 + type_byte).next_multiple_of(8)
+        let alignment = if self == Layout::Narrow { 4 } else { 8 };
+        (self.header() + name.len() + 1 + type_byte).next_multiple_of(alignment)
     }
     fn push(self, into: &mut Vec<u8>, entry: &DirectoryEntry) {
         let start = into.len();
         let length = self.length(entry.name);
-        into.extend_from_slice(&entry.inode.to_ne_bytes());
-        into.extend_from_slice(&entry.next.to_ne_bytes());
+        if self == Layout::Narrow {
+            into.extend_from_slice(&(entry.inode as u32).to_ne_bytes());
+            into.extend_from_slice(&(entry.next as u32).to_ne_bytes());
+        } else {
+            into.extend_from_slice(&entry.inode.to_ne_bytes());
+            into.extend_from_slice(&entry.next.to_ne_bytes());
+        }
         into.extend_from_slice(&(length as u16).to_ne_bytes());
         let kind = entry.kind.directory_entry_type();
         if self == Layout::New {
@@ -36,7 +46,7 @@ impl Layout {
         }
         into.extend_from_slice(entry.name);
         into.resize(start + length, 0);
-        if self == Layout::Old
+        if self != Layout::New
             && let Some(last) = into.last_mut()
         {
             *last = kind;
@@ -99,6 +109,10 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
 /// getdents(2).
 pub fn getdents(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {
     list(&*task.borrow_file(fd)?, buffer, count as usize, Layout::Old)
+}
+/// getdents(2) of i386.
+pub fn getdents_narrow(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {
+    list(&*task.file(fd)?, buffer, count as usize, Layout::Narrow)
 }
 /// getdents64(2).
 pub fn getdents64(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {

@@ -35,6 +35,7 @@ pub mod select;
 pub mod signalfd;
 pub mod startup;
 pub mod status;
+pub mod status_i386;
 pub mod superblock;
 #[cfg(test)]
 mod tests;

@@ -252,6 +252,11 @@ fn move_mount(task: &Task, namespace: &Arc<MountNamespace>, source: Option<Vec<u
     namespace.attach(&old.mount, &place)
 }
 
+/// umount(2) of i386: without flags.
+pub fn umount(task: &Task, target: UserPath) -> Result<()> {
+    umount2(task, target, 0)
+}
+
 /// umount2(2).
 pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
     const FORCE: u32 = 1;

@@ -4,7 +4,7 @@ use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read
 use super::open_file::{File, SeekFrom, mode};
 use crate::error::*;
 use crate::process::Task;
-use crate::syscall::{Fd, UserBytes, UserPtr, UserSlice};
+use crate::syscall::{Fd, FileOffset, UserBytes, UserPtr, UserSlice};
 
 /// An open file that can be read; EBADF.
 #[inline(always)]
@@ -46,10 +46,8 @@ pub fn write(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usi
     file.write(&mut one(buffer, count)?)
 }
 /// pread64(2).
-pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64) -> Result<usize> {
-    if offset < 0 {
-        return Err(EINVAL);
-    }
+pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
+    let offset = offset.non_negative()? as i64;
     let file = task.borrow_file(fd)?;
     if file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
@@ -59,10 +57,8 @@ pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64
     file.read_at(&mut into, offset_on(&file, offset, count)?)
 }
 /// pwrite64(2): on an O_APPEND file it appends, as on Linux.
-pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: i64) -> Result<usize> {
-    if offset < 0 {
-        return Err(EINVAL);
-    }
+pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
+    let offset = offset.non_negative()? as i64;
     let file = task.borrow_file(fd)?;
     if file.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
@@ -245,4 +241,10 @@ pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: u32) -> Result<u64> {
         return Err(ESPIPE);
     }
     file.lock_position(|| file.operations().seek(&file, to))
+}
+
+/// _llseek(2): the offset in two halves, the result in memory.
+pub fn llseek(task: &Task, fd: Fd, high: u32, low: u32, result: UserPtr<u64>, whence: u32) -> Result<()> {
+    let position = lseek(task, fd, (u64::from(high) << 32 | u64::from(low)) as i64, whence)?;
+    result.write(task, &position)
 }

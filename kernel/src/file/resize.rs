@@ -53,6 +53,15 @@ pub fn truncate(task: &Task, path: UserPath, length: i64) -> Result<()> {
     result
 }
 
+/// truncate64(2).
+pub fn truncate64(task: &Task, path: UserPath, length: FileOffset) -> Result<()> {
+    truncate(task, path, length.0)
+}
+/// ftruncate64(2).
+pub fn ftruncate64(task: &Task, fd: Fd, length: FileOffset) -> Result<()> {
+    ftruncate(task, fd, length.0)
+}
+
 /// ftruncate(2).
 pub fn ftruncate(task: &Task, fd: Fd, length: i64) -> Result<()> {
     if length < 0 {

@@ -6,11 +6,12 @@ use crate::error::*;
 use crate::process::thread_group::Resource;
 use crate::process::{Task, restart};
 use crate::signal::temporary::TemporaryMask;
-use crate::syscall::user::{UserWord, plain_layout};
+use crate::syscall::user::{UserLayout, UserWord, plain_layout};
 use crate::syscall::{Fd, UserAddress, UserPtr, UserSlice};
 use crate::time::value::LONGEST;
-use crate::time::{TimeLayout, Timeval};
+use crate::time::{TimeLayout, Timeval, Timeval32};
 use crate::wait::{Sleep, Target, WaitError, WaitQueue};
+use abi::Abi;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -360,20 +361,21 @@ fn finish_select(result: Result<usize, Ended>) -> Result<usize> {
 }
 
 /// The time-out of select(2): microseconds may exceed a second.
-fn select_timeout(time: Timeval) -> Result<u64> {
+fn select_timeout<T: Into<Timeval>>(time: T) -> Result<u64> {
+    let time: Timeval = time.into();
     let (seconds, micros) = (time.seconds, time.micros);
     let seconds = seconds.checked_add(micros / 1_000_000).ok_or(EINVAL)?;
     Timeval { seconds, micros: micros % 1_000_000 }.nanoseconds()
 }
 
 /// select(2); the time left is stored.
-pub fn select(
+pub fn select<T: TimeLayout + Into<Timeval>>(
     task: &Task,
     count: i32,
     read: UserAddress,
     write: UserAddress,
     except: UserAddress,
-    timeout: UserPtr<Timeval>,
+    timeout: UserPtr<T>,
 ) -> Result<usize> {
     let deadline = timeout.read_optional(task)?.map(select_timeout).transpose()?.map(deadline_after);
     let result = do_select(task, count, [read.0, write.0, except.0], deadline)?;
@@ -405,4 +407,27 @@ pub fn pselect6<T: TimeLayout>(
     let interrupted = matches!(result, Ok(Err(Ended::Interrupted)));
     mask.end(task, interrupted);
     store_time_left(task, timeout, deadline, finish_select(result?))
+}
+
+/// The arguments of i386's old select(2), in memory.
+pub struct SelectArguments([u32; 5]);
+impl UserLayout for SelectArguments {
+    fn size(_: Abi) -> usize {
+        20
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        let mut words = [0; 5];
+        words.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(word, raw)| *word = u32::decode(abi, raw));
+        SelectArguments(words)
+    }
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
+        self.0.iter().zip(bytes.chunks_exact_mut(4)).for_each(|(word, raw)| word.encode(abi, raw));
+    }
+}
+
+/// The old select(2).
+pub fn old_select(task: &Task, arguments: UserPtr<SelectArguments>) -> Result<usize> {
+    let SelectArguments([count, read, write, except, timeout]) = arguments.read(task)?;
+    let set = |address: u32| UserAddress(address.into());
+    select(task, count as i32, set(read), set(write), set(except), UserPtr::<Timeval32>::new(timeout.into()))
 }

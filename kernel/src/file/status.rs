@@ -14,10 +14,10 @@ use machine::user;
 use zerocopy::IntoBytes;
 
 const HERE: Fd = Fd::WORKING_DIRECTORY;
-const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+pub(super) const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const AT_EACCESS: u32 = 0x200;
-const AT_NO_AUTOMOUNT: u32 = 0x800;
-const AT_EMPTY_PATH: u32 = 0x1000;
+pub(super) const AT_NO_AUTOMOUNT: u32 = 0x800;
+pub(super) const AT_EMPTY_PATH: u32 = 0x1000;
 const AT_STATX_SYNC_TYPE: u32 = 0x6000;
 
 fn encode_device(device: DeviceNumber) -> u64 {
@@ -66,6 +66,12 @@ pub fn place_at(task: &Task, directory: Fd, path: &[u8], flags: u32) -> Result<P
         walk |= walk_flag::EMPTY;
     }
     walk::resolve(task, directory, path, walk)
+}
+
+/// The attributes of what (directory, path, AT_* flags) names.
+pub(super) fn status_at(task: &Task, directory: Fd, path: UserPath, flags: u32) -> Result<Status> {
+    let path = path.read_buffered()?;
+    status(place_at(task, directory, &path, flags)?.inode()?)
 }
 
 fn stat_at(task: &Task, directory: Fd, path: UserPath, buffer: UserBytes, flags: u32) -> Result<()> {
@@ -170,11 +176,12 @@ fn statfs_flags(mount: &Mount) -> u64 {
     shown
 }
 
-fn write_statfs(place: &Path, buffer: UserBytes) -> Result<()> {
+/// What statfs(2) says of the file system at a place.
+pub(super) fn statistics(place: &Path) -> Result<Statfs> {
     let superblock = place.dentry.superblock();
     let counts = superblock.operations().statistics(superblock)?;
     let options = superblock.options();
-    let statfs = Statfs {
+    Ok(Statfs {
         magic: options.magic,
         block_size: options.block_size.into(),
         blocks: counts.blocks,
@@ -186,8 +193,10 @@ fn write_statfs(place: &Path, buffer: UserBytes) -> Result<()> {
         longest_name: options.longest_name.into(),
         fragment_size: options.block_size.into(),
         flags: statfs_flags(&place.mount),
-    };
-    copy_out(buffer, &statfs.to_bytes())
+    })
+}
+fn write_statfs(place: &Path, buffer: UserBytes) -> Result<()> {
+    copy_out(buffer, &statistics(place)?.to_bytes())
 }
 /// statfs(2).
 pub fn statfs(task: &Task, path: UserPath, buffer: UserBytes) -> Result<()> {

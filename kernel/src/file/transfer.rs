@@ -4,7 +4,7 @@ use super::open_file::{File, mode};
 use super::{IoBuffer, buffer::LARGEST_TRANSFER};
 use crate::error::*;
 use crate::process::Task;
-use crate::syscall::{Fd, UserPtr};
+use crate::syscall::{Fd, FileOffset, UserLayout, UserPtr};
 use alloc::{sync::Arc, vec::Vec};
 
 /// Bytes moved at once.
@@ -51,9 +51,25 @@ fn copy(from: &File, from_at: &mut u64, to: &File, to_at: &mut Position, count: 
     Ok(done)
 }
 
+/// A file offset in memory.
+pub trait Offset: UserLayout + Into<i64> {
+    /// The low bits of an offset.
+    fn truncated(offset: u64) -> Self;
+}
+impl Offset for i64 {
+    fn truncated(offset: u64) -> Self {
+        offset as i64
+    }
+}
+impl Offset for i32 {
+    fn truncated(offset: u64) -> Self {
+        offset as i32
+    }
+}
+
 /// sendfile(2).
-pub fn sendfile(task: &Task, out: Fd, input: Fd, offset: UserPtr<i64>, count: usize) -> Result<usize> {
-    let start = offset.read_optional(task)?;
+pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, count: usize) -> Result<usize> {
+    let start = offset.read_optional(task)?.map(Into::into);
     let from = task.file(input)?;
     if !from.is_readable() {
         return Err(EBADF);
@@ -65,7 +81,7 @@ pub fn sendfile(task: &Task, out: Fd, input: Fd, offset: UserPtr<i64>, count: us
     if !to.is_writable() {
         return Err(EBADF);
     }
-    if start.is_some_and(|start| start < 0) || count as isize <= -1 {
+    if start.is_some_and(|start: i64| start < 0) || count as isize <= -1 {
         return Err(EINVAL);
     }
     if from.mode() & mode::SEEK == 0 || from.inode().is_directory() || to.is_appending() {
@@ -76,7 +92,7 @@ pub fn sendfile(task: &Task, out: Fd, input: Fd, offset: UserPtr<i64>, count: us
         Some(start) => {
             let mut at = start as u64;
             let result = copy(&from, &mut at, &to, &mut Position::Own, count);
-            offset.write(task, &(at as i64))?;
+            offset.write(task, &T::truncated(at))?;
             result
         }
         None if Arc::ptr_eq(&from, &to) => Err(EINVAL),
@@ -154,13 +170,14 @@ impl crate::syscall::Argument for RangeTail {
 }
 
 /// fadvise64(2).
-pub fn fadvise64(task: &Task, fd: Fd, offset: i64, length: i64, advice: u32) -> Result<()> {
+pub fn fadvise64(task: &Task, fd: Fd, offset: FileOffset, length: FileOffset, advice: u32) -> Result<()> {
     const DONT_NEED: u32 = 4;
     const LAST: u32 = 5;
     let file = task.file(fd)?;
     if file.inode().kind() == FileType::Fifo {
         return Err(ESPIPE);
     }
+    let (offset, length) = (offset.0, length.0);
     if length < 0 || advice > LAST {
         return Err(EINVAL);
     }
@@ -171,8 +188,13 @@ pub fn fadvise64(task: &Task, fd: Fd, offset: i64, length: i64, advice: u32) -> 
     Ok(())
 }
 
+/// fadvise64(2) of i386, whose length has 32 bits.
+pub fn fadvise64_short(task: &Task, fd: Fd, offset: FileOffset, length: u32, advice: u32) -> Result<()> {
+    fadvise64(task, fd, offset, FileOffset(length.into()), advice)
+}
+
 /// readahead(2).
-pub fn readahead(task: &Task, fd: Fd, offset: i64, count: usize) -> Result<()> {
+pub fn readahead(task: &Task, fd: Fd, offset: FileOffset, count: usize) -> Result<()> {
     let file = task.file(fd)?;
     if !file.is_readable() {
         return Err(EBADF);
@@ -181,7 +203,7 @@ pub fn readahead(task: &Task, fd: Fd, offset: i64, count: usize) -> Result<()> {
         return Err(EINVAL);
     }
     let Some(mapping) = file.inode().mapping().filter(|mapping| mapping.has_source()) else { return Ok(()) };
-    let start = u64::try_from(offset).map_err(|_| EINVAL)?;
+    let start = offset.non_negative()?;
     let end = start.saturating_add(count.min(2 << 20) as u64).min(mapping.size());
     for index in start / 4096..end.div_ceil(4096) {
         if mapping.page(index).is_err() {

@@ -2,6 +2,7 @@
 use super::credentials::Capability;
 use super::limits::Resource;
 use super::schedule::start_new;
+use super::segments::{FsBase, LocalSegment, ThreadLocal};
 use super::session::ProcessGroup;
 use super::task::{Parts, flag};
 use super::thread_group::ThreadGroup;
@@ -105,7 +106,7 @@ pub struct Request {
     pub parent_tid: u64,
     /// Where the child finds its id, and what is cleared at its end.
     pub child_tid: u64,
-    /// FS base (CLONE_SETTLS).
+    /// What is the thread's own (CLONE_SETTLS), as the ABI has it.
     pub tls: u64,
     /// Where the pidfd goes.
     pub pidfd: u64,
@@ -115,15 +116,15 @@ pub struct Request {
 
 /// fork(2).
 pub fn fork(task: &Task, frame: &mut UserFrame) -> Result<u32> {
-    make(task, frame, Request { exit_signal: SIGCHLD, ..Request::default() })
+    make::<FsBase>(task, frame, Request { exit_signal: SIGCHLD, ..Request::default() })
 }
 
 /// vfork(2).
 pub fn vfork(task: &Task, frame: &mut UserFrame) -> Result<u32> {
-    make(task, frame, Request { flags: flags::VM | flags::VFORK, exit_signal: SIGCHLD, ..Request::default() })
+    make::<FsBase>(task, frame, Request { flags: flags::VM | flags::VFORK, exit_signal: SIGCHLD, ..Request::default() })
 }
 
-/// clone(2). The last two arguments are in this order on x86-64; i386 swaps them.
+/// clone(2) as the 64-bit ABIs have it.
 pub fn clone(
     task: &Task,
     frame: &mut UserFrame,
@@ -133,10 +134,31 @@ pub fn clone(
     child_tid: UserAddress,
     tls: u64,
 ) -> Result<u32> {
-    let (child_tid, tls) = match task.abi() {
-        Abi::I386 => (tls, child_tid.0),
-        _ => (child_tid.0, tls),
-    };
+    clone_with::<FsBase>(task, frame, flag_bits, stack, parent_tid, child_tid, tls)
+}
+
+/// clone(2) of i386, whose last two arguments change places.
+pub fn clone_backwards(
+    task: &Task,
+    frame: &mut UserFrame,
+    flag_bits: u64,
+    stack: u64,
+    parent_tid: UserAddress,
+    tls: u64,
+    child_tid: UserAddress,
+) -> Result<u32> {
+    clone_with::<LocalSegment>(task, frame, flag_bits, stack, parent_tid, child_tid, tls)
+}
+
+fn clone_with<T: ThreadLocal>(
+    task: &Task,
+    frame: &mut UserFrame,
+    flag_bits: u64,
+    stack: u64,
+    parent_tid: UserAddress,
+    child_tid: UserAddress,
+    tls: u64,
+) -> Result<u32> {
     let bits = flag_bits & 0xffff_ffff;
     if bits & flags::PIDFD != 0 && bits & (flags::PARENT_SETTID | flags::DETACHED) != 0 {
         return Err(EINVAL);
@@ -146,12 +168,12 @@ pub fn clone(
         exit_signal: (bits & flags::SIGNAL_MASK) as u32,
         stack,
         parent_tid: parent_tid.0,
-        child_tid,
+        child_tid: child_tid.0,
         tls,
         pidfd: parent_tid.0,
         set_tid: (0, 0),
     };
-    make(task, frame, request)
+    make::<T>(task, frame, request)
 }
 
 /// `struct clone_args`, all versions.
@@ -200,7 +222,7 @@ fn read_arguments(arguments: UserAddress, size: usize) -> Result<CloneArguments>
 }
 
 /// clone3(2).
-pub fn clone3(task: &Task, frame: &mut UserFrame, arguments: UserAddress, size: usize) -> Result<u32> {
+pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: UserAddress, size: usize) -> Result<u32> {
     let CloneArguments(
         [bits, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _cgroup],
     ) = read_arguments(arguments, size)?;
@@ -238,7 +260,7 @@ pub fn clone3(task: &Task, frame: &mut UserFrame, arguments: UserAddress, size: 
         pidfd,
         set_tid: (set_tid, set_tid_size),
     };
-    make(task, frame, request)
+    make::<T>(task, frame, request)
 }
 
 /// Combinations that make no sense: EINVAL, in Linux's order.
@@ -264,7 +286,7 @@ fn check_flags(task: &Task, bits: u64) -> Result<()> {
 }
 
 /// Makes and starts a task; its id in the caller's namespace.
-fn make(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
+fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
     if request.exit_signal != 0 && !is_valid(request.exit_signal) {
         return Err(EINVAL);
     }
@@ -273,7 +295,7 @@ fn make(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
         return Err(EINVAL.because("choosing ids is not there yet"));
     }
     let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
-    let child = build(task, frame, &request)?;
+    let child = build::<T>(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| super::exit::abandon(&child))?;
     let id = child.id_in_own_namespace();
     let vfork = match request.flags & flags::VFORK {
@@ -346,12 +368,12 @@ pub(super) fn count_out(task: &Task) {
 }
 
 /// Builds the task with all its objects; it is in no list yet.
-fn build(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
+fn build<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
     count_in(task)?;
-    build_counted(task, frame, request).inspect_err(|_| count_out(task))
+    build_counted::<T>(task, frame, request).inspect_err(|_| count_out(task))
 }
 
-fn build_counted(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
+fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
     let has = |flag: u64| request.flags & flag != 0;
     let old_memory = task.memory().ok_or(EINVAL)?;
     let memory = if has(flags::VM) { old_memory } else { old_memory.fork()? };
@@ -363,8 +385,8 @@ fn build_counted(task: &Task, frame: &UserFrame, request: &Request) -> Result<Ar
     }
     let thread = Thread::user(&child_frame, memory.tables().clone())?;
     thread.copy_state_from_current();
-    if has(flags::SETTLS) && !thread.set_fs_base(request.tls) {
-        return Err(EPERM);
+    if has(flags::SETTLS) {
+        T::give(task, &thread, request.tls)?;
     }
     let (files, context) = (task.files(), task.context());
     let context = if has(flags::FS) { context } else { context.copy()? };

@@ -255,10 +255,7 @@ pub fn getgroups(task: &Task, size: i32, list: UserPtr<u32>) -> Result<usize> {
 
 /// setgroups(2).
 pub fn setgroups(task: &Task, size: i32, list: UserPtr<u32>) -> Result<()> {
-    if !task.capable(Capability::Setgid) {
-        return Err(EPERM);
-    }
-    let size = u32::try_from(size).ok().filter(|size| *size <= GROUPS_MAX).ok_or(EINVAL)? as usize;
+    let size = check_groups(task, size)?;
     let mut groups = Vec::new();
     groups.try_reserve_exact(size)?;
     for index in 0..size {
@@ -268,6 +265,19 @@ pub fn setgroups(task: &Task, size: i32, list: UserPtr<u32>) -> Result<()> {
         }
         groups.push(group);
     }
+    replace_groups(task, groups)
+}
+
+/// How many groups are to be set; EPERM without CAP_SETGID, EINVAL for too many.
+pub(super) fn check_groups(task: &Task, size: i32) -> Result<usize> {
+    if !task.capable(Capability::Setgid) {
+        return Err(EPERM);
+    }
+    u32::try_from(size).ok().filter(|size| *size <= GROUPS_MAX).map(|size| size as usize).ok_or(EINVAL)
+}
+
+/// Sets the supplementary groups.
+pub(super) fn replace_groups(task: &Task, mut groups: Vec<u32>) -> Result<()> {
     groups.sort_unstable();
     task.change_credentials(|new| {
         new.groups = groups;

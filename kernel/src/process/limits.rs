@@ -166,3 +166,38 @@ pub fn prlimit64(task: &Task, pid: Pid, resource: u32, new: UserPtr<Limit>, old:
     let previous = change(task, target, Resource::from_number(resource)?, wanted)?;
     old.write_optional(task, &previous)
 }
+
+/// `struct rlimit` of i386.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Debug)]
+pub struct NarrowLimit {
+    soft: u32,
+    hard: u32,
+}
+plain_layout!(NarrowLimit);
+
+/// Limits as they show where the largest number is `most`.
+fn narrowed(limit: Limit, most: u32) -> NarrowLimit {
+    let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).min(most);
+    NarrowLimit { soft: narrow(limit.soft), hard: narrow(limit.hard) }
+}
+
+/// ugetrlimit(2) of i386.
+pub fn ugetrlimit(task: &Task, resource: u32, limit: UserPtr<NarrowLimit>) -> Result<()> {
+    let value = task.group().limits.get(Resource::from_number(resource)?);
+    limit.write(task, &narrowed(value, u32::MAX))
+}
+
+/// The old getrlimit(2) of i386, to which the largest number is that of a signed one.
+pub fn old_getrlimit(task: &Task, resource: u32, limit: UserPtr<NarrowLimit>) -> Result<()> {
+    let value = task.group().limits.get(Resource::from_number(resource)?);
+    limit.write(task, &narrowed(value, i32::MAX as u32))
+}
+
+/// setrlimit(2) of i386.
+pub fn setrlimit_narrow(task: &Task, resource: u32, limit: UserPtr<NarrowLimit>) -> Result<()> {
+    let wide = |value: u32| if value == u32::MAX { UNLIMITED } else { value.into() };
+    let NarrowLimit { soft, hard } = limit.read(task)?;
+    let new = Limit { soft: wide(soft), hard: wide(hard) };
+    change(task, task, Resource::from_number(resource)?, Some(new)).map(|_| ())
+}

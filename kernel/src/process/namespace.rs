@@ -143,6 +143,11 @@ const PERSONALITY_UNAME26: u32 = 0x0020000;
 
 /// uname(2).
 pub fn uname(task: &Task, buffer: UserPtr<UtsName>) -> Result<()> {
+    buffer.write(task, &current_names(task))
+}
+
+/// The names as a task sees them.
+fn current_names(task: &Task) -> UtsName {
     let uts = task.namespaces().uts.clone();
     let mut name = UtsName {
         system: [0; FIELD],
@@ -157,7 +162,32 @@ pub fn uname(task: &Task, buffer: UserPtr<UtsName>) -> Result<()> {
     fill(&mut name.release, if personality & PERSONALITY_UNAME26 != 0 { b"2.6.61-lstar" } else { RELEASE.as_bytes() });
     fill(&mut name.version, VERSION.as_bytes());
     fill(&mut name.machine, if personality & 0xff == PERSONALITY_LINUX32 { b"i686" } else { MACHINE.as_bytes() });
-    buffer.write(task, &name)
+    name
+}
+
+/// Writes the first five names, each in `field` bytes of which the last is NUL.
+fn write_short_names(task: &Task, buffer: UserBytes, field: usize) -> Result<()> {
+    let UtsName { system, node, release, version, machine, .. } = current_names(task);
+    let mut out = UserSlice::new(buffer.0, 5 * field);
+    for name in [system, node, release, version, machine] {
+        let mut cut = name;
+        if let Some(last) = cut.get_mut(field - 1) {
+            *last = 0;
+        }
+        out.write(cut.get(..field).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// olduname(2): five names of 65 bytes. EFAULT for a null pointer.
+pub fn olduname(task: &Task, buffer: UserBytes) -> Result<()> {
+    write_short_names(task, buffer, FIELD)
+}
+
+/// oldolduname(2): five names of 9 bytes.
+pub fn oldolduname(task: &Task, buffer: UserBytes) -> Result<()> {
+    const SHORT: usize = 9;
+    write_short_names(task, buffer, SHORT)
 }
 
 /// Checks and reads a new name: EPERM, EINVAL, EFAULT in this order.

@@ -93,3 +93,14 @@ pub fn setpriority(task: &Task, which: i32, who: i32, nice: i32) -> Result<()> {
     })?;
     result
 }
+
+/// nice(2) of i386: raises the nice value, or with CAP_SYS_NICE or RLIMIT_NICE's leave lowers it; EPERM.
+pub fn nice(task: &Task, increment: i32) -> Result<()> {
+    const WIDTH: i32 = 40;
+    let wanted = (task.schedule.nice() + increment.clamp(-WIDTH, WIDTH)).clamp(-20, 19);
+    if increment < 0 && !may_set_nice(task, task, wanted) {
+        return Err(EPERM);
+    }
+    task.schedule.set_priority(task.schedule.policy(), wanted);
+    Ok(())
+}

@@ -2,7 +2,7 @@
 use super::{Task, ThreadGroup};
 use crate::error::*;
 use crate::syscall::UserPtr;
-use crate::syscall::user::plain_layout;
+use crate::syscall::user::long_layout;
 use core::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -136,7 +136,7 @@ pub struct ResourceUsage {
     voluntary_switches: i64,
     involuntary_switches: i64,
 }
-plain_layout!(ResourceUsage);
+long_layout!(ResourceUsage);
 
 impl From<&Sum> for ResourceUsage {
     fn from(sum: &Sum) -> Self {
@@ -177,7 +177,7 @@ pub struct Times {
     children_user: i64,
     children_system: i64,
 }
-plain_layout!(Times);
+long_layout!(Times);
 
 /// Nanoseconds in clock ticks.
 pub fn ticks(time: u64) -> u64 {

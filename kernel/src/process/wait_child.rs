@@ -245,6 +245,11 @@ pub fn wait4(task: &Task, pid: Pid, status: UserPtr<i32>, options: u32, usage: U
     Ok(event.id)
 }
 
+/// waitpid(2) of i386.
+pub fn waitpid(task: &Task, pid: Pid, status: UserPtr<i32>, options: u32) -> Result<u32> {
+    wait4(task, pid, status, options, UserPtr::new(0))
+}
+
 const P_ALL: u32 = 0;
 const P_PID: u32 = 1;
 const P_PGID: u32 = 2;
@@ -313,7 +318,9 @@ fn write_information(task: &Task, event: Option<&Event>, info: UserAddress) -> R
     put(0, number)?;
     put(4, 0)?;
     put(8, code as u32)?;
-    put(16, id)?;
-    put(20, user)?;
-    put(24, detail)
+    // Behind the three numbers the fields are aligned to pointers.
+    let fields = if task.abi().has_narrow_pointers() { 12 } else { 16 };
+    put(fields, id)?;
+    put(fields + 4, user)?;
+    put(fields + 8, detail)
 }

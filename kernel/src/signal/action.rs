@@ -19,25 +19,27 @@ pub struct Action {
     pub restorer: u64,
     /// Blocked while the handler runs.
     pub mask: SignalSet,
+    /// The ABI it was set by, which is that of the handler's frame.
+    pub abi: Abi,
 }
 
 /// `struct sigaction` as the kernel has it.
 impl UserLayout for Action {
     fn size(abi: Abi) -> usize {
-        if matches!(abi, Abi::I386) { 20 } else { 32 }
+        if abi.has_narrow_pointers() { 20 } else { 32 }
     }
     fn decode(abi: Abi, bytes: &[u8]) -> Self {
         let word = |at: usize| bytes.get(at..at + 4).and_then(|raw| raw.try_into().ok()).map_or(0, u32::from_ne_bytes);
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
         match abi {
-            Abi::I386 => {
-                Action { handler: word(0).into(), flags: word(4).into(), restorer: word(8).into(), mask: long(12) }
+            Abi::X86_64 => Action { handler: long(0), flags: long(8), restorer: long(16), mask: long(24), abi },
+            _ => {
+                Action { handler: word(0).into(), flags: word(4).into(), restorer: word(8).into(), mask: long(12), abi }
             }
-            _ => Action { handler: long(0), flags: long(8), restorer: long(16), mask: long(24) },
         }
     }
     fn read_from(abi: Abi, address: u64) -> Result<Self> {
-        if matches!(abi, Abi::I386) {
+        if abi.has_narrow_pointers() {
             return crate::syscall::user::read_through::<Self, 20>(abi, address);
         }
         let mut words = [0u64; 4];
@@ -45,7 +47,7 @@ impl UserLayout for Action {
             return Err(EFAULT);
         }
         let [handler, flags, restorer, mask] = words;
-        Ok(Action { handler, flags, restorer, mask })
+        Ok(Action { handler, flags, restorer, mask, abi })
     }
     fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         let mut at = 0;
@@ -55,7 +57,7 @@ impl UserLayout for Action {
             }
             at += size;
         };
-        let size = if matches!(abi, Abi::I386) { 4 } else { 8 };
+        let size = if abi.has_narrow_pointers() { 4 } else { 8 };
         put(self.handler, size);
         put(self.flags, size);
         put(self.restorer, size);

@@ -20,16 +20,23 @@ pub fn rt_sigaction(
         return Err(EINVAL);
     }
     let wanted = new.read_optional(task)?;
+    let previous = change_action(task, signal, wanted)?;
+    old.write_optional(task, &previous)
+}
+
+/// The action of a signal, replaced if another one is wanted; EINVAL for a number that is no signal's, or cannot be changed.
+#[inline]
+pub(super) fn change_action(task: &Task, signal: u32, wanted: Option<Action>) -> Result<Action> {
     if !is_valid(signal) || (wanted.is_some() && UNBLOCKABLE & set_of(signal) != 0) {
         return Err(EINVAL);
     }
-    let previous = match wanted {
+    match wanted {
         None => {
             let action = task.group().with_actions(|actions| actions.get(signal));
             if action.flags & SA_IMMUTABLE != 0 {
                 return Err(EINVAL);
             }
-            action
+            Ok(action)
         }
         Some(mut action) => {
             action.flags &= SA_KNOWN;
@@ -42,10 +49,9 @@ pub fn rt_sigaction(
                 // POSIX: setting an action that ignores drops what is pending, blocked or not.
                 deliver::discard(task, signal);
             }
-            previous
+            Ok(previous)
         }
-    };
-    old.write_optional(task, &previous)
+    }
 }
 
 /// rt_sigprocmask(2).

@@ -82,21 +82,87 @@ impl SignalInfo {
 /// Bytes of `siginfo_t`.
 pub const SIZE: usize = 128;
 
+/// What the fields are, by signal and code (sigaction(2), "The siginfo_t argument").
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// Process and user.
+    Kill,
+    /// Timer and overruns, value.
+    Timer,
+    /// Process and user, value.
+    Queued,
+    /// Process and user, status, times.
+    Child,
+    /// Address, and what is behind it.
+    Fault,
+    /// Band, descriptor.
+    Poll,
+    /// Address, number and architecture.
+    Call,
+}
+
+impl SignalInfo {
+    fn kind(&self) -> Kind {
+        const MOST_POLL: i32 = 6;
+        match (self.code, self.signal) {
+            (SI_TIMER, _) => Kind::Timer,
+            (SI_SIGIO, _) => Kind::Poll,
+            (..=-1, _) => Kind::Queued,
+            (1..=9, SIGSEGV) | (1..=15, SIGFPE) | (1..=11, SIGILL) | (1..=5, SIGBUS) | (1..=6, SIGTRAP) => Kind::Fault,
+            (1..=6, SIGCHLD) => Kind::Child,
+            (1..=2, SIGSYS) => Kind::Call,
+            (1..=MOST_POLL, _) => Kind::Poll,
+            _ => Kind::Kill,
+        }
+    }
+    /// The fields as 32-bit words from offset 12 of the narrow layout.
+    fn narrow(&self, abi: Abi) -> [u32; 7] {
+        let [first, second, third, fourth] = self.fields;
+        let (low, high) = (|word: u64| word as u32, |word: u64| (word >> 32) as u32);
+        match self.kind() {
+            Kind::Kill => [low(first), high(first), 0, 0, 0, 0, 0],
+            Kind::Timer | Kind::Queued => [low(first), high(first), low(second), 0, 0, 0, 0],
+            Kind::Child if matches!(abi, Abi::X32) => {
+                [low(first), high(first), low(second), low(third), high(third), low(fourth), high(fourth)]
+            }
+            Kind::Child => [low(first), high(first), low(second), low(third), low(fourth), 0, 0],
+            Kind::Fault => [low(first), low(second), low(third), low(fourth), 0, 0, 0],
+            Kind::Poll => [low(first), low(second), 0, 0, 0, 0, 0],
+            Kind::Call => [low(first), low(second), high(second), 0, 0, 0, 0],
+        }
+    }
+    /// The fields of those words.
+    fn widened(&self, abi: Abi, words: [u32; 7]) -> [u64; 4] {
+        let [a, b, c, d, e, f, g] = words;
+        let wide = u64::from;
+        match self.kind() {
+            Kind::Kill => [pair(a, b), 0, 0, 0],
+            Kind::Timer | Kind::Queued => [pair(a, b), wide(c), 0, 0],
+            Kind::Child if matches!(abi, Abi::X32) => [pair(a, b), wide(c), pair(d, e), pair(f, g)],
+            Kind::Child => [pair(a, b), wide(c), wide(d), wide(e)],
+            Kind::Fault => [wide(a), wide(b), wide(c), wide(d)],
+            Kind::Poll => [wide(a), wide(b), 0, 0],
+            Kind::Call => [wide(a), pair(b, c), 0, 0],
+        }
+    }
+}
+
 impl UserLayout for SignalInfo {
     fn size(_: Abi) -> usize {
         SIZE
     }
-    fn decode(_: Abi, bytes: &[u8]) -> Self {
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
         let word = |at: usize| bytes.get(at..at + 4).and_then(|raw| raw.try_into().ok()).map_or(0, u32::from_ne_bytes);
         let long = |at: usize| bytes.get(at..at + 8).and_then(|raw| raw.try_into().ok()).map_or(0, u64::from_ne_bytes);
-        SignalInfo {
-            signal: word(0),
-            errno: word(4) as i32,
-            code: word(8) as i32,
-            fields: [long(16), long(24), long(32), long(40)],
-        }
+        let mut info =
+            SignalInfo { signal: word(0), errno: word(4) as i32, code: word(8) as i32, fields: Default::default() };
+        info.fields = match abi {
+            Abi::X86_64 => [long(16), long(24), long(32), long(40)],
+            _ => info.widened(abi, core::array::from_fn(|index| word(12 + 4 * index))),
+        };
+        info
     }
-    fn encode(&self, _: Abi, bytes: &mut [u8]) {
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         bytes.fill(0);
         let mut put = |at: usize, raw: &[u8]| {
             if let Some(place) = bytes.get_mut(at..at + raw.len()) {
@@ -106,8 +172,10 @@ impl UserLayout for SignalInfo {
         put(0, &self.signal.to_ne_bytes());
         put(4, &self.errno.to_ne_bytes());
         put(8, &self.code.to_ne_bytes());
-        for (index, field) in self.fields.iter().enumerate() {
-            put(16 + 8 * index, &field.to_ne_bytes());
+        if matches!(abi, Abi::X86_64) {
+            self.fields.iter().enumerate().for_each(|(index, field)| put(16 + 8 * index, &field.to_ne_bytes()));
+        } else {
+            self.narrow(abi).iter().enumerate().for_each(|(index, word)| put(12 + 4 * index, &word.to_ne_bytes()));
         }
     }
 }

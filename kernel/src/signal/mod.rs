@@ -9,6 +9,7 @@ pub mod frame;
 mod group;
 pub mod information;
 pub mod kill;
+pub mod old;
 mod queue;
 pub mod send;
 pub mod stop;

@@ -26,6 +26,11 @@ pub fn rt_sigsuspend(task: &Task, mask: UserPtr<u64>, set_size: usize) -> Result
         return Err(EINVAL);
     }
     let mask = mask.read(task)?;
+    suspend(task, mask)
+}
+
+/// Sleeps under another mask until a signal is handled.
+pub(super) fn suspend(task: &Task, mask: SignalSet) -> Result<()> {
     let own = task.signals.blocked();
     task.set_blocked(mask);
     let _ = sleep_until_signal(None);

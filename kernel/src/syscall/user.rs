@@ -186,6 +186,40 @@ macro_rules! plain_layout { ($($T:ty),* $(,)?) => { $(impl $crate::syscall::user
 })* } }
 pub(crate) use plain_layout;
 
+/// Implements [`UserLayout`] for a `#[repr(C)]` structure of zerocopy's traits whose fields are all C longs: they have 32 bits on
+/// i386.
+macro_rules! long_layout { ($($T:ty),* $(,)?) => { $(impl $crate::syscall::user::UserLayout for $T {
+    fn size(abi: abi::Abi) -> usize { if matches!(abi, abi::Abi::I386) { size_of::<$T>() / 2 } else { size_of::<$T>() } }
+    fn decode(abi: abi::Abi, bytes: &[u8]) -> Self {
+        let mut value = <$T as zerocopy::FromZeros>::new_zeroed();
+        $crate::syscall::user::widen_longs(abi, bytes, zerocopy::IntoBytes::as_mut_bytes(&mut value));
+        value
+    }
+    fn encode(&self, abi: abi::Abi, bytes: &mut [u8]) {
+        $crate::syscall::user::narrow_longs(abi, zerocopy::IntoBytes::as_bytes(self), bytes)
+    }
+})* } }
+pub(crate) use long_layout;
+
+/// Longs of an ABI, sign-extended to 64 bits.
+pub fn widen_longs(abi: Abi, from: &[u8], to: &mut [u8]) {
+    if !matches!(abi, Abi::I386) {
+        return to.copy_from_slice(from);
+    }
+    for (raw, place) in from.chunks_exact(4).zip(to.chunks_exact_mut(8)) {
+        i64::from(i32::decode(abi, raw)).encode(abi, place);
+    }
+}
+/// Longs of 64 bits as those of an ABI.
+pub fn narrow_longs(abi: Abi, from: &[u8], to: &mut [u8]) {
+    if !matches!(abi, Abi::I386) {
+        return to.copy_from_slice(from);
+    }
+    for (raw, place) in from.chunks_exact(8).zip(to.chunks_exact_mut(4)) {
+        (i64::decode(abi, raw) as i32).encode(abi, place);
+    }
+}
+
 /// A user buffer: address, with the length in the next argument or in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserBytes(pub u64);

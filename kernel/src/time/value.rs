@@ -53,6 +53,17 @@ time_values! {
     Timeval32 { i32, micros: i32, 1_000_000 }
 }
 
+impl From<Timespec32> for Timespec {
+    fn from(time: Timespec32) -> Timespec {
+        Timespec { seconds: time.seconds.into(), nanos: time.nanos.into() }
+    }
+}
+impl From<Timeval32> for Timeval {
+    fn from(time: Timeval32) -> Timeval {
+        Timeval { seconds: time.seconds.into(), micros: time.micros.into() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

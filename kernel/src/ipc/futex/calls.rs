@@ -33,7 +33,7 @@ const FUTEX_32: u32 = 2;
 const FUTEX_WAITV_MAX: u32 = 128;
 
 /// futex(2). `fourth` is a time-out or a count, as the operation says.
-pub fn futex(
+pub fn futex<T: TimeLayout>(
     task: &Task,
     address: u64,
     operation: u32,
@@ -46,7 +46,7 @@ pub fn futex(
     let private = operation & FUTEX_PRIVATE_FLAG != 0;
     let realtime = operation & FUTEX_CLOCK_REALTIME != 0;
     let may_be_realtime = matches!(code, operation::WAIT_BITSET | operation::WAIT_REQUEUE_PI | operation::LOCK_PI2);
-    let deadline = read_deadline(task, code, realtime, fourth)?;
+    let deadline = read_deadline::<T>(task, code, realtime, fourth)?;
     if realtime && !may_be_realtime {
         return Err(ENOSYS);
     }
@@ -84,7 +84,7 @@ fn non_negative(value: u32) -> Result<usize> {
 }
 
 /// The deadline on the monotonic clock: relative for FUTEX_WAIT, absolute for the others.
-fn read_deadline(task: &Task, code: u32, realtime: bool, pointer: u64) -> Result<Option<u64>> {
+fn read_deadline<T: TimeLayout>(task: &Task, code: u32, realtime: bool, pointer: u64) -> Result<Option<u64>> {
     let takes_time = matches!(
         code,
         operation::WAIT
@@ -96,7 +96,7 @@ fn read_deadline(task: &Task, code: u32, realtime: bool, pointer: u64) -> Result
     if !takes_time {
         return Ok(None);
     }
-    let Some(time) = UserPtr::<Timespec>::new(pointer).read_optional(task)? else { return Ok(None) };
+    let Some(time) = UserPtr::<T>::new(pointer).read_optional(task)? else { return Ok(None) };
     let time = time.nanoseconds()?;
     let clock = match code {
         operation::WAIT => return Ok(Some(machine::time::monotonic().saturating_add(time))),

@@ -40,7 +40,7 @@ impl AddressSpace {
         } else if new_end > old_end {
             let gap = |area: &Area| if area.has(AreaFlags::GROWS_DOWN) { STACK_GUARD } else { 0 };
             let is_blocked = |area: &Area| new_end.saturating_add(PAGE) > area.start.saturating_sub(gap(area));
-            if new_end > machine::paging::USER_END || layout.areas.find_from(old_end).is_some_and(is_blocked) {
+            if new_end > layout.end || layout.areas.find_from(old_end).is_some_and(is_blocked) {
                 return Err(ENOMEM);
             }
             self.add_anonymous(layout, old_end, new_end, HEAP_FLAGS, limits, removed)?;

@@ -14,7 +14,7 @@ impl AddressSpace {
     /// The child's address space at fork(2) without CLONE_VM. Private pages are shared read-only until somebody writes; pages of
     /// files are not copied, since a fault brings them in. Locks on memory are not inherited.
     pub fn fork(&self) -> Result<Arc<AddressSpace>> {
-        let child = AddressSpace::new()?;
+        let child = AddressSpace::with_layout(Layout { end: self.end, ..Layout::new() })?;
         let mapper = child.mapper();
         // For writing: no fault may take a page from under the copy.
         let layout = self.layout.write();
@@ -45,11 +45,14 @@ impl AddressSpace {
             totals,
             peak_total: totals.total,
             default_flags: AreaFlags::NONE,
+            end: layout.end,
             mmap_base: layout.mmap_base,
+            narrow_base: layout.narrow_base,
             bottom_up: layout.bottom_up,
             heap: layout.heap.clone(),
             code: layout.code.clone(),
             data: layout.data.clone(),
+            vdso: layout.vdso.clone(),
             stack_start: layout.stack_start,
             arguments: layout.arguments.clone(),
             environment: layout.environment.clone(),

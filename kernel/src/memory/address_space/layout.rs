@@ -76,6 +76,8 @@ pub struct Limits {
     pub may_map_low: bool,
     /// CAP_SYS_ADMIN: has a little more of the memory that is left.
     pub privileged: bool,
+    /// The call's pointers have 32 bits: what it maps must be where they reach.
+    pub narrow: bool,
 }
 impl Limits {
     /// Those of a task.
@@ -89,6 +91,7 @@ impl Limits {
             may_lock: task.capable(Capability::IpcLock),
             may_map_low: task.capable(Capability::SysRawio),
             privileged: task.capable(Capability::SysAdmin),
+            narrow: task.abi().has_narrow_pointers(),
         }
     }
     /// Whether mlock(2) is allowed at all.
@@ -107,8 +110,12 @@ pub struct Layout {
     pub peak_total: u64,
     /// Flags that new areas get (mlockall with MCL_FUTURE).
     pub default_flags: AreaFlags,
+    /// One past the highest address: less than all of user space for programs with pointers of 32 bits.
+    pub end: u64,
     /// Where searches for room begin: downwards from here, or upwards if `bottom_up`.
     pub mmap_base: u64,
+    /// Where they begin for calls with pointers of 32 bits.
+    pub narrow_base: u64,
     /// Search upwards (unlimited stack, or the personality asks for it).
     pub bottom_up: bool,
     /// Start and current end of the heap.
@@ -117,6 +124,8 @@ pub struct Layout {
     pub code: Range<u64>,
     /// The program's initialized data.
     pub data: Range<u64>,
+    /// The kernel's code for programs (vdso(7)).
+    pub vdso: Range<u64>,
     /// Where the stack began at exec.
     pub stack_start: u64,
     /// Argument strings.
@@ -137,11 +146,14 @@ impl Layout {
             totals: Totals { total: 0, data: 0, stack: 0, executable: 0, locked: 0, accounted: 0 },
             peak_total: 0,
             default_flags: AreaFlags::NONE,
+            end: machine::paging::USER_END,
             mmap_base: 0x7fff_f7ff_f000,
+            narrow_base: 0xf7ff_e000,
             bottom_up: false,
             heap: 0..0,
             code: 0..0,
             data: 0..0,
+            vdso: 0..0,
             stack_start: 0,
             arguments: 0..0,
             environment: 0..0,

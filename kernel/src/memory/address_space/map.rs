@@ -9,7 +9,7 @@ use crate::memory::mapping::{AttachedFile, Mapping};
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
-use machine::paging::{Access, USER_END};
+use machine::paging::Access;
 
 /// What the address of a request means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -176,11 +176,12 @@ impl Layout {
     /// Where a request of whole pages goes; EINVAL, ENOMEM, EPERM in Linux's order.
     pub(super) fn place(&mut self, request: &MapRequest<'_>, length: u64, limits: &Limits) -> Result<u64> {
         let address = request.address;
-        if length > USER_END {
+        let end = self.end;
+        if length > end {
             return Err(ENOMEM);
         }
         if request.fixed != Fixed::No {
-            if address > USER_END - length {
+            if address > end - length {
                 return Err(ENOMEM);
             }
             if !address.is_multiple_of(PAGE) {
@@ -197,21 +198,21 @@ impl Layout {
             hint => hint,
         };
         let wanted = Wanted { length, guard: STACK_GUARD };
-        if !request.low && hint != 0 && hint <= USER_END - length && self.is_usable(hint, length) {
+        if (!request.low || limits.narrow) && hint != 0 && hint <= end - length && self.is_usable(hint, length) {
             return Ok(hint);
         }
-        let found = if request.low {
+        let (base, end) = if limits.narrow { (self.narrow_base, end.min(1 << 32)) } else { (self.mmap_base, end) };
+        let found = if request.low && !limits.narrow {
             if hint != 0 && hint.saturating_add(length) <= 0x8000_0000 && self.is_usable(hint, length) {
                 return Ok(hint);
             }
             self.areas.lowest_gap(wanted, 0x4000_0000..0x8000_0000)
         } else if self.bottom_up {
-            self.areas.lowest_gap(wanted, self.mmap_base..USER_END)
+            self.areas.lowest_gap(wanted, base..end)
         } else {
-            let base = self.mmap_base;
             self.areas
                 .highest_gap(wanted, minimum.max(PAGE)..base)
-                .or_else(|| self.areas.lowest_gap(wanted, (USER_END / 3).next_multiple_of(PAGE)..USER_END))
+                .or_else(|| self.areas.lowest_gap(wanted, (end / 3).next_multiple_of(PAGE)..end))
         };
         found.ok_or(ENOMEM.because("no room in the address space"))
     }

@@ -59,6 +59,8 @@ impl Deref for AddressSpace {
 pub struct Space {
     tables: Arc<UserSpace>,
     layout: RwLock<Layout>,
+    /// One past the highest address.
+    end: u64,
     /// Most pages ever resident, as far as anybody looked.
     peak_resident: AtomicUsize,
 }
@@ -85,8 +87,9 @@ impl AddressSpace {
     }
     fn with_layout(layout: Layout) -> Result<Arc<AddressSpace>> {
         let tables = machine::memory::try_arc(UserSpace::new()?)?;
+        let end = layout.end;
         let layout = RwLock::new(rank::ADDRESS_SPACE, layout);
-        let space = machine::memory::try_arc(Space { tables, layout, peak_resident: AtomicUsize::new(0) })?;
+        let space = machine::memory::try_arc(Space { tables, layout, end, peak_resident: AtomicUsize::new(0) })?;
         Ok(machine::memory::try_arc(AddressSpace { space })?)
     }
     /// The address space as page caches know it.
@@ -124,6 +127,10 @@ impl Space {
     /// The page tables, for the machine's thread.
     pub fn tables(&self) -> &Arc<UserSpace> {
         &self.tables
+    }
+    /// One past the highest address a program may use here.
+    pub fn end(&self) -> u64 {
+        self.end
     }
     /// What it uses now.
     pub fn usage(&self) -> Usage {

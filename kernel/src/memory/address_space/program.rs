@@ -5,9 +5,10 @@ use crate::error::{E2BIG, EFAULT, EINVAL, ENOMEM, Result};
 use crate::file::File;
 use crate::memory::area::{Area, AreaFlags};
 use crate::memory::commit;
+use crate::process::exec::layout::Choice;
 use alloc::sync::Arc;
 use machine::memory::Frame;
-use machine::paging::{Permission, USER_END};
+use machine::paging::Permission;
 
 /// Room that the stack begins with below the arguments.
 const STACK_ROOM: u64 = 128 << 10;
@@ -37,8 +38,9 @@ impl Drop for Executable {
 
 impl AddressSpace {
     /// An empty address space with the places for a new program.
-    pub fn for_program(mmap_base: u64, bottom_up: bool) -> Result<Arc<AddressSpace>> {
-        let layout = Layout { mmap_base, bottom_up, ..Layout::new() };
+    pub fn for_program(choice: &Choice) -> Result<Arc<AddressSpace>> {
+        let &Choice { width, mmap_base, narrow_base, bottom_up, .. } = choice;
+        let layout = Layout { end: width.end, mmap_base, narrow_base, bottom_up, ..Layout::new() };
         Self::with_layout(layout)
     }
     /// Private zeroed memory over whole pages, in place of what is there (the part of a segment that the file does not have).
@@ -47,7 +49,7 @@ impl AddressSpace {
         if end <= start {
             return Ok(());
         }
-        if end > USER_END {
+        if end > self.end {
             return Err(ENOMEM);
         }
         let flags = super::brk::HEAP_FLAGS.with(AreaFlags::EXECUTE, execute);

@@ -8,7 +8,6 @@ use crate::memory::commit;
 use abi::mman::{MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE};
 use core::ops::Range;
 use core::sync::atomic::Ordering;
-use machine::paging::USER_END;
 
 /// What mremap(2) is asked for, page-aligned.
 struct Remap {
@@ -73,7 +72,7 @@ impl AddressSpace {
         }
         if old_length >= new_length {
             if old_length > new_length {
-                let end = address.checked_add(old_length).filter(|end| *end <= USER_END).ok_or(EINVAL)?;
+                let end = address.checked_add(old_length).filter(|end| *end <= self.end).ok_or(EINVAL)?;
                 self.unmap_locked(layout, address + new_length..end, removed)?;
             }
             return Ok((address, 0..0));
@@ -96,7 +95,7 @@ impl AddressSpace {
     ) -> Result<(u64, Range<u64>)> {
         let &Remap { address, old_length, new_length, flags, .. } = remap;
         let end = address.checked_add(new_length).ok_or(ENOMEM)?;
-        if part.end - address == old_length && end <= USER_END && layout.areas.is_free(part.end..end) {
+        if part.end - address == old_length && end <= self.end && layout.areas.is_free(part.end..end) {
             let keeps_gap = layout.areas.find_from(part.end).is_none_or(|area| {
                 !area.has(AreaFlags::GROWS_DOWN) || area.start.saturating_sub(super::layout::STACK_GUARD) >= end
             });
@@ -121,7 +120,7 @@ impl AddressSpace {
         removed: &mut Removed,
     ) -> Result<(u64, Range<u64>)> {
         let &Remap { address, mut old_length, new_length, flags, new_address } = remap;
-        if !new_address.is_multiple_of(PAGE) || new_length > USER_END || new_address > USER_END - new_length {
+        if !new_address.is_multiple_of(PAGE) || new_length > self.end || new_address > self.end - new_length {
             return Err(EINVAL);
         }
         let old_end = address.checked_add(old_length).ok_or(EINVAL)?;

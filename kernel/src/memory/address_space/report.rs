@@ -54,6 +54,7 @@ impl Space {
         let file = area.file.as_ref().and_then(|file| file.file().cloned());
         let name = match (&area.file, &file) {
             (_, Some(_)) => None,
+            (Some(_), None) if area.start == layout.vdso.start => Some("[vdso]"),
             (Some(_), None) => Some("/dev/zero (deleted)"),
             _ if is_heap => Some("[heap]"),
             _ if is_stack => Some("[stack]"),

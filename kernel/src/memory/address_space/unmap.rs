@@ -4,14 +4,13 @@ use super::{PAGE, Removed, Space};
 use crate::error::{EINVAL, Result};
 use crate::memory::commit;
 use core::ops::Range;
-use machine::paging::USER_END;
 
 impl Space {
     /// munmap(2): removes whatever is in the range. EINVAL for a range that is not page-aligned, empty or outside of user
     /// space; ENOMEM if splitting an area would make too many.
     pub fn unmap(&self, address: u64, length: u64) -> Result<()> {
         let length_aligned = super::page_align(length);
-        if !address.is_multiple_of(PAGE) || address > USER_END || length > USER_END - address || length_aligned == 0 {
+        if !address.is_multiple_of(PAGE) || address > self.end || length > self.end - address || length_aligned == 0 {
             return Err(EINVAL);
         }
         let mut removed = Removed::new();

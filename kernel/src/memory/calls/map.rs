@@ -7,7 +7,8 @@ use crate::memory::address_space::{Fixed, Limits, MAY_ALL, MapRequest, page_alig
 use crate::memory::area::AreaFlags;
 use crate::memory::mapping::Mapping;
 use crate::process::Task;
-use crate::syscall::Fd;
+use crate::syscall::{Fd, UserLayout, UserPtr};
+use abi::Abi;
 use abi::mman::*;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -21,6 +22,34 @@ pub fn mmap(task: &Task, address: u64, length: u64, protection: u64, flags: u64,
         return Err(EINVAL.because("offset is not a multiple of the page size"));
     }
     map(task, address, length, protection, flags, fd, offset >> 12)
+}
+
+/// mmap2(2) of i386: the offset is in pages.
+pub fn mmap2(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: Fd, offset: u64) -> Result<u64> {
+    map(task, address, length, protection, flags, fd, offset)
+}
+
+/// The arguments of i386's old mmap(2), in memory.
+pub struct MapArguments([u32; 6]);
+impl UserLayout for MapArguments {
+    fn size(_: Abi) -> usize {
+        24
+    }
+    fn decode(abi: Abi, bytes: &[u8]) -> Self {
+        let mut words = [0; 6];
+        words.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(word, raw)| *word = u32::decode(abi, raw));
+        MapArguments(words)
+    }
+    fn encode(&self, abi: Abi, bytes: &mut [u8]) {
+        self.0.iter().zip(bytes.chunks_exact_mut(4)).for_each(|(word, raw)| word.encode(abi, raw));
+    }
+}
+
+/// The old mmap(2).
+pub fn old_mmap(task: &Task, arguments: UserPtr<MapArguments>) -> Result<u64> {
+    let MapArguments([address, length, protection, flags, fd, offset]) = arguments.read(task)?;
+    let wide = u64::from;
+    mmap(task, wide(address), wide(length), wide(protection), wide(flags), Fd(fd as i32), wide(offset))
 }
 
 /// mmap with the offset in pages, as all ABIs have it inside.

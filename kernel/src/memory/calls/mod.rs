@@ -4,7 +4,7 @@ mod map;
 mod process_vm;
 
 pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
-pub use map::{brk, mmap, mprotect, mremap, munmap, remap_file_pages};
+pub use map::{brk, mmap, mmap2, mprotect, mremap, munmap, old_mmap, remap_file_pages};
 pub use process_vm::{process_vm_readv, process_vm_writev};
 
 use super::AddressSpace;

@@ -1,12 +1,12 @@
 //! ELF headers as files have them, checked: whatever the bytes, nothing here fails but with an answer.
+use abi::Abi;
 use abi::elf::*;
 use core::ops::Range;
-use machine::paging::USER_END;
 
 /// Bytes of a 64-bit ELF header.
 pub const HEADER_SIZE: usize = 64;
-/// Bytes of a 64-bit program header.
-pub const PROGRAM_HEADER_SIZE: usize = 56;
+/// Bytes of a 32-bit ELF header.
+const NARROW_HEADER_SIZE: usize = 52;
 /// Most bytes of program headers that are looked at.
 const PROGRAM_HEADERS_LIMIT: usize = 4096;
 
@@ -22,9 +22,16 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
+/// Bytes of a program header of programs of an ABI.
+pub fn program_header_size(abi: Abi) -> usize {
+    if abi.has_narrow_pointers() { 32 } else { 56 }
+}
+
 /// What an ELF header says that matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// The ABI of the program.
+    pub abi: Abi,
     /// ET_DYN: may be placed anywhere.
     pub is_relocatable: bool,
     /// Entry point.
@@ -36,26 +43,37 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the header of a 64-bit x86 program; `None` for anything else.
+    /// Reads the header of an x86 program; `None` for anything else. As on Linux the size of a program header, not the class,
+    /// tells 64-bit programs from x32's.
     pub fn parse(bytes: &[u8]) -> Option<Header> {
         if !bytes.starts_with(&ELF_MAGIC) {
             return None;
         }
-        let kind = u16_at(bytes, 16)?;
-        let is_64_bit = u16_at(bytes, 18)? == EM_X86_64 && usize::from(u16_at(bytes, 54)?) == PROGRAM_HEADER_SIZE;
-        if !matches!(kind, ET_EXEC | ET_DYN) || !is_64_bit {
+        let (kind, machine) = (u16_at(bytes, 16)?, u16_at(bytes, 18)?);
+        let has_size =
+            |at: usize, abi: Abi| u16_at(bytes, at).is_some_and(|size| usize::from(size) == program_header_size(abi));
+        let abi = match machine {
+            EM_X86_64 if has_size(54, Abi::X86_64) => Abi::X86_64,
+            EM_X86_64 if has_size(42, Abi::X32) => Abi::X32,
+            EM_386 | EM_486 if has_size(42, Abi::I386) => Abi::I386,
+            _ => return None,
+        };
+        if !matches!(kind, ET_EXEC | ET_DYN) {
             return None;
         }
-        Some(Header {
-            is_relocatable: kind == ET_DYN,
-            entry: u64_at(bytes, 24)?,
-            program_headers: u64_at(bytes, 32)?,
-            count: u16_at(bytes, 56)?,
-        })
+        let (entry, program_headers, count) = match abi {
+            Abi::X86_64 => (u64_at(bytes, 24)?, u64_at(bytes, 32)?, u16_at(bytes, 56)?),
+            _ => (u32_at(bytes, 24)?.into(), u32_at(bytes, 28)?.into(), u16_at(bytes, 44)?),
+        };
+        Some(Header { abi, is_relocatable: kind == ET_DYN, entry, program_headers, count })
+    }
+    /// Bytes of the headers of programs of an ABI.
+    pub fn size(abi: Abi) -> usize {
+        if abi.has_narrow_pointers() { NARROW_HEADER_SIZE } else { HEADER_SIZE }
     }
     /// Bytes of the program headers; `None` if there are none or too many.
     pub fn program_headers_size(&self) -> Option<usize> {
-        let size = usize::from(self.count) * PROGRAM_HEADER_SIZE;
+        let size = usize::from(self.count) * program_header_size(self.abi);
         (size > 0 && size <= PROGRAM_HEADERS_LIMIT).then_some(size)
     }
 }
@@ -75,17 +93,32 @@ pub struct ProgramHeader {
 
 impl ProgramHeader {
     /// Reads the program headers from their bytes.
-    pub fn parse_all(bytes: &[u8]) -> impl Iterator<Item = ProgramHeader> + Clone + '_ {
-        bytes.chunks_exact(PROGRAM_HEADER_SIZE).filter_map(|bytes| {
-            Some(ProgramHeader {
-                kind: u32_at(bytes, 0)?,
-                flags: u32_at(bytes, 4)?,
-                offset: u64_at(bytes, 8)?,
-                address: u64_at(bytes, 16)?,
-                file_size: u64_at(bytes, 32)?,
-                memory_size: u64_at(bytes, 40)?,
-                alignment: u64_at(bytes, 48)?,
-            })
+    pub fn parse_all(abi: Abi, bytes: &[u8]) -> impl Iterator<Item = ProgramHeader> + Clone + '_ {
+        bytes.chunks_exact(program_header_size(abi)).filter_map(move |bytes| match abi {
+            Abi::X86_64 => Self::parse_wide(bytes),
+            _ => Self::parse_narrow(bytes),
+        })
+    }
+    fn parse_wide(bytes: &[u8]) -> Option<ProgramHeader> {
+        Some(ProgramHeader {
+            kind: u32_at(bytes, 0)?,
+            flags: u32_at(bytes, 4)?,
+            offset: u64_at(bytes, 8)?,
+            address: u64_at(bytes, 16)?,
+            file_size: u64_at(bytes, 32)?,
+            memory_size: u64_at(bytes, 40)?,
+            alignment: u64_at(bytes, 48)?,
+        })
+    }
+    fn parse_narrow(bytes: &[u8]) -> Option<ProgramHeader> {
+        Some(ProgramHeader {
+            kind: u32_at(bytes, 0)?,
+            offset: u32_at(bytes, 4)?.into(),
+            address: u32_at(bytes, 8)?.into(),
+            file_size: u32_at(bytes, 16)?.into(),
+            memory_size: u32_at(bytes, 20)?.into(),
+            flags: u32_at(bytes, 24)?,
+            alignment: u32_at(bytes, 28)?.into(),
         })
     }
     /// Whether it is to be loaded.
@@ -103,12 +136,9 @@ impl ProgramHeader {
         }
     }
     /// Whether it lies within user space when loaded at its address plus `bias`, and its file part is not the larger one.
-    pub fn fits(&self, bias: u64) -> bool {
+    pub fn fits(&self, bias: u64, end: u64) -> bool {
         let start = self.address.wrapping_add(bias);
-        start < USER_END
-            && self.file_size <= self.memory_size
-            && self.memory_size <= USER_END
-            && USER_END - self.memory_size >= start
+        start < end && self.file_size <= self.memory_size && self.memory_size <= end && end - self.memory_size >= start
     }
 }
 
@@ -159,6 +189,7 @@ pub(super) mod tests {
     use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
+    use machine::paging::USER_END;
 
     pub(crate) fn header_bytes(kind: u16, count: u16) -> Vec<u8> {
         let mut bytes = vec![0; HEADER_SIZE];
@@ -178,7 +209,10 @@ pub(super) mod tests {
     #[test]
     fn headers_are_read() {
         let header = Header::parse(&header_bytes(ET_DYN, 3)).unwrap();
-        assert_eq!(header, Header { is_relocatable: true, entry: 0x40_1000, program_headers: 64, count: 3 });
+        assert_eq!(
+            header,
+            Header { abi: Abi::X86_64, is_relocatable: true, entry: 0x40_1000, program_headers: 64, count: 3 }
+        );
         assert_eq!(header.program_headers_size(), Some(168));
         assert!(!Header::parse(&header_bytes(ET_EXEC, 1)).unwrap().is_relocatable);
     }
@@ -200,12 +234,12 @@ pub(super) mod tests {
 
     #[test]
     fn segments_are_checked_for_overflow() {
-        assert!(load(0x40_0000, 10, 20, 0).fits(0));
-        assert!(!load(0x40_0000, 21, 20, 0).fits(0));
-        assert!(!load(0x40_0000, 0, u64::MAX, 0).fits(0));
-        assert!(!load(u64::MAX - 5, 0, 1, 0).fits(0));
-        assert!(!load(USER_END - 0x1000, 0, 0x1001, 0).fits(0));
-        assert!(load(USER_END - 0x1000, 0, 0x1000, 0).fits(0));
+        assert!(load(0x40_0000, 10, 20, 0).fits(0, USER_END));
+        assert!(!load(0x40_0000, 21, 20, 0).fits(0, USER_END));
+        assert!(!load(0x40_0000, 0, u64::MAX, 0).fits(0, USER_END));
+        assert!(!load(u64::MAX - 5, 0, 1, 0).fits(0, USER_END));
+        assert!(!load(USER_END - 0x1000, 0, 0x1001, 0).fits(0, USER_END));
+        assert!(load(USER_END - 0x1000, 0, 0x1000, 0).fits(0, USER_END));
         let part = load(0x40_0123, u64::MAX, 0, 0x5).mapped_part();
         assert_eq!(part.address, 0x40_0000);
         assert_eq!(part.offset, 0x5u64.wrapping_sub(0x123));
@@ -217,7 +251,7 @@ pub(super) mod tests {
         assert_eq!(total_size(segments.into_iter()), Some(0x7000 - 0x1000));
         assert_eq!(total_size(core::iter::empty()), None);
         assert_eq!(largest_alignment(segments.into_iter()), 4096);
-        let header = Header { is_relocatable: true, entry: 0, program_headers: 0x4040, count: 2 };
+        let header = Header { abi: Abi::X86_64, is_relocatable: true, entry: 0, program_headers: 0x4040, count: 2 };
         assert_eq!(program_headers_address(&header, segments.into_iter()), 0x5040);
     }
 }

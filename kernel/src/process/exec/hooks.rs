@@ -12,8 +12,10 @@ use crate::process::task::flag;
 use crate::process::{Credentials, Task};
 use crate::signal::SIGCHLD;
 use crate::syscall::Fd;
+use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
+use machine::thread::Selectors;
 
 /// EAGAIN if a setuid(2) went over RLIMIT_NPROC and the caller still is.
 pub fn check_process_limit(task: &Task) -> Result<()> {
@@ -115,6 +117,10 @@ pub struct Commit<'a> {
     pub personality: u32,
     /// /proc/PID/comm.
     pub name: &'a [u8],
+    /// The ABI it is written for.
+    pub abi: Abi,
+    /// Where its calls by `sysenter` and `syscall` go on, if they have 32 bits.
+    pub fast_call_landing: u32,
 }
 /// Makes the task the new program: memory, signal handlers, descriptors, name, credentials.
 pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
@@ -132,9 +138,11 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
     task.forget_user_addresses();
     let thread = task.thread();
     thread.fpu_reset();
-    // Zero is a valid base.
-    thread.set_fs_base(0);
-    thread.set_gs_base(0);
+    // The selectors of data that Linux starts programs with.
+    const DATA: u16 = 0x2b;
+    let data = if commit.abi.has_narrow_pointers() { DATA } else { 0 };
+    thread.reset_segments(Selectors { ds: data, es: data, ..Selectors::default() });
+    thread.set_fast_call_landing(commit.fast_call_landing);
     thread.clear_breakpoints();
     task.set_personality(commit.personality);
     task.set_name(commit.name);

@@ -6,10 +6,10 @@ use crate::file::File;
 use crate::memory::address_space::{Fixed, MAY_ALL, MapRequest};
 use crate::memory::area::AreaFlags;
 use crate::memory::{AddressSpace, Limits, Mapping};
+use abi::Abi;
 use abi::elf::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use machine::paging::USER_END;
 
 const PAGE: u64 = 4096;
 /// Longest interpreter path with its NUL.
@@ -41,7 +41,7 @@ impl Image {
         }
     }
     fn segments(&self) -> impl Iterator<Item = ProgramHeader> + Clone + '_ {
-        ProgramHeader::parse_all(&self.program_headers)
+        ProgramHeader::parse_all(self.header.abi, &self.program_headers)
     }
     /// The path of the interpreter the program asks for, without NUL.
     pub fn interpreter(&self) -> Result<Option<Vec<u8>>> {
@@ -65,13 +65,21 @@ impl Image {
         Ok(Some(path))
     }
     /// Reads an interpreter's headers: EIO if it is too short, ELIBBAD if it is not one.
-    pub fn read_interpreter(file: Arc<File>) -> Result<Image> {
+    pub fn read_interpreter(file: Arc<File>, abi: Abi) -> Result<Image> {
         let mapping = file.operations().mapping(&file).map_err(|_| ELIBBAD)?;
         let mut bytes = [0; elf::HEADER_SIZE];
-        if mapping.read_bytes(0, &mut bytes)? < bytes.len() {
+        if mapping.read_bytes(0, &mut bytes)? < Header::size(abi) {
             return Err(EIO);
         }
-        Image::read(file).map_err(|error| if error == ENOEXEC { ELIBBAD } else { error })
+        match Image::read(file) {
+            Ok(image) if image.header.abi == abi => Ok(image),
+            Err(error) if error != ENOEXEC => Err(error),
+            _ => Err(ELIBBAD),
+        }
+    }
+    /// The ABI of the program.
+    pub fn abi(&self) -> Abi {
+        self.header.abi
     }
     /// Whether the stack is to be executable.
     pub fn wants_executable_stack(&self) -> bool {
@@ -147,7 +155,7 @@ pub fn load_program(
         }
         loaded.data.0 = loaded.data.0.max(start);
         // Before relocation, as Linux checks it.
-        if !segment.fits(0) {
+        if !segment.fits(0, space.end()) {
             return Err(EINVAL);
         }
         let end = start + segment.file_size;
@@ -164,7 +172,7 @@ pub fn load_program(
     loaded.code = (relocate(code_start), relocate(loaded.code.1));
     loaded.data = (relocate(loaded.data.0), relocate(loaded.data.1));
     loaded.end = relocate(memory_end).checked_next_multiple_of(PAGE).ok_or(ENOMEM)?;
-    if !has_interpreter && loaded.entry >= USER_END {
+    if !has_interpreter && loaded.entry >= space.end() {
         return Err(EINVAL);
     }
     Ok(loaded)
@@ -188,7 +196,7 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
             bias = at.wrapping_sub(segment.address & !(PAGE - 1));
             is_placed = true;
         }
-        if !segment.fits(bias) {
+        if !segment.fits(bias, space.end()) {
             return Err(ENOMEM);
         }
         let start = segment.address.wrapping_add(bias);
@@ -202,7 +210,7 @@ pub fn load_interpreter(space: &AddressSpace, image: &Image, personality: u32, l
     space.clear_page_end(file_end)?;
     space.add_zeroed(file_end, memory_end, zeroed_executable, limits)?;
     let entry = bias.wrapping_add(image.header.entry);
-    if entry >= USER_END {
+    if entry >= space.end() {
         return Err(EINVAL);
     }
     Ok((bias, entry))
@@ -255,7 +263,7 @@ fn map_segment(
     let part = segment.mapped_part();
     let address = part.address.wrapping_add(bias);
     if segment.file_size == 0 || part.length == 0 {
-        return if address < USER_END { Ok(address) } else { Err(EINVAL) };
+        return if address < space.end() { Ok(address) } else { Err(EINVAL) };
     }
     if !part.offset.is_multiple_of(PAGE) || part.offset.checked_add(part.length).is_none() {
         return Err(EINVAL);

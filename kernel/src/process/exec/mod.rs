@@ -11,6 +11,7 @@ pub mod layout;
 mod load;
 mod script;
 mod stack;
+mod vdso;
 
 pub use arguments::Vector;
 pub use calls::{execve, execveat};
@@ -152,7 +153,7 @@ fn prepare_image(task: &Task, image: Image, executable: Executable) -> Result<Pr
         None => None,
         Some(path) => {
             let file = hooks::open_program(task, Fd::WORKING_DIRECTORY, &path, false)?;
-            Some(Image::read_interpreter(file)?)
+            Some(Image::read_interpreter(file, image.abi())?)
         }
     };
     let privileges: FilePrivileges = hooks::file_privileges(&image.file);
@@ -176,8 +177,10 @@ fn replace(
         personality &= !layout::CLEARED_ON_SET_ID;
         limits.stack = limits.stack.min(8 << 20);
     }
-    let choice = layout::choose(personality, limits.stack, crate::random::word);
-    let space = AddressSpace::for_program(choice.mmap_base, choice.bottom_up)?;
+    let abi = prepared.image.abi();
+    let choice = layout::choose(layout::Width::of(abi, personality), personality, limits.stack, crate::random::word);
+    limits.narrow = abi.has_narrow_pointers();
+    let space = AddressSpace::for_program(&choice)?;
     let executable_stack = prepared.image.wants_executable_stack() || personality & layout::READ_IMPLIES_EXECUTE != 0;
     let top = choice.stack_top;
     let floor = space.add_stack(top, arguments.frames(), executable_stack, &limits)?;
@@ -187,9 +190,10 @@ fn replace(
         Some(image) => load::load_interpreter(&space, image, personality, &limits)?,
         None => (0, program.entry),
     };
-    let auxiliary = auxiliary_vector(prepared, &program, base, arguments.name(top))?;
-    let stack_pointer = write_stack(&space, arguments, top, floor, &choice, auxiliary)?;
-    let heap = layout::heap_start(program.end, program.is_alone, choice.is_random, crate::random::word);
+    let vdso = vdso::map(&space, abi, &limits)?;
+    let auxiliary = auxiliary_vector(prepared, &program, base, arguments.name(top), &vdso)?;
+    let stack_pointer = write_stack(&space, abi, arguments, top, floor, &choice, auxiliary)?;
+    let heap = layout::heap_start(&choice, program.end, program.is_alone, crate::random::word);
     space.with_layout_mut(|layout| {
         layout.heap = heap..heap;
         layout.code = program.code.0..program.code.1;
@@ -212,10 +216,12 @@ fn replace(
             is_dumpable,
             personality,
             name: base_name(name),
+            abi,
+            fast_call_landing: vdso.landing,
         },
     )?;
-    task.set_abi(Abi::X86_64);
-    Ok(UserFrame::new(Abi::X86_64, entry, stack_pointer))
+    task.set_abi(abi);
+    Ok(UserFrame::new(abi, entry, stack_pointer))
 }
 
 /// What follows the last slash.
@@ -224,7 +230,13 @@ fn base_name(path: &[u8]) -> &[u8] {
 }
 
 /// The auxiliary vector in Linux's order, without its end; the places of AT_RANDOM and AT_PLATFORM are filled in later.
-fn auxiliary_vector(prepared: &Prepared, program: &Loaded, base: u64, name: u64) -> Result<Vec<(u64, u64)>> {
+fn auxiliary_vector(
+    prepared: &Prepared,
+    program: &Loaded,
+    base: u64,
+    name: u64,
+    vdso: &vdso::Mapped,
+) -> Result<Vec<(u64, u64)>> {
     let credentials = &prepared.credentials;
     let entries = [
         (AT_MINSIGSTKSZ, hooks::minimum_signal_stack()),
@@ -232,7 +244,7 @@ fn auxiliary_vector(prepared: &Prepared, program: &Loaded, base: u64, name: u64)
         (AT_PAGESZ, 4096),
         (AT_CLKTCK, 100),
         (AT_PHDR, program.program_headers),
-        (AT_PHENT, elf::PROGRAM_HEADER_SIZE as u64),
+        (AT_PHENT, elf::program_header_size(prepared.image.abi()) as u64),
         (AT_PHNUM, u64::from(prepared.image.program_header_count())),
         (AT_BASE, base),
         (AT_FLAGS, 0),
@@ -248,7 +260,8 @@ fn auxiliary_vector(prepared: &Prepared, program: &Loaded, base: u64, name: u64)
         (AT_PLATFORM, 0),
     ];
     let mut vector = Vec::new();
-    vector.try_reserve_exact(entries.len())?;
+    vector.try_reserve_exact(entries.len() + vdso.entries().len())?;
+    vector.extend_from_slice(vdso.entries());
     vector.extend_from_slice(&entries);
     Ok(vector)
 }
@@ -256,6 +269,7 @@ fn auxiliary_vector(prepared: &Prepared, program: &Loaded, base: u64, name: u64)
 /// Writes what lies below the strings; the stack pointer.
 fn write_stack(
     space: &AddressSpace,
+    abi: Abi,
     arguments: &Arguments,
     top: u64,
     floor: u64,
@@ -264,7 +278,7 @@ fn write_stack(
 ) -> Result<u64> {
     let strings = arguments.strings(top);
     let shift = if choice.is_random { crate::random::word() % 8192 } else { 0 };
-    let places = stack::places(strings.range.start, shift, &strings, auxiliary.len(), floor)?;
+    let places = stack::places(abi, strings.range.start, shift, &strings, auxiliary.len(), floor)?;
     for (key, value) in &mut auxiliary {
         match *key {
             AT_RANDOM => *value = places.random,
@@ -273,7 +287,7 @@ fn write_stack(
         }
     }
     let mut at = strings.range.start;
-    let words = stack::words(&strings, &auxiliary, |_| {
+    let words = stack::words(abi, &strings, &auxiliary, |_| {
         let length = arguments.length(top, at)?;
         at = at.wrapping_add(length);
         Ok(length)
@@ -284,7 +298,7 @@ fn write_stack(
         let written = space.write_remote(address, bytes, false);
         if written == bytes.len() { Ok(()) } else { Err(crate::error::EFAULT) }
     };
-    write(places.platform, stack::PLATFORM)?;
+    write(places.platform, stack::platform(abi))?;
     write(places.random, &random)?;
     write(places.stack_pointer, &words)?;
     space.with_layout_mut(|layout| layout.auxiliary = auxiliary);

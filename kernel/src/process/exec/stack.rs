@@ -1,11 +1,15 @@
 //! The initial stack of a program: strings at the top, below them the platform's name and the random bytes, then argc, argv,
 //! envp and the auxiliary vector, byte for byte as Linux lays it out.
 use crate::error::{E2BIG, Result};
+use crate::syscall::user::{UserLayout, UserWord};
+use abi::Abi;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 /// The platform name AT_PLATFORM points to, with its NUL.
-pub const PLATFORM: &[u8] = b"x86_64\0";
+pub fn platform(abi: Abi) -> &'static [u8] {
+    if abi.has_narrow_pointers() { b"i686\0" } else { b"x86_64\0" }
+}
 /// Random bytes AT_RANDOM points to.
 pub const RANDOM_BYTES: u64 = 16;
 
@@ -32,19 +36,19 @@ pub struct Places {
 }
 
 /// Bytes of the words: argc, the two vectors with their NULLs, the auxiliary vector with its end.
-pub fn words_size(strings: &Strings, auxiliary: usize) -> u64 {
-    (strings.arguments + strings.environment + 3) * 8 + (auxiliary as u64 + 1) * 16
+pub fn words_size(abi: Abi, strings: &Strings, auxiliary: usize) -> u64 {
+    (strings.arguments + strings.environment + 3 + (auxiliary as u64 + 1) * 2) * UserWord::size(abi) as u64
 }
 
 /// Chooses the places below `top` (the lowest string). `shift` is the random distance kept (below 8192), 0 without ASLR.
 /// `auxiliary` is the number of entries without the last one. E2BIG if it does not fit above `floor`.
-pub fn places(top: u64, shift: u64, strings: &Strings, auxiliary: usize, floor: u64) -> Result<Places> {
-    let size = words_size(strings, auxiliary);
+pub fn places(abi: Abi, top: u64, shift: u64, strings: &Strings, auxiliary: usize, floor: u64) -> Result<Places> {
+    let size = words_size(abi, strings, auxiliary);
     let aligned = top.checked_sub(shift).ok_or(E2BIG)? & !15;
-    let platform = aligned.checked_sub(PLATFORM.len() as u64).ok_or(E2BIG)?;
+    let platform = aligned.checked_sub(platform(abi).len() as u64).ok_or(E2BIG)?;
     let random = platform.checked_sub(RANDOM_BYTES).ok_or(E2BIG)?;
     // Linux takes off the auxiliary vector first and rounds what is left with the other words.
-    let vector = (auxiliary as u64 + 1) * 16;
+    let vector = (auxiliary as u64 + 1) * 2 * UserWord::size(abi) as u64;
     let base = random.checked_sub(vector).ok_or(E2BIG)?;
     let stack_pointer = base.checked_sub(size - vector).ok_or(E2BIG)? & !15;
     if stack_pointer < floor {
@@ -55,13 +59,14 @@ pub fn places(top: u64, shift: u64, strings: &Strings, auxiliary: usize, floor: 
 
 /// The words at the stack pointer. `next_length` gives the length with NUL of each string in order, arguments first.
 pub fn words(
+    abi: Abi,
     strings: &Strings,
     auxiliary: &[(u64, u64)],
     mut next_length: impl FnMut(u64) -> Result<u64>,
 ) -> Result<Vec<u8>> {
     let mut words = Vec::new();
-    words.try_reserve_exact(words_size(strings, auxiliary.len()) as usize)?;
-    let mut push = |word: u64| words.extend_from_slice(&word.to_le_bytes());
+    words.try_reserve_exact(words_size(abi, strings, auxiliary.len()) as usize)?;
+    let mut push = |word: u64| words.extend_from_slice(word.to_le_bytes().get(..UserWord::size(abi)).unwrap_or(&[]));
     push(strings.arguments);
     let mut at = strings.range.start;
     for count in [strings.arguments, strings.environment] {
@@ -88,28 +93,29 @@ mod tests {
     fn the_image_is_laid_out_as_linux_does() {
         let strings = Strings { arguments: 2, environment: 1, range: 0x7000..0x7010 };
         let auxiliary = [(6, 4096), (31, 0x7010)];
-        let places = places(0x7000, 0, &strings, auxiliary.len(), 0).unwrap();
+        let places = places(Abi::X86_64, 0x7000, 0, &strings, auxiliary.len(), 0).unwrap();
         assert_eq!(places.platform, 0x7000 - 7);
         assert_eq!(places.random, 0x7000 - 7 - 16);
         assert_eq!(places.stack_pointer % 16, 0);
-        let size = words_size(&strings, auxiliary.len());
+        let size = words_size(Abi::X86_64, &strings, auxiliary.len());
         assert_eq!(size, (1 + 3 + 2) * 8 + 3 * 16);
         assert!(places.stack_pointer + size <= places.random);
         assert!(places.random - places.stack_pointer - size < 32);
 
         let lengths = [5u64, 7, 4];
         let mut next = lengths.iter();
-        let bytes = words(&strings, &auxiliary, |_| Ok(*next.next().unwrap())).unwrap();
+        let bytes = words(Abi::X86_64, &strings, &auxiliary, |_| Ok(*next.next().unwrap())).unwrap();
         let words: Vec<u64> = bytes.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
         assert_eq!(words, [2, 0x7000, 0x7005, 0, 0x700c, 0, 6, 4096, 31, 0x7010, 0, 0]);
         assert_eq!(bytes.len() as u64, size);
+        assert_eq!(words_size(Abi::I386, &strings, 2) * 2, size);
     }
 
     #[test]
     fn too_many_words_do_not_fit() {
         let strings = Strings { arguments: 1 << 20, environment: 0, range: 0x7000..0x7010 };
-        assert_eq!(places(0x7000, 0, &strings, 2, 0), Err(E2BIG));
+        assert_eq!(places(Abi::X86_64, 0x7000, 0, &strings, 2, 0), Err(E2BIG));
         let few = Strings { arguments: 1, environment: 0, range: 0x7000..0x7010 };
-        assert_eq!(places(0x7000, 0, &few, 2, 0x6ff0), Err(E2BIG));
+        assert_eq!(places(Abi::X86_64, 0x7000, 0, &few, 2, 0x6ff0), Err(E2BIG));
     }
 }

@@ -6,7 +6,7 @@ use crate::process::priority::may_set_nice;
 use crate::process::{Task, task::flag};
 use crate::syscall::user::plain_layout;
 use crate::syscall::{Pid, UserAddress, UserPtr, UserSlice};
-use crate::time::{TimeLayout, Timespec};
+use crate::time::TimeLayout;
 use alloc::sync::Arc;
 use machine::cpu::online_cpus;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -74,13 +74,16 @@ pub fn sched_setaffinity(task: &Task, pid: Pid, length: u32, mask: UserAddress) 
 /// sched_getaffinity(2): the bytes written.
 pub fn sched_getaffinity(task: &Task, pid: Pid, length: u32, mask: UserAddress) -> Result<usize> {
     let needed = online_cpus();
-    if (length as usize).saturating_mul(8) < needed || !length.is_multiple_of(8) {
+    let word = if matches!(task.abi(), abi::Abi::I386) { 4 } else { 8 };
+    if (length as usize).saturating_mul(8) < needed || !length.is_multiple_of(word) {
         return Err(EINVAL);
     }
     let target = find(task, pid)?;
     let bytes = (target.schedule.affinity() & online_mask()).to_le_bytes();
-    UserSlice::new(mask.0, 8).write(&bytes)?;
-    Ok(8)
+    // Whole words of the ABI, as many as were asked for.
+    let written = (length as usize).min(bytes.len());
+    UserSlice::new(mask.0, written).write(bytes.get(..written).unwrap_or_default())?;
+    Ok(written)
 }
 
 fn fair_policy(policy: i32) -> Option<Policy> {
@@ -188,12 +191,12 @@ pub fn sched_get_priority_min(_task: &Task, policy: i32) -> Result<i32> {
 }
 
 /// sched_rr_get_interval(2): a fair task's slice.
-pub fn sched_rr_get_interval(task: &Task, pid: Pid, interval: UserPtr<Timespec>) -> Result<()> {
+pub fn sched_rr_get_interval<T: TimeLayout>(task: &Task, pid: Pid, interval: UserPtr<T>) -> Result<()> {
     if pid.0 < 0 {
         return Err(EINVAL);
     }
     find(task, pid)?;
-    interval.write(task, &Timespec::from_nanoseconds(super::queue::SLICE))
+    interval.write(task, &T::from_nanoseconds(super::queue::SLICE))
 }
 
 /// `struct sched_attr`, second version.

@@ -8,8 +8,9 @@ rows! {
     /// Controls a device.
     [  16  514   54] ioctl(descriptor, command, argument) => call crate::file::control::ioctl, Full;
     /// Wait for descriptors in sets.
-    [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select, Full;
-    [   -    -   82] select() => missing;
+    [  23   23    -] select(n, inp, outp, exp, tvp) => call crate::file::select::select::<crate::time::Timeval>, Full;
+    /// Wait for descriptors in sets, with the arguments in memory.
+    [   -    -   82] select(arguments) => call crate::file::select::old_select, Full;
     /// Hang up the own terminal.
     [ 153  153  111] vhangup() => call crate::device::tty::vhangup, Full;
     /// Makes another mount the root.
@@ -70,12 +71,14 @@ rows! {
     [ 441  441  441] epoll_pwait2(epfd, events, maxevents, timeout, sigmask, sigsetsize) => call crate::file::epoll::epoll_pwait2, Full;
     [ 442  442  442] mount_setattr() => missing;
     [ 443  443  443] quotactl_fd() => missing;
-    [   -    -   22] umount() => missing;
+    /// Unmounts.
+    [   -    -   22] umount(target) => call crate::file::mount_calls::umount, Full;
     [   -    -   31] stty() => missing;
     [   -    -   32] gtty() => missing;
     [   -    -   53] lock() => missing;
     [   -    -   56] mpx() => missing;
-    [   -    -  142] _newselect() => missing;
+    /// Wait for descriptors in sets.
+    [   -    -  142] _newselect(n, inp, outp, exp, tvp) => call crate::file::select::select::<crate::time::Timeval32>, Full;
     /// Wait for descriptors in sets, with a signal mask.
     [   -    -  413] pselect6_time64(n, inp, outp, exp, tsp, sig) => call crate::file::select::pselect6::<crate::time::Timespec>, Full;
     /// Wait for events on descriptors, with a signal mask.

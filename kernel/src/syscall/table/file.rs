@@ -12,11 +12,17 @@ rows! {
     /// Closes a descriptor.
     [   3    3    6] close(descriptor) => call crate::file::open::close, Full;
     /// Attributes of the file a path names.
-    [   4    4  106] stat(path, status) => call crate::file::status::stat, Partial("i386's structure");
+    [   4    4    -] stat(path, status) => call crate::file::status::stat, Full;
+    /// Attributes of the file a path names.
+    [   -    -  106] stat(path, status) => call crate::file::status_i386::stat::<crate::file::status_i386::Stat32>, Full;
     /// Attributes of an open file.
-    [   5    5  108] fstat(descriptor, status) => call crate::file::status::fstat, Partial("i386's structure");
+    [   5    5    -] fstat(descriptor, status) => call crate::file::status::fstat, Full;
+    /// Attributes of an open file.
+    [   -    -  108] fstat(descriptor, status) => call crate::file::status_i386::fstat::<crate::file::status_i386::Stat32>, Full;
     /// Attributes of what a path names, a link included.
-    [   6    6  107] lstat(path, status) => call crate::file::status::lstat, Partial("i386's structure");
+    [   6    6    -] lstat(path, status) => call crate::file::status::lstat, Full;
+    /// Attributes of what a path names, a link included.
+    [   -    -  107] lstat(path, status) => call crate::file::status_i386::lstat::<crate::file::status_i386::Stat32>, Full;
     /// Moves the position of an open file.
     [   8    8   19] lseek(descriptor, offset, whence) => call crate::file::read_write::lseek, Full;
     /// Reads at an offset.
@@ -34,9 +40,13 @@ rows! {
     /// Duplicates a descriptor to a given number.
     [  33   33   63] dup2(old, new) => call crate::file::control::dup2, Full;
     /// Copies from a file to another inside the kernel.
-    [  40   40  187] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile, Full;
+    [  40   40    -] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile::<i64>, Full;
+    /// Copies from a file to another inside the kernel.
+    [   -    -  187] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile::<i32>, Full;
     /// Controls a descriptor or an open file.
-    [  72   72   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
+    [   -    -   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl_narrow, Partial("no SIGIO, leases, directory notification or write hints");
+    /// Controls a descriptor or an open file.
+    [  72   72    -] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
     /// Locks a whole file.
     [  73   73  143] flock(descriptor, operation) => call crate::file::control::flock, Full;
     /// Writes a file back.
@@ -48,7 +58,9 @@ rows! {
     /// Sets the length of an open file.
     [  77   77   93] ftruncate(descriptor, length) => call crate::file::resize::ftruncate, Full;
     /// Lists a directory, old structure.
-    [  78   78  141] getdents(descriptor, entries, count) => call crate::file::directory::getdents, Partial("i386's structure");
+    [  78   78    -] getdents(descriptor, entries, count) => call crate::file::directory::getdents, Full;
+    /// Lists a directory, old structure.
+    [   -    -  141] getdents(descriptor, entries, count) => call crate::file::directory::getdents_narrow, Full;
     /// The path of the working directory.
     [  79   79  183] getcwd(buffer, size) => call crate::file::directory::getcwd, Full;
     /// Changes the working directory.
@@ -76,25 +88,37 @@ rows! {
     /// Changes permission bits of an open file.
     [  91   91   94] fchmod(descriptor, mode) => call crate::file::change::fchmod, Full;
     /// Changes owner and group.
-    [  92   92  182] chown(path, user, group) => call crate::file::change::chown, Partial("i386's 16-bit ids");
+    [  92   92    -] chown(path, user, group) => call crate::file::change::chown, Full;
+    /// Changes owner and group.
+    [   -    -  182] chown(path, user, group) => call crate::process::identity16::chown, Full;
     /// Changes owner and group of an open file.
-    [  93   93   95] fchown(descriptor, user, group) => call crate::file::change::fchown, Partial("i386's 16-bit ids");
+    [  93   93    -] fchown(descriptor, user, group) => call crate::file::change::fchown, Full;
+    /// Changes owner and group of an open file.
+    [   -    -   95] fchown(descriptor, user, group) => call crate::process::identity16::fchown, Full;
     /// Changes owner and group, of a link itself.
-    [  94   94   16] lchown(path, user, group) => call crate::file::change::lchown, Partial("i386's 16-bit ids");
+    [  94   94    -] lchown(path, user, group) => call crate::file::change::lchown, Full;
+    /// Changes owner and group, of a link itself.
+    [   -    -   16] lchown(path, user, group) => call crate::process::identity16::lchown, Full;
     /// Sets access and modification time in seconds.
-    [ 132  132   30] utime(path, times) => call crate::file::change::utime, Partial("i386's structure");
+    [ 132  132    -] utime(path, times) => call crate::file::change::utime::<i64>, Full;
+    /// Sets access and modification time in seconds.
+    [   -    -   30] utime(path, times) => call crate::file::change::utime::<i32>, Full;
     /// Makes a file, node, FIFO or socket.
     [ 133  133   14] mknod(path, mode, device) => call crate::file::entry_calls::mknod, Full;
     /// Statistics of a file system.
-    [ 137  137   99] statfs(path, statistics) => call crate::file::status::statfs, Partial("i386's structure");
+    [ 137  137    -] statfs(path, statistics) => call crate::file::status::statfs, Full;
+    /// Statistics of a file system.
+    [   -    -   99] statfs(path, statistics) => call crate::file::status_i386::statfs, Full;
     /// Statistics of an open file's file system.
-    [ 138  138  100] fstatfs(descriptor, statistics) => call crate::file::status::fstatfs, Partial("i386's structure");
+    [ 138  138    -] fstatfs(descriptor, statistics) => call crate::file::status::fstatfs, Full;
+    /// Statistics of an open file's file system.
+    [   -    -  100] fstatfs(descriptor, statistics) => call crate::file::status_i386::fstatfs, Full;
     /// Changes the root directory.
     [ 161  161   61] chroot(path) => call crate::file::directory::chroot, Full;
     /// Writes all file systems back.
     [ 162  162   36] sync() => call crate::file::control::sync, Full;
     /// Reads part of a file into the page cache.
-    [ 187  187  225] readahead(descriptor, offset, count) => call crate::file::transfer::readahead, Partial("i386's split offset");
+    [ 187  187  225] readahead(descriptor, offset, count) => call crate::file::transfer::readahead, Full;
     /// Sets an extended attribute of a file.
     [ 188  188  226] setxattr(path, name, value, size, flags) => call crate::file::extended::setxattr, Full;
     /// Sets an extended attribute of a link itself.
@@ -122,9 +146,13 @@ rows! {
     /// Lists a directory.
     [ 217  217  220] getdents64(descriptor, entries, count) => call crate::file::directory::getdents64, Full;
     /// Announces how a file will be read.
-    [ 221  221  250] fadvise64(descriptor, offset, length, advice) => call crate::file::transfer::fadvise64, Partial("i386's split offset");
+    [ 221  221    -] fadvise64(descriptor, offset, length, advice) => call crate::file::transfer::fadvise64, Full;
+    /// Announces how a file will be read.
+    [   -    -  250] fadvise64(descriptor, offset, length, advice) => call crate::file::transfer::fadvise64_short, Full;
     /// Sets access and modification time in microseconds.
-    [ 235  235  271] utimes(path, times) => call crate::file::change::utimes, Partial("i386's structure");
+    [ 235  235    -] utimes(path, times) => call crate::file::change::utimes::<crate::time::Timeval>, Full;
+    /// Sets access and modification time in microseconds.
+    [   -    -  271] utimes(path, times) => call crate::file::change::utimes::<crate::time::Timeval32>, Full;
     /// Opens a file by path from a directory.
     [ 257  257  295] openat(directory, path, flags, mode) => call crate::file::open::openat, Full;
     /// Makes a directory.
@@ -134,7 +162,9 @@ rows! {
     /// Changes owner and group.
     [ 260  260  298] fchownat(directory, path, user, group, flags) => call crate::file::change::fchownat, Full;
     /// Sets access and modification time in microseconds.
-    [ 261  261  299] futimesat(directory, path, times) => call crate::file::change::futimesat, Partial("i386's structure");
+    [ 261  261    -] futimesat(directory, path, times) => call crate::file::change::futimesat::<crate::time::Timeval>, Full;
+    /// Sets access and modification time in microseconds.
+    [   -    -  299] futimesat(directory, path, times) => call crate::file::change::futimesat::<crate::time::Timeval32>, Full;
     /// Attributes of what a path names.
     [ 262  262    -] newfstatat(directory, path, status, flags) => call crate::file::status::newfstatat, Full;
     /// Removes a name or an empty directory.
@@ -160,7 +190,9 @@ rows! {
     /// Moves memory into or out of a pipe.
     [ 278  532  316] vmsplice(descriptor, vector, count, flags) => call crate::ipc::splice::vmsplice, Partial("copies instead of mapping pages");
     /// Sets access and modification time in nanoseconds.
-    [ 280  280  320] utimensat(directory, path, times, flags) => call crate::file::change::utimensat, Partial("i386's structure");
+    [ 280  280    -] utimensat(directory, path, times, flags) => call crate::file::change::utimensat::<crate::time::Timespec>, Full;
+    /// Sets access and modification time in nanoseconds.
+    [   -    -  320] utimensat(directory, path, times, flags) => call crate::file::change::utimensat::<crate::time::Timespec32>, Full;
     /// Allocates or frees a range of a file.
     [ 285  285  324] fallocate(descriptor, mode, offset, length) => call crate::file::resize::fallocate, Full;
     /// Duplicates a descriptor to a given number with flags.
@@ -189,25 +221,44 @@ rows! {
     [ 437  437  437] openat2(directory, path, how, size) => call crate::file::open::openat2, Full;
     /// Asks whether a file may be accessed, with flags.
     [ 439  439  439] faccessat2(directory, path, mode, flags) => call crate::file::status::faccessat2, Full;
-    [   -    -   18] oldstat() => missing;
-    [   -    -   28] oldfstat() => missing;
+    /// Attributes of the file a path names, first structure.
+    [   -    -   18] oldstat(path, status) => call crate::file::status_i386::stat::<crate::file::status_i386::OldStat>, Full;
+    /// Attributes of an open file, first structure.
+    [   -    -   28] oldfstat(descriptor, status) => call crate::file::status_i386::fstat::<crate::file::status_i386::OldStat>, Full;
     [   -    -   58] ulimit() => missing;
-    [   -    -   84] oldlstat() => missing;
+    /// Attributes of what a path names, first structure.
+    [   -    -   84] oldlstat(path, status) => call crate::file::status_i386::lstat::<crate::file::status_i386::OldStat>, Full;
     [   -    -   89] readdir() => missing;
-    [   -    -  140] _llseek() => missing;
-    [   -    -  193] truncate64() => missing;
-    [   -    -  194] ftruncate64() => missing;
-    [   -    -  195] stat64() => missing;
-    [   -    -  196] lstat64() => missing;
-    [   -    -  197] fstat64() => missing;
-    [   -    -  198] lchown32() => missing;
-    [   -    -  207] fchown32() => missing;
-    [   -    -  212] chown32() => missing;
-    [   -    -  221] fcntl64() => missing;
-    [   -    -  239] sendfile64() => missing;
-    [   -    -  268] statfs64() => missing;
-    [   -    -  269] fstatfs64() => missing;
-    [   -    -  272] fadvise64_64() => missing;
-    [   -    -  300] fstatat64() => missing;
-    [   -    -  412] utimensat_time64() => missing;
+    /// Moves the position of an open file.
+    [   -    -  140] _llseek(descriptor, high, low, result, whence) => call crate::file::read_write::llseek, Full;
+    /// Sets the length of the file a path names.
+    [   -    -  193] truncate64(path, length) => call crate::file::resize::truncate64, Full;
+    /// Sets the length of an open file.
+    [   -    -  194] ftruncate64(descriptor, length) => call crate::file::resize::ftruncate64, Full;
+    /// Attributes of the file a path names.
+    [   -    -  195] stat64(path, status) => call crate::file::status_i386::stat::<crate::file::status_i386::Stat64>, Full;
+    /// Attributes of what a path names, a link included.
+    [   -    -  196] lstat64(path, status) => call crate::file::status_i386::lstat::<crate::file::status_i386::Stat64>, Full;
+    /// Attributes of an open file.
+    [   -    -  197] fstat64(descriptor, status) => call crate::file::status_i386::fstat::<crate::file::status_i386::Stat64>, Full;
+    /// Changes owner and group, of a link itself.
+    [   -    -  198] lchown32(path, user, group) => call crate::file::change::lchown, Full;
+    /// Changes owner and group of an open file.
+    [   -    -  207] fchown32(descriptor, user, group) => call crate::file::change::fchown, Full;
+    /// Changes owner and group.
+    [   -    -  212] chown32(path, user, group) => call crate::file::change::chown, Full;
+    /// Controls a descriptor or an open file.
+    [   -    -  221] fcntl64(descriptor, command, argument) => call crate::file::control::fcntl64, Partial("no SIGIO, leases, directory notification or write hints");
+    /// Copies from a file to another inside the kernel.
+    [   -    -  239] sendfile64(out, input, offset, count) => call crate::file::transfer::sendfile::<i64>, Full;
+    /// Statistics of a file system.
+    [   -    -  268] statfs64(path, size, statistics) => call crate::file::status_i386::statfs64, Full;
+    /// Statistics of an open file's file system.
+    [   -    -  269] fstatfs64(descriptor, size, statistics) => call crate::file::status_i386::fstatfs64, Full;
+    /// Announces how a file will be read.
+    [   -    -  272] fadvise64_64(descriptor, offset, length, advice) => call crate::file::transfer::fadvise64, Full;
+    /// Attributes of what a path names.
+    [   -    -  300] fstatat64(directory, path, status, flags) => call crate::file::status_i386::fstatat64, Full;
+    /// Sets access and modification time in nanoseconds.
+    [   -    -  412] utimensat_time64(directory, path, times, flags) => call crate::file::change::utimensat::<crate::time::Timespec>, Full;
 }

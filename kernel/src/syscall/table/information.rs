@@ -22,8 +22,9 @@ rows! {
     /// Read the wall clock in microseconds.
     [   -    -   78] gettimeofday(tv, tz) => call crate::time::calls::gettimeofday::<crate::time::Timeval32>, Full;
     /// Read up time, load and memory.
-    [  99   99    -] sysinfo(info) => call crate::process::sysinfo::sysinfo, Full;
-    [   -    -  116] sysinfo() => missing;
+    [  99   99    -] sysinfo(info) => call crate::process::sysinfo::sysinfo::<crate::process::sysinfo::SystemInformation>, Full;
+    /// Read up time, load and memory.
+    [   -    -  116] sysinfo(info) => call crate::process::sysinfo::sysinfo::<crate::process::sysinfo::NarrowInformation>, Full;
     /// Read and control the kernel log.
     [ 103  103  103] syslog(action, bufp, len) => call crate::log::calls::syslog, Full;
     [ 136  136   62] ustat() => missing;
@@ -94,8 +95,10 @@ rows! {
     /// Set the wall clock in seconds.
     [   -    -   25] stime(t) => call crate::time::calls::stime, Full;
     [   -    -   35] ftime() => missing;
-    [   -    -   59] oldolduname() => missing;
-    [   -    -  109] olduname() => missing;
+    /// Name of the system, in nine bytes each.
+    [   -    -   59] oldolduname(buffer) => call crate::process::namespace::oldolduname, Full;
+    /// Name of the system, without the domain.
+    [   -    -  109] olduname(buffer) => call crate::process::namespace::olduname, Full;
     [   -    -  134] bdflush() => missing;
     /// Read a clock.
     [   -    -  403] clock_gettime64(clockid, tp) => call crate::time::calls::clock_gettime::<crate::time::Timespec>, Full;

@@ -4,7 +4,9 @@ use crate::syscall::rows;
 rows! {
 //  x86-64  x32  i386
     /// Maps a file or anonymous memory.
-    [   9    9   90] mmap(address, length, protection, flags, fd, offset) => call crate::memory::calls::mmap, Full;
+    [   9    9    -] mmap(address, length, protection, flags, fd, offset) => call crate::memory::calls::mmap, Full;
+    /// Maps a file or anonymous memory, with the arguments in memory.
+    [   -    -   90] mmap(arguments) => call crate::memory::calls::old_mmap, Full;
     /// Changes what may be done with pages.
     [  10   10  125] mprotect(address, length, protection) => call crate::memory::calls::mprotect, Full;
     /// Removes mappings.
@@ -46,5 +48,6 @@ rows! {
     [ 331  331  382] pkey_free() => missing;
     [ 447  447  447] memfd_secret() => missing;
     [ 450  450  450] set_mempolicy_home_node() => missing;
-    [   -    -  192] mmap2() => missing;
+    /// Maps a file or anonymous memory, at an offset in pages.
+    [   -    -  192] mmap2(address, length, protection, flags, fd, offset) => call crate::memory::calls::mmap2, Full;
 }

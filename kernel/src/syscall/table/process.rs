@@ -8,7 +8,11 @@ rows! {
     /// Examine or change the signal mask.
     [  14   14  175] rt_sigprocmask(how, new, old, set_size) => call crate::signal::calls::rt_sigprocmask, Full;
     /// Return from a signal handler.
-    [  15  513  173] rt_sigreturn() => frame crate::signal::frame::rt_sigreturn, Full;
+    [  15    -    -] rt_sigreturn() => frame crate::signal::frame::rt_sigreturn, Full;
+    /// Return from a signal handler.
+    [   -  513    -] rt_sigreturn() => frame crate::signal::frame::rt_sigreturn_x32, Full;
+    /// Return from a signal handler.
+    [   -    -  173] rt_sigreturn() => frame crate::signal::frame::i386_rt_sigreturn, Full;
     /// Let other tasks run.
     [  24   24  158] sched_yield() => call crate::process::schedule::calls::sched_yield, Full;
     /// Wait for a signal.
@@ -18,7 +22,9 @@ rows! {
     /// Process id.
     [  39   39   20] getpid() => call crate::process::ids::getpid, Full;
     /// Make a task that shares chosen objects with the caller.
-    [  56   56  120] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("namespaces other than UTS");
+    [  56   56    -] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("namespaces other than UTS");
+    /// Make a task that shares chosen objects with the caller.
+    [   -    -  120] clone(flags, stack, parent_tid, tls, child_tid) => frame crate::process::clone::clone_backwards, Partial("namespaces other than UTS");
     /// Make a copy of the process.
     [  57   57    2] fork() => frame crate::process::clone::fork, Full;
     /// Make a child that borrows the memory until it executes or ends.
@@ -32,7 +38,9 @@ rows! {
     /// Send a signal to processes.
     [  62   62   37] kill(pid, signal) => call crate::signal::kill::kill, Full;
     /// Resource limits.
-    [  97   97   76] getrlimit(resource, limit) => call crate::process::limits::getrlimit, Full;
+    [  97   97    -] getrlimit(resource, limit) => call crate::process::limits::getrlimit, Full;
+    /// Resource limits, as signed numbers.
+    [   -    -   76] getrlimit(resource, limit) => call crate::process::limits::old_getrlimit, Full;
     /// Resources used.
     [  98   98   77] getrusage(who, usage) => call crate::process::usage::getrusage, Partial("block input and output; the split of system time");
     /// Processor times in clock ticks.
@@ -54,7 +62,9 @@ rows! {
     /// Pending signals that are blocked.
     [ 127  522  176] rt_sigpending(set, set_size) => call crate::signal::calls::rt_sigpending, Full;
     /// Wait for a signal of a set.
-    [ 128  523  177] rt_sigtimedwait(set, info, timeout, set_size) => call crate::signal::wait::rt_sigtimedwait::<crate::time::Timespec>, Full;
+    [ 128  523    -] rt_sigtimedwait(set, info, timeout, set_size) => call crate::signal::wait::rt_sigtimedwait::<crate::time::Timespec>, Full;
+    /// Wait for a signal of a set.
+    [   -    -  177] rt_sigtimedwait(set, info, timeout, set_size) => call crate::signal::wait::rt_sigtimedwait::<crate::time::Timespec32>, Full;
     /// Send a signal with information to a process.
     [ 129  524  178] rt_sigqueueinfo(pid, signal, info) => call crate::signal::kill::rt_sigqueueinfo, Full;
     /// Wait for a signal with another mask.
@@ -79,14 +89,18 @@ rows! {
     /// Lowest priority of a policy.
     [ 147  147  160] sched_get_priority_min(policy) => call crate::process::schedule::calls::sched_get_priority_min, Full;
     /// Length of a time slice.
-    [ 148  148  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval, Partial("real-time policies");
+    [ 148  148    -] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Partial("real-time policies");
+    /// Length of a time slice.
+    [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Partial("real-time policies");
     [ 154  154  123] modify_ldt() => missing;
     /// Operations on a process or thread.
     [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("seccomp, memory maps, speculation, core scheduling and machine checks");
     /// Segment bases.
     [ 158  158  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("CPUID faulting, shadow stacks, tagged addresses");
     /// Set resource limits.
-    [ 160  160   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
+    [ 160  160    -] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
+    /// Set resource limits.
+    [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
     [ 163  163   51] acct() => missing;
     [ 174    -  127] create_module() => missing;
     [ 175  175  128] init_module() => missing;
@@ -98,13 +112,19 @@ rows! {
     /// Send a signal to a thread.
     [ 200  200  238] tkill(thread, signal) => call crate::signal::kill::tkill, Full;
     /// Wait on and wake by a word of user memory.
-    [ 202  202  240] futex(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex, Partial("the i386 form with 32-bit time");
+    [ 202  202    -] futex(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex::<crate::time::Timespec>, Full;
+    /// Wait on and wake by a word of user memory.
+    [   -    -  240] futex(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex::<crate::time::Timespec32>, Full;
     /// Set the CPUs a thread may run on.
     [ 203  203  241] sched_setaffinity(pid, length, mask) => call crate::process::schedule::calls::sched_setaffinity, Full;
     /// CPUs a thread may run on.
     [ 204  204  242] sched_getaffinity(pid, length, mask) => call crate::process::schedule::calls::sched_getaffinity, Full;
-    [ 205    -  243] set_thread_area() => missing;
-    [ 211    -  244] get_thread_area() => missing;
+    [ 205    -    -] set_thread_area() => missing;
+    [ 211    -    -] get_thread_area() => missing;
+    /// Set a thread-local segment.
+    [   -    -  243] set_thread_area(descriptor) => call crate::process::segments::set_thread_area, Full;
+    /// A thread-local segment.
+    [   -    -  244] get_thread_area(descriptor) => call crate::process::segments::get_thread_area, Full;
     /// Set the word that is cleared as the thread ends.
     [ 218  218  258] set_tid_address(address) => call crate::process::ids::set_tid_address, Full;
     /// Resume an interrupted call with what is left of its time.
@@ -151,31 +171,47 @@ rows! {
     /// Open a descriptor that names a process.
     [ 434  434  434] pidfd_open(pid, flags) => call crate::process::pidfd::pidfd_open, Full;
     /// Make a task that shares chosen objects with the caller.
-    [ 435  435  435] clone3(arguments, size) => frame crate::process::clone::clone3, Partial("namespaces other than UTS, chosen ids, cgroups");
+    [ 435  435    -] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::FsBase>, Partial("namespaces other than UTS, chosen ids, cgroups");
+    /// Make a task that shares chosen objects with the caller.
+    [   -    -  435] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::LocalSegment>, Partial("namespaces other than UTS, chosen ids, cgroups");
     /// Duplicate another process's descriptor.
     [ 438  438  438] pidfd_getfd(pidfd, target, flags) => call crate::process::pidfd::pidfd_getfd, Full;
     [ 440  440  440] process_madvise() => missing;
     [ 448  448  448] process_mrelease() => missing;
     /// Wait on several words of user memory.
     [ 449  449  449] futex_waitv(waiters, nr_futexes, flags, timeout, clockid) => call crate::ipc::futex::futex_waitv, Full;
-    [   -    -    7] waitpid() => missing;
+    /// Wait for a child.
+    [   -    -    7] waitpid(pid, status, options) => call crate::process::wait_child::waitpid, Full;
     [   -    -   17] break() => missing;
-    [   -    -   34] nice() => missing;
+    /// Change the nice value.
+    [   -    -   34] nice(increment) => call crate::process::priority::nice, Full;
     [   -    -   44] prof() => missing;
-    [   -    -   48] signal() => missing;
-    [   -    -   67] sigaction() => missing;
-    [   -    -   68] sgetmask() => missing;
-    [   -    -   69] ssetmask() => missing;
-    [   -    -   72] sigsuspend() => missing;
-    [   -    -   73] sigpending() => missing;
+    /// Set a handler that runs once.
+    [   -    -   48] signal(signal, handler) => call crate::signal::old::signal, Full;
+    /// Examine or change what a signal does.
+    [   -    -   67] sigaction(signal, new, old) => call crate::signal::old::sigaction, Full;
+    /// The signal mask.
+    [   -    -   68] sgetmask() => call crate::signal::old::sgetmask, Full;
+    /// Set the signal mask.
+    [   -    -   69] ssetmask(mask) => call crate::signal::old::ssetmask, Full;
+    /// Wait for a signal with another mask.
+    [   -    -   72] sigsuspend(history, signals, mask) => call crate::signal::old::sigsuspend, Full;
+    /// Pending signals that are blocked.
+    [   -    -   73] sigpending(set) => call crate::signal::old::sigpending, Full;
     [   -    -   98] profil() => missing;
     [   -    -  112] idle() => missing;
     [   -    -  113] vm86old() => missing;
-    [   -    -  119] sigreturn() => missing;
-    [   -    -  126] sigprocmask() => missing;
+    /// Return from a signal handler set without SA_SIGINFO.
+    [   -    -  119] sigreturn() => frame crate::signal::frame::i386_sigreturn, Full;
+    /// Examine or change the signal mask.
+    [   -    -  126] sigprocmask(how, new, old) => call crate::signal::old::sigprocmask, Full;
     [   -    -  166] vm86() => missing;
-    [   -    -  191] ugetrlimit() => missing;
-    [   -    -  421] rt_sigtimedwait_time64() => missing;
-    [   -    -  422] futex_time64() => missing;
-    [   -    -  423] sched_rr_get_interval_time64() => missing;
+    /// Resource limits.
+    [   -    -  191] ugetrlimit(resource, limit) => call crate::process::limits::ugetrlimit, Full;
+    /// Wait for a signal of a set.
+    [   -    -  421] rt_sigtimedwait_time64(set, info, timeout, set_size) => call crate::signal::wait::rt_sigtimedwait::<crate::time::Timespec>, Full;
+    /// Wait on and wake by a word of user memory.
+    [   -    -  422] futex_time64(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex::<crate::time::Timespec>, Full;
+    /// Length of a time slice.
+    [   -    -  423] sched_rr_get_interval_time64(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Partial("real-time policies");
 }

@@ -1,0 +1,127 @@
+//! Segments of a program's choosing: set_thread_area(2), get_thread_area(2), and what clone(2) makes of its `tls` argument.
+use super::Task;
+use crate::error::*;
+use crate::syscall::UserPtr;
+use crate::syscall::user::plain_layout;
+use machine::thread::{Segment, SegmentKind, Thread};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Place of the first thread-local segment in the descriptor table, as programs count.
+const FIRST: u32 = 12;
+/// How many there are.
+const COUNT: u32 = 3;
+
+/// `struct user_desc`.
+#[repr(C)]
+#[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct UserDescriptor {
+    entry: u32,
+    base: u32,
+    limit: u32,
+    flags: u32,
+}
+plain_layout!(UserDescriptor);
+
+/// Bits of `flags`.
+mod flag {
+    pub const IS_32_BIT: u32 = 1;
+    pub const CONTENTS_SHIFT: u32 = 1;
+    pub const RESTRICTED: u32 = 1 << 3;
+    pub const IN_PAGES: u32 = 1 << 4;
+    pub const ABSENT: u32 = 1 << 5;
+    pub const USEABLE: u32 = 1 << 6;
+    pub const LONG: u32 = 1 << 7;
+    pub const ALL: u32 = 0xff;
+}
+
+impl UserDescriptor {
+    /// One of the two ways to say "no segment".
+    pub(super) fn is_empty(&self) -> bool {
+        let flags = self.flags & flag::ALL;
+        self.base == 0 && self.limit == 0 && (flags == 0 || flags == flag::RESTRICTED | flag::ABSENT)
+    }
+    pub(super) fn kind(&self) -> SegmentKind {
+        let has = |bit: u32| self.flags & bit != 0;
+        SegmentKind {
+            is_32_bit: has(flag::IS_32_BIT),
+            contents: (self.flags >> flag::CONTENTS_SHIFT & 3) as u8,
+            is_restricted: has(flag::RESTRICTED),
+            in_pages: has(flag::IN_PAGES),
+            is_absent: has(flag::ABSENT),
+            is_useable: has(flag::USEABLE),
+        }
+    }
+    /// The thread-local segment it describes: data of 32 bits that is there, or none. EINVAL.
+    fn local_segment(&self) -> Result<Segment> {
+        if self.is_empty() {
+            return Ok(Segment::NONE);
+        }
+        let kind = self.kind();
+        if !kind.is_32_bit || kind.contents > 1 || kind.is_absent {
+            return Err(EINVAL);
+        }
+        Ok(Segment::new(self.base, self.limit, kind))
+    }
+    fn of(entry: u32, segment: Segment) -> Self {
+        let kind = segment.kind();
+        let bit = |set: bool, bit: u32| if set { bit } else { 0 };
+        let flags = bit(kind.is_32_bit, flag::IS_32_BIT)
+            | u32::from(kind.contents) << flag::CONTENTS_SHIFT
+            | bit(kind.is_restricted, flag::RESTRICTED)
+            | bit(kind.in_pages, flag::IN_PAGES)
+            | bit(kind.is_absent, flag::ABSENT)
+            | bit(kind.is_useable, flag::USEABLE);
+        UserDescriptor { entry, base: segment.base(), limit: segment.limit(), flags: flags & !flag::LONG }
+    }
+    /// Where its number says, among the thread-local segments; EINVAL.
+    fn place(entry: u32) -> Result<usize> {
+        let number = entry.checked_sub(FIRST).filter(|number| *number < COUNT).ok_or(EINVAL)?;
+        Ok(number as usize)
+    }
+}
+
+/// set_thread_area(2): number -1 means a free place, which is told. ESRCH if there is none.
+pub fn set_thread_area(task: &Task, descriptor: UserPtr<UserDescriptor>) -> Result<()> {
+    let wanted = descriptor.read(task)?;
+    let segment = wanted.local_segment()?;
+    let mut entry = wanted.entry;
+    if entry == u32::MAX {
+        let free = (0..COUNT).find(|number| task.thread().local_segment(*number as usize).is_none()).ok_or(ESRCH)?;
+        entry = FIRST + free;
+        UserPtr::<u32>::new(descriptor.address()).write(task, &entry)?;
+    }
+    task.thread().set_local_segment(UserDescriptor::place(entry)?, segment);
+    Ok(())
+}
+
+/// get_thread_area(2).
+pub fn get_thread_area(task: &Task, descriptor: UserPtr<UserDescriptor>) -> Result<()> {
+    let entry = UserPtr::<u32>::new(descriptor.address()).read(task)?;
+    let segment = task.thread().local_segment(UserDescriptor::place(entry)?);
+    descriptor.write(task, &UserDescriptor::of(entry, segment))
+}
+
+/// What clone(2)'s `tls` argument is.
+pub trait ThreadLocal {
+    /// Gives it to a new thread.
+    fn give(task: &Task, thread: &Thread, argument: u64) -> Result<()>;
+}
+
+/// A base of FS; EPERM outside of user space.
+pub enum FsBase {}
+impl ThreadLocal for FsBase {
+    fn give(_: &Task, thread: &Thread, argument: u64) -> Result<()> {
+        if thread.set_fs_base(argument) { Ok(()) } else { Err(EPERM) }
+    }
+}
+
+/// The address of a descriptor that says which of the thread-local segments it is; EFAULT, EINVAL.
+pub enum LocalSegment {}
+impl ThreadLocal for LocalSegment {
+    fn give(task: &Task, thread: &Thread, argument: u64) -> Result<()> {
+        let wanted = UserPtr::<UserDescriptor>::new(argument).read(task)?;
+        let segment = wanted.local_segment()?;
+        thread.set_local_segment(UserDescriptor::place(wanted.entry)?, segment);
+        Ok(())
+    }
+}
