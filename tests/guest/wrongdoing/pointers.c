@@ -208,8 +208,11 @@ static void try_all(const char *kind, long pointer)
 			for (int j = 0; j < 6; j++)
 				a[j] = argument(calls[i].arguments[j], pointer);
 			alarm(5);
+			pid_t own = getpid();
 			errno = 0;
 			long result = syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4], a[5]);
+			if (getpid() != own) /* clone3 with zeros for arguments made one more */
+				_exit(0);
 			OUT("%s %s(%d): %s", kind, calls[i].name, i, result == -1 ? errno_name(errno) : "no error");
 			_exit(0);
 		}
