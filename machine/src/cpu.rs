@@ -81,6 +81,11 @@ pub fn in_interrupt() -> bool {
     local::interrupt_nesting() != 0
 }
 
+/// In an interrupt handler: whether it interrupted user code.
+pub fn interrupted_user_mode() -> bool {
+    local::this().interrupted_user.get()
+}
+
 /// Disables interrupts on this CPU while it lives. Nests.
 pub struct InterruptGuard(PhantomData<*const ()>);
 impl InterruptGuard {

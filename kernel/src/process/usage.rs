@@ -13,8 +13,11 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// Counters of a live thread; processor time is kept by the scheduler.
 #[derive(Default)]
 pub struct Counters {
-    /// Nanoseconds that count as system time.
-    pub system_time: AtomicU64,
+    /// Run time by what the ticks met.
+    pub samples: super::schedule::Samples,
+    /// The user and system time last told, in nanoseconds: neither goes back when the samples' ratio changes.
+    told_user: AtomicU64,
+    told_system: AtomicU64,
     /// Faults served without reading from a device.
     pub minor_faults: AtomicU64,
     /// Faults that had to read.
@@ -69,8 +72,10 @@ impl Task {
     /// User and system time so far, in nanoseconds.
     pub fn processor_time(&self) -> (u64, u64) {
         let total = self.schedule.runtime();
-        let system = self.counters.system_time.load(Ordering::Relaxed).min(total);
-        (total - system, system)
+        let never_less = |told: &AtomicU64, now: u64| told.fetch_max(now, Ordering::Relaxed).max(now).min(total);
+        let system = never_less(&self.counters.told_system, self.counters.samples.system_part(total));
+        let user = never_less(&self.counters.told_user, total - system);
+        (user, total - user)
     }
     /// All counters as a sum.
     pub fn usage(&self) -> Sum {

@@ -19,8 +19,7 @@ pub(super) fn check_options(task: &Task, options: u64) -> Result<u32> {
         return Err(EINVAL);
     }
     let options = options as u32;
-    if options & option::SUSPEND_SECCOMP != 0
-        && (!task.capable(Capability::SysAdmin) || task.trace.suspends_filters())
+    if options & option::SUSPEND_SECCOMP != 0 && (!task.capable(Capability::SysAdmin) || task.trace.suspends_filters())
     {
         return Err(EPERM);
     }
@@ -71,7 +70,8 @@ pub(super) fn trace_me(task: &Task) -> Result<()> {
             return Err(EPERM);
         }
         let own = task.with_credentials(|own| own.permitted);
-        let allowed = tracer.with_credentials(|other| own & !other.permitted == 0 || other.capable(Capability::SysPtrace));
+        let allowed =
+            tracer.with_credentials(|other| own & !other.permitted == 0 || other.capable(Capability::SysPtrace));
         if !allowed {
             return Err(EPERM);
         }

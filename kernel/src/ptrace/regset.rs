@@ -118,7 +118,9 @@ pub fn write(tracee: &Arc<Task>, set: Set, from: &[u8]) -> Result<()> {
         Set::General => {
             let words = from.chunks_exact(8).map(|raw| raw.try_into().map_or(0, u64::from_ne_bytes));
             let forced = look(tracee, |stopped| {
-                words.enumerate().try_fold(forced, |forced, (index, value)| registers::write(stopped, index, value, forced))
+                words
+                    .enumerate()
+                    .try_fold(forced, |forced, (index, value)| registers::write(stopped, index, value, forced))
             })??;
             note_forced(tracee, forced);
             Ok(())

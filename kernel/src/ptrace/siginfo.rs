@@ -37,7 +37,11 @@ impl UserLayout for PeekArguments {
     fn decode(abi: Abi, bytes: &[u8]) -> Self {
         let (offset, rest) = bytes.split_at(8);
         let (flags, count) = rest.split_at(4);
-        PeekArguments { offset: u64::decode(abi, offset), flags: u32::decode(abi, flags), count: i32::decode(abi, count) }
+        PeekArguments {
+            offset: u64::decode(abi, offset),
+            flags: u32::decode(abi, flags),
+            count: i32::decode(abi, count),
+        }
     }
     fn encode(&self, _: Abi, _: &mut [u8]) {}
 }

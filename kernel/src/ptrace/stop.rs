@@ -2,7 +2,9 @@
 use super::state::{mode, trap as traps};
 use crate::process::schedule::state;
 use crate::process::{Task, usage};
-use crate::signal::{self, CLD_STOPPED, CLD_TRAPPED, SIG_IGN, SIGCHLD, SIGKILL, SIGTRAP, SA_NOCLDSTOP, SI_USER, SignalInfo};
+use crate::signal::{
+    self, CLD_STOPPED, CLD_TRAPPED, SA_NOCLDSTOP, SI_USER, SIG_IGN, SIGCHLD, SIGKILL, SIGTRAP, SignalInfo,
+};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::thread::work;

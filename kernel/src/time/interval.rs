@@ -1,20 +1,25 @@
 //! Interval timers: setitimer(2), getitimer(2), alarm(2).
+use super::counted::CountedTimer;
 use super::setting::Setting;
 use super::signalling::{Signal, Signalling};
 use super::timer::Timer;
 use super::{NANOSECONDS, TimeLayout, Timeval};
 use crate::error::*;
 use crate::process::{Task, ThreadGroup};
-use crate::signal::{SIGALRM, SignalInfo, send_to_group};
+use crate::signal::{SIGALRM, SIGPROF, SIGVTALRM, SignalInfo, send_to_group};
 use crate::sync::{Mutex, rank};
 use crate::syscall::UserPtr;
 use alloc::sync::Arc;
 
 const ITIMER_REAL: i32 = 0;
+const ITIMER_VIRTUAL: i32 = 1;
+const ITIMER_PROF: i32 = 2;
 
 /// The timers of a process.
 pub struct ProcessTimers {
     real: Mutex<Option<RealTimer>>,
+    user: CountedTimer,
+    both: CountedTimer,
     pub(super) posix: Mutex<super::posix_timer::Table>,
 }
 
@@ -36,6 +41,8 @@ impl ProcessTimers {
     pub const fn new() -> Self {
         ProcessTimers {
             real: Mutex::new(rank::PROCESS_TIMERS, None),
+            user: CountedTimer::new(SIGVTALRM),
+            both: CountedTimer::new(SIGPROF),
             posix: Mutex::new(rank::PROCESS_TIMERS, super::posix_timer::Table::new()),
         }
     }
@@ -47,6 +54,30 @@ impl ProcessTimers {
             real.timer.stop();
             real.signalling.set(0, None);
         }
+    }
+
+    /// A tick met a thread of the process. In interrupt context.
+    pub fn note_tick(&self, process: &ThreadGroup, in_user_mode: bool) {
+        if in_user_mode {
+            self.user.note_tick(process);
+        }
+        self.both.note_tick(process);
+    }
+
+    /// Interval and time left of a timer in nanoseconds; EINVAL if there is no such timer.
+    fn remaining(&self, which: i32) -> Result<(u64, u64)> {
+        match which {
+            ITIMER_REAL => Ok(self.real()),
+            ITIMER_VIRTUAL => Ok(self.user.remaining()),
+            ITIMER_PROF => Ok(self.both.remaining()),
+            _ => Err(EINVAL),
+        }
+    }
+    /// Sets a timer of processor time; what it was before.
+    fn set_counted(timer: &CountedTimer, interval: u64, value: u64) -> (u64, u64) {
+        let before = timer.remaining();
+        timer.set(interval, value);
+        before
     }
 
     /// Interval and time left of the real timer in nanoseconds.
@@ -94,10 +125,7 @@ impl RealTimer {
 
 /// getitimer(2).
 pub fn getitimer<T: TimeLayout>(task: &Task, which: i32, current: UserPtr<Setting<T>>) -> Result<()> {
-    let (interval, value) = match which {
-        ITIMER_REAL => task.group().timers.real(),
-        _ => return Err(EINVAL),
-    };
+    let (interval, value) = task.group().timers.remaining(which)?;
     current.write(task, &Setting::new(interval, value))
 }
 
@@ -113,8 +141,11 @@ pub fn setitimer<T: TimeLayout>(
         Some(setting) => setting.nanoseconds()?,
         None => (0, 0),
     };
+    let timers = &task.group().timers;
     let before = match which {
-        ITIMER_REAL => task.group().timers.set_real(task.group(), interval, value)?,
+        ITIMER_REAL => timers.set_real(task.group(), interval, value)?,
+        ITIMER_VIRTUAL => ProcessTimers::set_counted(&timers.user, interval, value),
+        ITIMER_PROF => ProcessTimers::set_counted(&timers.both, interval, value),
         _ => return Err(EINVAL),
     };
     old.write_optional(task, &Setting::new(before.0, before.1))

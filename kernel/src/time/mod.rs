@@ -1,9 +1,10 @@
 //! Clocks and timers.
 //!
 //! `timer` is the mechanism (one-shot timers per CPU), `clock` says what time it is on each clock, `value` holds the
-//! structures user space passes; the calls sit in `calls`, `sleep`, `interval` and `posix_timer`.
+//! structures user space passes, `counted` the timers of processor time; the calls sit in `calls`, `sleep`, `interval` and `posix_timer`.
 pub mod calls;
 pub mod clock;
+pub mod counted;
 pub mod cpu_clock;
 pub mod interval;
 pub mod posix_timer;

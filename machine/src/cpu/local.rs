@@ -42,6 +42,8 @@ pub(crate) struct CpuLocal {
     pub interrupt_stack_top: Cell<u64>,
     /// Nesting of interrupt handlers.
     pub interrupt_nesting: Cell<u32>,
+    /// Whether the innermost interrupt came in user mode.
+    pub interrupted_user: Cell<bool>,
     /// The local APIC's id.
     pub apic_id: AtomicU32,
     /// Set once the CPU takes interrupts.
@@ -94,6 +96,7 @@ impl CpuLocal {
             thread: Cell::new(core::ptr::null()),
             interrupt_stack_top: Cell::new(0),
             interrupt_nesting: Cell::new(0),
+            interrupted_user: Cell::new(false),
             apic_id: AtomicU32::new(0),
             online: AtomicBool::new(false),
             kicked: AtomicBool::new(false),

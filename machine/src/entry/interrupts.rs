@@ -80,9 +80,11 @@ unsafe extern "C" fn common<K: Kernel>() {
 unsafe extern "C" fn handle(frame: *mut TrapFrame, vector: u8) {
     let local = local::this();
     local.interrupt_nesting.set(local.interrupt_nesting.get().wrapping_add(1));
-    // Read-side sections disable preemption: where it is on, none is running.
     // SAFETY: by this function's contract.
-    if unsafe { (*frame).is_user() } || cpu::preempt_count() == 0 {
+    let from_user = unsafe { (*frame).is_user() };
+    local.interrupted_user.set(from_user);
+    // Read-side sections disable preemption: where it is on, none is running.
+    if from_user || cpu::preempt_count() == 0 {
         rcu::note_quiescent();
     }
     interrupt::dispatch(vector);

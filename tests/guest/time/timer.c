@@ -177,3 +177,56 @@ CASE(posix_timer_errors)
 	OK(timer_create(CLOCK_MONOTONIC, 0, &timer));
 	ERR(timer_settime(timer, 0, &when, 0), EINVAL);
 }
+
+static long long user_and_system(long long *system)
+{
+	struct rusage usage;
+	OK(getrusage(RUSAGE_SELF, &usage));
+	*system = usage.ru_stime.tv_sec * 1000000LL + usage.ru_stime.tv_usec;
+	return usage.ru_utime.tv_sec * 1000000LL + usage.ru_utime.tv_usec;
+}
+
+static char zeros[1 << 20];
+
+CASE(user_and_system_time_are_told_apart)
+{
+	long long system, user, before_system, before_user = user_and_system(&before_system);
+	long long end = now_ns() + 300000000LL;
+	while (now_ns() < end)
+		for (volatile int i = 0; i < 100000; i++) {
+		}
+	user = user_and_system(&system);
+	CHECK(user - before_user > 4 * (system - before_system));
+	before_user = user, before_system = system;
+	int zero = OK(open("/dev/zero", O_RDONLY));
+	end = now_ns() + 300000000LL;
+	while (now_ns() < end)
+		EQ(read(zero, zeros, sizeof zeros), sizeof zeros);
+	user = user_and_system(&system);
+	CHECK(system - before_system > 4 * (user - before_user));
+}
+
+CASE(timers_of_processor_time_tell_what_is_left)
+{
+	struct itimerval timer = {{0, 0}, {5, 0}}, left;
+	OK(setitimer(ITIMER_PROF, &timer, 0));
+	OK(getitimer(ITIMER_PROF, &left));
+	CHECK(left.it_value.tv_sec == 5 && left.it_value.tv_usec <= 10000);
+	timer.it_value.tv_sec = 0;
+	OK(setitimer(ITIMER_PROF, &timer, &left));
+	CHECK(left.it_value.tv_sec == 5);
+	OK(getitimer(ITIMER_PROF, &left));
+	EQ(left.it_value.tv_sec, 0);
+	EQ(left.it_value.tv_usec, 0);
+}
+
+CASE(a_periodic_profiling_timer_goes_on)
+{
+	struct itimerval timer = {{0, 10000}, {0, 10000}};
+	signal(SIGPROF, count);
+	OK(setitimer(ITIMER_PROF, &timer, 0));
+	long long end = now_ns() + 10000000000LL;
+	while (fired < 5 && now_ns() < end) {
+	}
+	CHECK(fired >= 5);
+}

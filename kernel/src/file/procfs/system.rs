@@ -90,16 +90,15 @@ fn idle_times() -> Vec<u64> {
 }
 
 pub fn statistics(_subject: &Subject, out: &mut Output) -> Result<()> {
-    let now = machine::time::monotonic();
     let idle = idle_times();
-    // What a CPU did not idle away it worked; how much of that was the kernel's is not known per CPU.
-    let busy: Vec<u64> = idle.iter().map(|idle| now.saturating_sub(*idle)).collect();
-    let line = |out: &mut Output, name: core::fmt::Arguments, busy: u64, idle: u64| {
-        writeln!(out, "{name} {} 0 0 {} 0 0 0 0 0 0", ticks(busy), ticks(idle))
+    let busy: Vec<(u64, u64)> = (0..idle.len() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).busy_time()).collect();
+    let line = |out: &mut Output, name: core::fmt::Arguments, user: u64, system: u64, idle: u64| {
+        writeln!(out, "{name} {} 0 {} {} 0 0 0 0 0 0", ticks(user), ticks(system), ticks(idle))
     };
-    line(out, format_args!("cpu "), busy.iter().sum(), idle.iter().sum())?;
+    let (user, system) = busy.iter().fold((0, 0), |sum, cpu| (sum.0 + cpu.0, sum.1 + cpu.1));
+    line(out, format_args!("cpu "), user, system, idle.iter().sum())?;
     for (cpu, (busy, idle)) in busy.iter().zip(&idle).enumerate() {
-        line(out, format_args!("cpu{cpu}"), *busy, *idle)?;
+        line(out, format_args!("cpu{cpu}"), busy.0, busy.1, *idle)?;
     }
     let interrupts: u64 = machine::interrupt::counts().iter().map(|(_, count)| count).sum();
     writeln!(out, "intr {interrupts}\nctxt {}\nbtime {}", schedule::context_switches(), clock::boot_time())?;

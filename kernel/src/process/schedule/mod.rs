@@ -7,10 +7,12 @@
 pub mod calls;
 mod entity;
 mod queue;
+mod tick;
 mod wake;
 
 pub use entity::{Entity, Policy, state, weight_of};
 pub use queue::{QUEUES, context_switches, load_averages_sample, running_tasks};
+pub use tick::{Samples, TICK};
 pub use wake::start_new;
 
 use super::Task;
@@ -75,6 +77,7 @@ fn switch(reason: Reason) {
                 Reason::Sleep => counters.voluntary_switches.fetch_add(1, Ordering::Relaxed),
                 _ => counters.involuntary_switches.fetch_add(1, Ordering::Relaxed),
             };
+            queue.start_tick();
             machine::thread::switch_to(next);
         }
         queue::Choice::Idle => {

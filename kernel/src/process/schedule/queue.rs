@@ -32,6 +32,10 @@ pub struct RunQueue {
     idle: Once<Arc<Task>>,
     slice_timer: Once<Arc<Timer>>,
     slice_armed: AtomicBool,
+    /// Made as the CPU starts.
+    pub(super) tick: Once<super::tick::Tick>,
+    /// The CPU's busy time by what the ticks met.
+    pub(super) samples: super::tick::Samples,
     /// Slices that ended here, for balancing from time to time.
     slices: AtomicU32,
     /// Nanoseconds in which a task other than the idle one ran, up to the last accounting.
@@ -85,15 +89,21 @@ impl RunQueue {
             idle: Once::new(),
             slice_timer: Once::new(),
             slice_armed: AtomicBool::new(false),
+            tick: Once::new(),
+            samples: super::tick::Samples::new(),
             slices: AtomicU32::new(0),
             busy: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             pull: AtomicBool::new(false),
         }
     }
+    /// Nanoseconds in which the CPU ran a task, as of the last accounting.
+    pub(super) fn busy(&self) -> u64 {
+        self.busy.load(Ordering::Relaxed)
+    }
     /// Nanoseconds since boot in which the CPU had nothing to run, as of the last accounting.
     pub fn idle_time(&self) -> u64 {
-        machine::time::monotonic().saturating_sub(self.busy.load(Ordering::Relaxed))
+        machine::time::monotonic().saturating_sub(self.busy())
     }
     /// Runnable tasks.
     pub fn runnable(&self) -> u32 {
@@ -112,8 +122,11 @@ impl RunQueue {
         {
             let _ = self.slice_timer.set(timer);
         }
+        if let Ok(tick) = super::tick::Tick::new(cpu) {
+            let _ = self.tick.set(tick);
+        }
     }
-    fn is_idle_task(&self, task: &Task) -> bool {
+    pub(super) fn is_idle_task(&self, task: &Task) -> bool {
         self.idle.get().is_some_and(|idle| core::ptr::eq(&**idle, task))
     }
     /// Adds the time since the last accounting to the running task.

@@ -8,13 +8,13 @@ rows! {
     /// Sleep for a time.
     [   -    -  162] nanosleep(duration, rem) => call crate::time::sleep::nanosleep::<crate::time::Timespec32>, Full;
     /// Read an interval timer.
-    [  36   36    -] getitimer(which, curr_value) => call crate::time::interval::getitimer::<crate::time::Timeval>, Partial("ITIMER_VIRTUAL and ITIMER_PROF");
+    [  36   36    -] getitimer(which, curr_value) => call crate::time::interval::getitimer::<crate::time::Timeval>, Full;
     /// Read an interval timer.
-    [   -    -  105] getitimer(which, curr_value) => call crate::time::interval::getitimer::<crate::time::Timeval32>, Partial("ITIMER_VIRTUAL and ITIMER_PROF");
+    [   -    -  105] getitimer(which, curr_value) => call crate::time::interval::getitimer::<crate::time::Timeval32>, Full;
     /// Set an interval timer.
-    [  38   38    -] setitimer(which, new_value, old_value) => call crate::time::interval::setitimer::<crate::time::Timeval>, Partial("ITIMER_VIRTUAL and ITIMER_PROF");
+    [  38   38    -] setitimer(which, new_value, old_value) => call crate::time::interval::setitimer::<crate::time::Timeval>, Full;
     /// Set an interval timer.
-    [   -    -  104] setitimer(which, new_value, old_value) => call crate::time::interval::setitimer::<crate::time::Timeval32>, Partial("ITIMER_VIRTUAL and ITIMER_PROF");
+    [   -    -  104] setitimer(which, new_value, old_value) => call crate::time::interval::setitimer::<crate::time::Timeval32>, Full;
     /// Name of the system.
     [  63   63  122] uname(buffer) => call crate::process::namespace::uname, Full;
     /// Read the wall clock in microseconds.
