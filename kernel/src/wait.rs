@@ -260,6 +260,34 @@ fn reason_to_stop(task: &Task, how: Sleep, deadline: Option<u64>) -> Option<Wait
     deadline.is_some_and(|deadline| machine::time::monotonic() >= deadline).then_some(WaitError::TimedOut)
 }
 
+/// Sleeps until `condition` gives a value, as [`WaitQueue::wait_until`] does; who brings that about wakes the task itself.
+pub fn wait_for_wake<R>(
+    how: Sleep,
+    deadline: Option<u64>,
+    mut condition: impl FnMut() -> Option<R>,
+) -> Result<R, WaitError> {
+    let task = Task::current();
+    let alarm = deadline.map(|deadline| Alarm::arm(task, deadline));
+    let result = loop {
+        // Wake-ups from here on keep the task from sleeping.
+        let seen = task.wakes();
+        if let Some(value) = condition() {
+            break Ok(value);
+        }
+        if let Some(error) = reason_to_stop(task, how, deadline) {
+            break Err(error);
+        }
+        match alarm {
+            Some(Alarm::Failed) => crate::process::schedule::yield_now(),
+            _ => task.sleep(how.state(), seen),
+        }
+    };
+    if let Some(Alarm::Armed(timer)) = alarm {
+        timer.stop();
+    }
+    result
+}
+
 /// The task's kept entry, or a new one for a wait within the condition of another.
 fn take_waiter(task: &Task) -> Option<Arc<Waiter>> {
     let kept = task.spare_waiter.lock().take();

@@ -29,28 +29,22 @@ impl Layout {
         let alignment = if self == Layout::Narrow { 4 } else { 8 };
         (self.header() + name.len() + 1 + type_byte).next_multiple_of(alignment)
     }
-    fn push(self, into: &mut Vec<u8>, entry: &DirectoryEntry) {
-        let start = into.len();
-        let length = self.length(entry.name);
-        if self == Layout::Narrow {
-            into.extend_from_slice(&(entry.inode as u32).to_ne_bytes());
-            into.extend_from_slice(&(entry.next as u32).to_ne_bytes());
-        } else {
-            into.extend_from_slice(&entry.inode.to_ne_bytes());
-            into.extend_from_slice(&entry.next.to_ne_bytes());
-        }
-        into.extend_from_slice(&(length as u16).to_ne_bytes());
+    #[inline]
+    fn push(self, into: &mut Vec<u8>, entry: &DirectoryEntry, length: usize) {
         let kind = entry.kind.directory_entry_type();
-        if self == Layout::New {
-            into.push(kind);
-        }
+        let narrow = [entry.inode as u32 as u64 | entry.next << 32, length as u64, 0];
+        let wide = [entry.inode, entry.next, length as u64 & 0xffff | u64::from(kind) << 16];
+        let header = if self == Layout::Narrow { narrow } else { wide }.map(u64::to_ne_bytes);
+        // The type's byte comes before the name, or last.
+        let size = self.header() + usize::from(self == Layout::New);
+        into.extend_from_slice(header.as_flattened().get(..size).unwrap_or(&[]));
         into.extend_from_slice(entry.name);
-        into.resize(start + length, 0);
-        if self != Layout::New
-            && let Some(last) = into.last_mut()
-        {
+        let mut rest = [0; 16];
+        let rest = rest.get_mut(..length.saturating_sub(size + entry.name.len())).unwrap_or(&mut []);
+        if let Some(last) = rest.last_mut().filter(|_| self != Layout::New) {
             *last = kind;
         }
+        into.extend_from_slice(rest);
     }
 }
 
@@ -70,12 +64,13 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
         let full = Cell::new(false);
         let after = Cell::new(*position);
         let mut emit = |entry: DirectoryEntry| {
-            if bytes.len() + layout.length(entry.name) > room {
+            let length = layout.length(entry.name);
+            if bytes.len() + length > room {
                 full.set(true);
                 return false;
             }
             after.set(entry.next);
-            layout.push(&mut bytes, &entry);
+            layout.push(&mut bytes, &entry, length);
             true
         };
         let guard = inode.lock.read();

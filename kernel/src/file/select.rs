@@ -10,7 +10,7 @@ use crate::syscall::user::{UserLayout, UserWord, plain_layout};
 use crate::syscall::{Fd, UserAddress, UserPtr, UserSlice};
 use crate::time::value::LONGEST;
 use crate::time::{TimeLayout, Timeval, Timeval32};
-use crate::wait::{Sleep, Target, WaitError, WaitQueue};
+use crate::wait::{Sleep, Target, WaitError, WaitQueue, wait_for_wake};
 use abi::Abi;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -62,7 +62,7 @@ fn wait(deadline: Option<u64>, mut scan: impl FnMut(Option<&mut PollTable>) -> u
             0 => None,
             count => Some(count),
         };
-        match WaitQueue::new().wait_until(Sleep::Interruptible, step, ready) {
+        match wait_for_wake(Sleep::Interruptible, step, ready) {
             Ok(count) => return Ok(count),
             Err(WaitError::Interrupted) => return Err(Ended::Interrupted),
             Err(WaitError::TimedOut) if step == deadline => return Err(interrupted()),
@@ -95,19 +95,23 @@ struct PollSet {
 impl PollSet {
     const SHORT: usize = 16;
 
-    fn read(task: &Task, user: UserPtr<PollFd>, count: u32) -> Result<Self> {
+    fn new(user: UserPtr<PollFd>) -> Self {
+        PollSet { user, short: [PollFd::default(); Self::SHORT], long: Vec::new(), count: 0 }
+    }
+
+    fn read(&mut self, task: &Task, count: u32) -> Result<()> {
         if u64::from(count) > task.group().limit(Resource::OpenFiles) {
             return Err(EINVAL.because("more descriptors than the process may have"));
         }
         let count = usize::try_from(count).map_err(|_| EINVAL)?;
-        let mut set = PollSet { user, short: [PollFd::default(); Self::SHORT], long: Vec::new(), count };
+        self.count = count;
         if count > Self::SHORT {
-            set.long.try_reserve_exact(count)?;
-            set.long.resize(count, PollFd::default());
+            self.long.try_reserve_exact(count)?;
+            self.long.resize(count, PollFd::default());
         }
-        let entries = set.entries();
-        UserSlice::new(user.address(), size_of_val(entries)).read(entries.as_mut_bytes())?;
-        Ok(set)
+        let user = self.user.address();
+        let entries = self.entries();
+        UserSlice::new(user, size_of_val(entries)).read(entries.as_mut_bytes())
     }
 
     fn entries(&mut self) -> &mut [PollFd] {
@@ -145,7 +149,8 @@ impl PollSet {
 }
 
 fn do_poll(task: &Task, user: UserPtr<PollFd>, count: u32, deadline: Option<u64>) -> Result<Result<usize, Ended>> {
-    let mut set = PollSet::read(task, user, count)?;
+    let mut set = PollSet::new(user);
+    set.read(task, count)?;
     let files = task.files();
     let result = wait(deadline, |table| set.scan(&files, table));
     set.write_back()?;
@@ -231,17 +236,20 @@ struct SelectSets {
     long: Vec<u64>,
 }
 impl SelectSets {
-    const SHORT: usize = 48;
+    const SHORT: usize = 24;
 
-    fn read(task: &Task, user: [u64; 3], count: usize) -> Result<Self> {
+    fn new(task: &Task, user: [u64; 3], count: usize) -> Self {
         let word = if matches!(task.abi(), abi::Abi::I386) { 32 } else { 64 };
         let (bytes, words) = (count.div_ceil(word) * word / 8, count.div_ceil(64));
-        let mut sets = SelectSets { user, bytes, words, short: [0; Self::SHORT], long: Vec::new() };
+        SelectSets { user, bytes, words, short: [0; Self::SHORT], long: Vec::new() }
+    }
+    fn read(&mut self, count: usize) -> Result<()> {
+        let (words, user, bytes) = (self.words, self.user, self.bytes);
         if words * 6 > Self::SHORT {
-            sets.long.try_reserve_exact(words * 6)?;
-            sets.long.resize(words * 6, 0);
+            self.long.try_reserve_exact(words * 6)?;
+            self.long.resize(words * 6, 0);
         }
-        for (address, set) in user.into_iter().zip(sets.sets()) {
+        for (address, set) in user.into_iter().zip(self.sets()) {
             if address != 0 {
                 let set = set.as_mut_bytes().get_mut(..bytes).ok_or(EINVAL)?;
                 UserSlice::new(address, bytes).read(set)?;
@@ -249,11 +257,11 @@ impl SelectSets {
         }
         // What lies behind the last descriptor is not looked at.
         if !count.is_multiple_of(64) {
-            for last in sets.sets().take(3).filter_map(|set| set.last_mut()) {
+            for last in self.sets().take(3).filter_map(|set| set.last_mut()) {
                 *last &= (1 << (count % 64)) - 1;
             }
         }
-        Ok(sets)
+        Ok(())
     }
 
     /// All six.
@@ -271,7 +279,8 @@ impl SelectSets {
     fn words(&self, index: usize) -> [u64; 3] {
         let (words, short) = (self.words, self.words * 6 <= Self::SHORT);
         let all: &[u64] = if short { &self.short } else { &self.long };
-        [0, 1, 2].map(|set| all.get(set * words + index).copied().unwrap_or(0))
+        let word = |set: usize| all.get(set * words + index).copied().unwrap_or(0);
+        [word(0), word(1), word(2)]
     }
     #[inline(always)]
     fn set_found(&mut self, index: usize, found: [u64; 3]) {
@@ -341,7 +350,8 @@ fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> 
     // Descriptors that the table cannot hold are not looked at.
     let files = task.files();
     let count = count.min(files.capacity());
-    let mut sets = SelectSets::read(task, sets, count)?;
+    let mut sets = SelectSets::new(task, sets, count);
+    sets.read(count)?;
     if !files.are_in_use(|index| sets.words(index).into_iter().fold(0, |all, word| all | word), sets.words) {
         return Err(EBADF);
     }

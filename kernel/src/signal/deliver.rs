@@ -201,12 +201,9 @@ fn fatal_status(task: &Task, info: &SignalInfo) -> i32 {
 /// Forgets a signal's pending instances, as its action has become to ignore it.
 pub(super) fn discard(task: &Task, signal: u32) {
     let process = task.group();
-    let state = process.signals.lock();
     let bit = set_of(signal);
-    let is_pending = process.signals.shared_pending() & bit != 0
-        || state.threads().any(|thread| thread.signals.private_pending() & bit != 0);
-    drop(state);
-    if is_pending {
+    // What is sent meanwhile may as well be sent afterwards: then it stays pending only where it is blocked.
+    if task.pending_signals() & bit != 0 || process.thread_count() > 1 {
         discard_pending(task, signal);
     }
 }

@@ -97,10 +97,23 @@ pub fn set_realtime(nanoseconds: u64) {
     CHANGES.write(|| {
         REALTIME_OFFSET.store(nanoseconds.wrapping_sub(machine::time::monotonic()), Ordering::Relaxed);
     });
+    show();
+}
+
+/// Lets programs see the clocks and the time zone as they are now.
+pub fn show() {
+    machine::vdso::show_clocks(&machine::vdso::Clocks {
+        ahead: REALTIME_OFFSET.load(Ordering::Relaxed),
+        tai: TAI_OFFSET.load(Ordering::Relaxed).wrapping_mul(super::NANOSECONDS),
+        zone: super::value::zone::current().parts(),
+    });
 }
 
 /// Takes the wall clock from the machine at boot.
 pub fn initialize() {
+    if machine::vdso::clock_page().is_err() {
+        crate::warn!("no memory for the clocks that programs read");
+    }
     set_realtime(
         machine::time::wall_clock_at_boot().wrapping_mul(super::NANOSECONDS).wrapping_add(machine::time::monotonic()),
     );

@@ -115,7 +115,12 @@ pub mod zone {
             }
             MINUTES_WEST.store(self.minutes_west, Ordering::Relaxed);
             DAYLIGHT.store(self.daylight, Ordering::Relaxed);
+            crate::time::clock::show();
             Ok(())
+        }
+        /// Minutes west of Greenwich and the kind of daylight saving.
+        pub fn parts(self) -> (i32, i32) {
+            (self.minutes_west, self.daylight)
         }
     }
 }

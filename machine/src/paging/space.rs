@@ -258,12 +258,31 @@ impl UserSpace {
         take_out(self.root, 4, start, end, counts, gather)
     }
     /// Changes the entries of a range; `change` gives the new entry (the same page) for an old one.
+    /// Calls `f` (address, lowest table, index) for each page of a range. The lock is held.
+    fn visit_pages(&self, range: Range<u64>, f: &mut impl FnMut(u64, Table, usize)) {
+        const SPAN: u32 = 21;
+        if range.is_empty() {
+            return;
+        }
+        if range.start >> SPAN != (range.end - 1) >> SPAN {
+            visit(self.root, 4, range.start, range.end, &mut |address, leaf, index, _| {
+                f(address, leaf, index);
+                true
+            });
+        } else if let Some(leaf) = self.leaf(range.start) {
+            // Most ranges lie below one table.
+            let base = range.start & !((1 << SPAN) - 1);
+            for (index, _) in leaf.filled(index(range.start, 1), index(range.end - 1, 1)) {
+                f(base | (index as u64) << 12, leaf, index);
+            }
+        }
+    }
     fn change(&self, range: Range<u64>, mut change: impl FnMut(u64, Entry) -> Entry) {
         let range = clip(&range);
         let mut flushes = FlushList::new();
         {
             let _counts = self.tables.lock();
-            visit(self.root, 4, range.start, range.end, &mut |address, leaf, index, _| {
+            self.visit_pages(range, &mut |address, leaf, index| {
                 let slot = leaf.entry(index);
                 let mut old = Entry(slot.load(Relaxed));
                 loop {
@@ -280,7 +299,6 @@ impl UserSpace {
                         Err(now) => old = Entry(now),
                     }
                 }
-                true
             });
         }
         self.flush(&flushes);

@@ -5,8 +5,8 @@
 //! and need no loading. Under TCG, where saving costs a microsecond, CR0.TS tells whether a thread used the registers at
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
-use super::fpu_area::{FloatingPoint, HEADER, HEADER_SIZE, INITIAL_PKRU, SOFTWARE, read_pkru, write_pkru};
-use crate::cpu::features;
+use super::fpu_area::{FloatingPoint, HEADER_SIZE, INITIAL_PKRU, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
+use crate::cpu::{Features, features};
 use crate::cpu::local::{self, CpuLocal};
 use crate::instructions::{read_cr0, write_cr0};
 use crate::user::copy_to_user;
@@ -119,15 +119,19 @@ impl Thread {
     /// was, if the memory cannot be written. May sleep.
     pub fn fpu_to_user(&self, to: u64, software: &[u8; 48]) -> bool {
         assert!(self.is_current(), "FPU state of another thread");
-        let (size, xsave) = (features().xsave_size, features().xsave);
-        // `xsave` leaves the rest of the header as it is.
-        if xsave && copy_to_user(to.wrapping_add(HEADER as u64), &[0; HEADER_SIZE]) != 0 {
+        let &Features { xsave_size: size, xsave, .. } = features();
+        // The program's bytes, and the header behind them: `xsave` leaves the one and most of the other as they are.
+        let mut between = [0; LEGACY_SIZE - SOFTWARE + HEADER_SIZE];
+        between[..software.len()].copy_from_slice(software);
+        let between = if xsave { &between[..] } else { &software[..] };
+        if copy_to_user(to.wrapping_add(SOFTWARE as u64), between) != 0 {
             return false;
         }
         // The registers are written without resolving faults, since whoever sleeps loses them.
         for _ in 0..ATTEMPTS {
             if self.store_registers_to(to, size, xsave.then_some(features().xsave_components as u32)) {
-                return copy_to_user(to.wrapping_add(SOFTWARE as u64), software) == 0 && self.begin_anew();
+                self.begin_anew();
+                return true;
             }
             if !crate::user::touch(to, size, true) {
                 return false;
@@ -144,10 +148,9 @@ impl Thread {
         crate::user::store_fpu_nofault(to, size, components)
     }
     /// Gives the current thread the initial state.
-    fn begin_anew(&self) -> bool {
+    fn begin_anew(&self) {
         let _guard = crate::cpu::InterruptGuard::new();
         self.load_initial(local::this());
-        true
     }
     /// Puts the initial state into the registers. Interrupts off, current thread.
     fn load_initial(&self, local: &CpuLocal) {

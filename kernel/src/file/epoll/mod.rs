@@ -54,15 +54,21 @@ pub struct EventPoll {
 /// Files whose last reference came to be held under the lock on an interest list: they take that lock when they end, so they
 /// are kept until it is free. Declared before the lock's guard.
 #[derive(Default)]
-struct Orphans(Vec<File>);
+struct Orphans(Option<Vec<File>>);
 impl Orphans {
+    #[inline(always)]
     fn release(&mut self, file: Option<Arc<File>>) {
         if let Some(last) = file.and_then(Arc::into_inner) {
-            match self.0.try_reserve(1) {
-                Ok(()) => self.0.push(last),
-                // Better never ended than waiting for itself.
-                Err(_) => core::mem::forget(last),
-            }
+            self.keep(last);
+        }
+    }
+    #[cold]
+    fn keep(&mut self, last: File) {
+        let kept = self.0.get_or_insert_default();
+        match kept.try_reserve(1) {
+            Ok(()) => kept.push(last),
+            // Better never ended than waiting for itself.
+            Err(_) => core::mem::forget(last),
         }
     }
 }
@@ -184,14 +190,28 @@ impl EventPoll {
             if count >= most {
                 break;
             }
-            let Some(item) = ready.pop_front() else { break };
+            // Level-triggered items mostly stay on the list; the others leave it before they are looked at, so that what happens
+            // meanwhile puts them on it again.
+            let Some(item) = ready.front().cloned() else { break };
+            let stays = item.events() & (flag::ONESHOT | flag::EDGE_TRIGGERED) == 0;
+            let taken = if stays { None } else { ready.remove(&item) };
             drop(ready);
+            drop(taken);
             let file = item.file();
-            let events = file.as_ref().map_or(0, |file| item.ready_events(file).0);
+            let mut events = file.as_ref().map_or(0, |file| item.ready_events(file).0);
+            if events == 0 && stays {
+                let taken = self.ready.lock().remove(&item);
+                drop(taken);
+                events = file.as_ref().map_or(0, |file| item.ready_events(file).0);
+                if events != 0 {
+                    let _ = self.ready.lock().push_back(item.clone());
+                }
+            }
             let delivered = if events == 0 { Ok(()) } else { deliver(events, item.data()) };
             orphans.release(file);
             ready = self.ready.lock();
             if let Err(error) = delivered {
+                // Where it stays it is on the list already.
                 let _ = ready.push_front(item);
                 failure = Some(error);
                 break;
@@ -202,8 +222,8 @@ impl EventPoll {
             count += 1;
             if item.events() & flag::ONESHOT != 0 {
                 item.disarm();
-            } else if item.events() & flag::EDGE_TRIGGERED == 0 {
-                let _ = ready.push_back(item);
+            } else if stays && ready.len() > 1 {
+                ready.move_to_back(&item);
             }
         }
         let more = !ready.is_empty();

@@ -2,7 +2,6 @@
 use super::key::Key;
 use crate::process::Task;
 use crate::sync::{SpinLock, rank};
-use crate::wait::WaitQueue;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use machine::collections::{Linked, Links, List};
@@ -21,8 +20,7 @@ pub struct Waiter {
     bucket: AtomicUsize,
     bits: AtomicU32,
     woken: AtomicBool,
-    queue: WaitQueue,
-    /// The task, for priority-inheriting futexes: who gets the lock.
+    /// The task that sleeps; of a priority-inheriting futex, who gets the lock.
     pub task: Arc<Task>,
     /// Waits for a priority-inheriting futex: woken only as its new owner.
     pub wants_ownership: AtomicBool,
@@ -43,7 +41,6 @@ impl Waiter {
             bucket: AtomicUsize::new(index_of(&key)),
             bits: AtomicU32::new(bits),
             woken: AtomicBool::new(false),
-            queue: WaitQueue::new(),
             task: machine::thread::current_arc::<Task>(),
             wants_ownership: AtomicBool::new(false),
         })
@@ -54,11 +51,6 @@ impl Waiter {
         self.woken.load(Ordering::Acquire)
     }
 
-    /// The queue its task sleeps on.
-    pub fn queue(&self) -> &WaitQueue {
-        &self.queue
-    }
-
     /// Whether it waits on this word for one of these bits.
     pub fn matches(&self, key: &Key, bits: u32) -> bool {
         self.bits.load(Ordering::Relaxed) & bits != 0 && *self.key.lock() == *key
@@ -67,7 +59,7 @@ impl Waiter {
     /// Marks it woken and wakes its task; it must be off every bucket.
     pub fn wake(&self) {
         self.woken.store(true, Ordering::Release);
-        self.queue.wake_all();
+        self.task.wake();
     }
 
     /// Takes it off the bucket it is in now. True if it was still waiting.

@@ -3,7 +3,7 @@ use super::key::Key;
 use super::table::{self, MATCH_ANY, Waiter};
 use crate::error::*;
 use crate::process::Task;
-use crate::wait::{Sleep, WaitError};
+use crate::wait::{Sleep, WaitError, wait_for_wake};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use machine::paging::Access;
@@ -56,7 +56,7 @@ pub fn enqueue(task: &Task, address: u64, private: bool, expected: u32, bits: u3
 
 /// Sleeps until woken; EINTR and ETIMEDOUT leave the waiter off its queue.
 pub fn sleep(waiter: &Waiter, deadline: Option<u64>) -> Result<(), WaitError> {
-    let slept = waiter.queue().wait_until(Sleep::Interruptible, deadline, || waiter.is_woken().then_some(()));
+    let slept = wait_for_wake(Sleep::Interruptible, deadline, || waiter.is_woken().then_some(()));
     match slept {
         // A wake-up that came at the same time counts.
         Err(error) if waiter.withdraw() => Err(error),
@@ -113,8 +113,10 @@ pub fn wait_any(task: &Task, wanted: &[Wanted], deadline: Option<u64>) -> Result
         }
     }
     let woken = |waiters: &[Arc<Waiter>]| waiters.iter().position(|waiter| waiter.is_woken());
-    let slept = match (refused, waiters.first()) {
-        (None, Some(first)) => share_queue(first, &waiters, deadline),
+    let slept = match refused {
+        None if !waiters.is_empty() => {
+            wait_for_wake(Sleep::Interruptible, deadline, || woken(&waiters).is_some().then_some(()))
+        }
         _ => Ok(()),
     };
     // Every waiter leaves its bucket; one that a waker took first counts as woken.
@@ -125,25 +127,4 @@ pub fn wait_any(task: &Task, wanted: &[Wanted], deadline: Option<u64>) -> Result
         (None, None, Err(WaitError::TimedOut)) => Err(ETIMEDOUT),
         (None, None, _) => Err(ERESTARTSYS),
     }
-}
-
-/// Sleeps until any of the waiters is woken: each one's queue gets an entry of the current task.
-fn share_queue(first: &Waiter, waiters: &[Arc<Waiter>], deadline: Option<u64>) -> Result<(), WaitError> {
-    use crate::wait::{Target, Waiter as Entry};
-    let mut entries = Vec::new();
-    if entries.try_reserve_exact(waiters.len()).is_err() {
-        return Err(WaitError::Interrupted);
-    }
-    for waiter in waiters.iter().skip(1) {
-        let entry = Arc::new(Entry::new(Target::Task(waiter.task.clone()), false));
-        waiter.queue().add(entry.clone());
-        entries.push((waiter, entry));
-    }
-    let slept = first
-        .queue()
-        .wait_until(Sleep::Interruptible, deadline, || waiters.iter().any(|waiter| waiter.is_woken()).then_some(()));
-    for (waiter, entry) in entries {
-        waiter.queue().remove(&entry);
-    }
-    slept
 }

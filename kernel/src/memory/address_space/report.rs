@@ -54,13 +54,16 @@ impl Space {
         let file = area.file.as_ref().and_then(|file| file.file().cloned());
         let name = match (&area.file, &file) {
             (_, Some(_)) => None,
-            (Some(_), None) if area.start == layout.vdso.start => Some("[vdso]"),
-            (Some(_), None) => Some("/dev/zero (deleted)"),
+            (Some(file), None) => {
+                let lent = crate::process::exec::vdso::name_of(file.mapping(), area.page_offset);
+                Some(lent.unwrap_or("/dev/zero (deleted)"))
+            }
             _ if is_heap => Some("[heap]"),
             _ if is_stack => Some("[stack]"),
             _ => None,
         };
-        let offset = if area.file.is_some() { area.page_offset << 12 } else { 0 };
+        let is_lent = name.is_some_and(|name| name == "[vvar]" || name == "[vdso]");
+        let offset = if area.file.is_some() && !is_lent { area.page_offset << 12 } else { 0 };
         Some(AreaReport { range: area.start..area.end, flags: area.flags, offset, file, name, key: area.key })
     }
     /// All areas, as far as there is memory for the list.

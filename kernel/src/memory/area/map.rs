@@ -235,6 +235,15 @@ impl AreaMap {
         removed: &mut Vec<Area>,
         mut change: impl FnMut(&mut Area),
     ) -> Result<()> {
+        let place = self.place_of(range.start);
+        if let Some(area) = self.at_mut(place).filter(|area| area.start == range.start && area.end == range.end) {
+            // One whole area, as often.
+            change(area);
+            if self.has_kin(place) {
+                self.merge_range(range, removed);
+            }
+            return Ok(());
+        }
         self.split(range.start)?;
         self.split(range.end)?;
         let mut place = self.place_of(range.start);
@@ -244,6 +253,13 @@ impl AreaMap {
         }
         self.merge_range(range, removed);
         Ok(())
+    }
+    /// Whether a neighbour of the area at a place belongs together with it.
+    fn has_kin(&self, place: Place) -> bool {
+        let Some(area) = self.at(place) else { return false };
+        let below = self.before(place).and_then(|place| self.at(place));
+        let above = self.at(self.after(place));
+        below.is_some_and(|below| below.is_continued_by(area)) || above.is_some_and(|above| area.is_continued_by(above))
     }
     /// Merges all neighbours that belong together, from the boundary at the start of the range to the one at its end.
     pub fn merge_range(&mut self, range: Range<u64>, removed: &mut Vec<Area>) {

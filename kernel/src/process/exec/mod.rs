@@ -11,7 +11,7 @@ pub mod layout;
 mod load;
 mod script;
 mod stack;
-mod vdso;
+pub mod vdso;
 
 pub use arguments::Vector;
 pub use calls::{execve, execveat};

@@ -1,6 +1,6 @@
 //! The code that the kernel lends to a new program (vdso(7)).
 use crate::error::Result;
-use crate::memory::address_space::{MAY_ALL, MapRequest};
+use crate::memory::address_space::{Fixed, MAY_ALL, MapRequest};
 use crate::memory::area::AreaFlags;
 use crate::memory::{AddressSpace, Limits, Mapping};
 use crate::sync::Once;
@@ -9,6 +9,12 @@ use abi::elf::{AT_SYSINFO, AT_SYSINFO_EHDR};
 use alloc::sync::Arc;
 use machine::memory::{Frame, PAGE_SIZE};
 use machine::vdso;
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// What programs map, shared by all: the clocks' page, then the image, which reads it at the page before its own.
+static X86_64: Once<Arc<Mapping>> = Once::new();
+static I386: Once<Arc<Mapping>> = Once::new();
 
 /// What a program learns of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,38 +34,56 @@ impl Mapped {
 
 /// Maps what programs of an ABI get.
 pub fn map(space: &AddressSpace, abi: Abi, limits: &Limits) -> Result<Mapped> {
-    static I386: Once<Arc<Mapping>> = Once::new();
-    if abi != Abi::I386 {
-        return Ok(Mapped::default());
+    match abi {
+        Abi::X86_64 => {
+            let start = map_image(space, pages(&X86_64, &[(0, vdso::x86_64())])?, limits)?;
+            Ok(Mapped { landing: 0, auxiliary: [(AT_SYSINFO_EHDR, start), (0, 0)], count: 1 })
+        }
+        Abi::I386 => {
+            let image = vdso::i386();
+            let start = map_image(space, pages(&I386, &image.parts())?, limits)?;
+            let auxiliary = [(AT_SYSINFO, start + u64::from(image.vsyscall)), (AT_SYSINFO_EHDR, start)];
+            Ok(Mapped { landing: (start as u32).wrapping_add(image.landing), auxiliary, count: 2 })
+        }
+        Abi::X32 => Ok(Mapped::default()),
     }
-    let image = vdso::i386();
-    let start = map_image(space, &I386, &image.parts(), limits)?;
-    let auxiliary = [(AT_SYSINFO, start + u64::from(image.vsyscall)), (AT_SYSINFO_EHDR, start)];
-    Ok(Mapped { landing: (start as u32).wrapping_add(image.landing), auxiliary, count: 2 })
 }
 
-/// Maps the one page of an image, which all programs share until a debugger writes to it.
-fn map_image(
-    space: &AddressSpace,
-    shared: &Once<Arc<Mapping>>,
-    parts: &[(usize, &[u8])],
-    limits: &Limits,
-) -> Result<u64> {
+/// The two pages; of the image's all programs share the one until a debugger writes to it.
+fn pages<'a>(shared: &'a Once<Arc<Mapping>>, parts: &[(usize, &[u8])]) -> Result<&'a Arc<Mapping>> {
     if shared.get().is_none() {
         let mapping = Mapping::new(None)?;
-        mapping.set_size(PAGE_SIZE as u64);
+        mapping.set_size(2 * PAGE);
+        mapping.insert(0, vdso::clock_page()?)?;
         let page = Frame::zeroed()?;
         for (at, bytes) in parts {
             page.write(*at, bytes);
         }
-        mapping.insert(0, page)?;
+        mapping.insert(1, page)?;
         // Somebody else's is as good.
         let _ = shared.set(mapping);
     }
-    let flags = AreaFlags::READ | AreaFlags::EXECUTE | AreaFlags::NO_RESERVE | MAY_ALL;
-    let mut request = MapRequest::anonymous(PAGE_SIZE as u64, flags);
-    request.file = shared.get().map(|mapping| (mapping, None));
-    let start = space.map(&request, limits)?;
-    space.with_layout_mut(|layout| layout.vdso = start..start + PAGE_SIZE as u64);
+    shared.get().ok_or(crate::error::ENOMEM)
+}
+
+/// Maps both pages; where the image is.
+fn map_image(space: &AddressSpace, pages: &Arc<Mapping>, limits: &Limits) -> Result<u64> {
+    // The clocks can be read, whatever mprotect(2) is asked for.
+    let clocks = AreaFlags::READ | AreaFlags::MAY_READ | AreaFlags::NO_RESERVE | AreaFlags::DONT_DUMP | AreaFlags::IO;
+    let mut request = MapRequest::anonymous(2 * PAGE, clocks);
+    request.file = Some((pages, None));
+    let start = space.map(&request, limits)? + PAGE;
+    let code = AreaFlags::READ | AreaFlags::EXECUTE | AreaFlags::NO_RESERVE | MAY_ALL;
+    let mut request = MapRequest::anonymous(PAGE, code);
+    request.file = Some((pages, None));
+    (request.address, request.fixed, request.page_offset) = (start, Fixed::Replace, 1);
+    space.map(&request, limits)?;
+    space.with_layout_mut(|layout| layout.vdso = start..start + PAGE);
     Ok(start)
+}
+
+/// What /proc/PID/maps calls an area of these pages.
+pub fn name_of(mapping: &Mapping, page: u64) -> Option<&'static str> {
+    let is = |pages: &Once<Arc<Mapping>>| pages.get().is_some_and(|pages| pages.identity() == mapping.identity());
+    (is(&X86_64) || is(&I386)).then_some(if page == 0 { "[vvar]" } else { "[vdso]" })
 }
