@@ -5,8 +5,8 @@ mod descriptor;
 mod floating_point;
 mod fpu_area;
 mod segments;
-mod stopped;
 mod selectors;
+mod stopped;
 
 pub use breakpoints::Breakpoints;
 pub use context::{adopt_idle, current, current_arc, switch_to};
@@ -14,8 +14,8 @@ pub(crate) use context::{arrive_first_time, may_sleep, tag};
 pub use descriptor::{Segment, SegmentKind};
 pub(crate) use floating_point::first_use;
 pub use floating_point::{fpu_features, fpu_state_size};
-pub use stopped::Stopped;
 pub use selectors::Selectors;
+pub use stopped::Stopped;
 
 use crate::cpu::local;
 use crate::paging::{KernelStack, UserSpace};

@@ -38,7 +38,9 @@ static SAVED_LEVEL: AtomicU32 = AtomicU32::new(u32::MAX);
 pub fn syslog(task: &Task, action: i32, buffer: UserBytes, length: i32) -> Result<usize> {
     let action = u32::try_from(action).map_err(|_| EINVAL)?;
     // As with dmesg_restrict=0: everybody may read all and ask for the size.
-    if !matches!(action, READ_ALL | SIZE_BUFFER) && !task.capable(Capability::Syslog) {
+    // CAP_SYS_ADMIN was the right for it once, and still is.
+    let permitted = || task.capable(Capability::Syslog) || task.capable(Capability::SysAdmin);
+    if !matches!(action, READ_ALL | SIZE_BUFFER) && !permitted() {
         return Err(EPERM);
     }
     match action {

@@ -6,8 +6,8 @@
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
 use super::fpu_area::{FloatingPoint, HEADER_SIZE, INITIAL_PKRU, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
-use crate::cpu::{Features, features};
 use crate::cpu::local::{self, CpuLocal};
+use crate::cpu::{Features, features};
 use crate::instructions::{read_cr0, write_cr0};
 use crate::user::copy_to_user;
 use core::arch::asm;

@@ -150,6 +150,8 @@ type Accept = fn(&Subject, &[u8]) -> Result<()>;
 enum Kind {
     /// A file of text.
     Text(Generate),
+    /// A file of text that only those may open who may look into the process.
+    Guarded(Generate),
     /// A file of text that can be written.
     Writable(Generate, Accept),
     /// A symbolic link.
@@ -174,6 +176,9 @@ struct Item {
 impl Item {
     const fn text(name: &'static str, mode: u32, generate: Generate) -> Item {
         Item { name, mode, kind: Kind::Text(generate) }
+    }
+    const fn guarded(name: &'static str, mode: u32, generate: Generate) -> Item {
+        Item { name, mode, kind: Kind::Guarded(generate) }
     }
     const fn writable(name: &'static str, mode: u32, generate: Generate, accept: Accept) -> Item {
         Item { name, mode, kind: Kind::Writable(generate, accept) }

@@ -119,6 +119,10 @@ impl InodeOperations for Entry {
     fn open(&self, _inode: &Arc<Inode>, _flags: u32) -> Result<Box<dyn FileOperations>> {
         Ok(match self.item.kind {
             Kind::Text(generate) => try_box(TextFile::new(self.subject.clone(), generate, None))?,
+            Kind::Guarded(generate) => {
+                self.subject.check_access()?;
+                try_box(TextFile::new(self.subject.clone(), generate, None))?
+            }
             Kind::Writable(generate, accept) => try_box(TextFile::new(self.subject.clone(), generate, Some(accept)))?,
             Kind::Special(open) => open(&self.subject)?,
             _ => try_box(Directory)?,

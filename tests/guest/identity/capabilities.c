@@ -1,0 +1,191 @@
+/* For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux. */
+#include "../check.h"
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/reboot.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/klog.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+static void drop(int capability)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+	OK(syscall(SYS_capget, &header, data));
+	data[capability / 32].effective &= ~(1u << capability % 32);
+	OK(syscall(SYS_capset, &header, data));
+}
+
+/* The scene of a call: a folder of its own with a file of somebody else's, and a process of somebody else's. */
+static char name[64];
+static pid_t other;
+
+static void set_scene(void)
+{
+	enter_scratch();
+	strcpy(name, "theirs");
+	int fd = OK(open(name, O_CREAT | O_RDWR, 0600));
+	EQ(write(fd, "abc", 3), 3);
+	OK(fchown(fd, 1000, 1000));
+	OK(fchmod(fd, 0600));
+	OK(close(fd));
+	other = OK(fork());
+	if (other == 0) {
+		OK(setresgid(1000, 1000, 1000));
+		OK(setresuid(1000, 1000, 1000));
+		for (;;)
+			pause();
+	}
+	/* The ids are set when its pause shows as a sleep. */
+	WAIT_STATE(other, 'S');
+}
+
+static void run_one(const char *label, int capability, long (*call)(void))
+{
+	set_scene();
+	if (capability >= 0)
+		drop(capability);
+	errno = 0;
+	long result = call();
+	OUT("%s %s", label, result == -1 ? errno_name(errno) : "allowed");
+	kill(other, SIGKILL);
+	waitpid(other, 0, WNOHANG);
+}
+
+#define CAPABILITY(capability, ...)                                                                                    \
+	static long call_##capability(void) { __VA_ARGS__; }                                                           \
+	CASE(capability##_decides)                                                                                            \
+	{                                                                                                              \
+		IN_CHILD({ run_one("with", -1, call_##capability); });                                                 \
+		IN_CHILD({ run_one("without", capability, call_##capability); });                                      \
+	}
+
+static struct rlimit more(void)
+{
+	struct rlimit limit;
+	OK(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max = limit.rlim_max + 1;
+	return limit;
+}
+
+static long set_all_groups(void)
+{
+	gid_t groups[2] = {7, 8};
+	return setgroups(2, groups);
+}
+
+static long lock_beyond_the_limit(void)
+{
+	struct rlimit none = {4096, 4096};
+	OK(setrlimit(RLIMIT_MEMLOCK, &none));
+	char *area = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return mlock(area, 65536);
+}
+
+static long keep_set_group_bit(void)
+{
+	/* chmod by somebody outside the file's group loses the bit without the capability. */
+	OK(chown(name, 0, 1000));
+	OK(chmod(name, 02755));
+	struct stat status;
+	OK(stat(name, &status));
+	errno = EXDEV;
+	return status.st_mode & 02000 ? 0 : -1;
+}
+
+CAPABILITY(CAP_CHOWN, return chown(name, 5, 5))
+CAPABILITY(CAP_DAC_OVERRIDE, return open(name, O_RDWR))
+CAPABILITY(CAP_FOWNER, return chmod(name, 0644))
+CAPABILITY(CAP_FSETID, return keep_set_group_bit())
+CAPABILITY(CAP_KILL, return kill(other, SIGUSR2))
+CAPABILITY(CAP_SETGID, return set_all_groups())
+CAPABILITY(CAP_SETUID, return setresuid(1234, 1234, 1234))
+CAPABILITY(CAP_SETPCAP, return prctl(PR_CAPBSET_DROP, CAP_SYS_PACCT))
+CAPABILITY(CAP_IPC_LOCK, return lock_beyond_the_limit())
+CAPABILITY(CAP_SYS_MODULE, return syscall(SYS_delete_module, "no-such-module", O_NONBLOCK))
+CAPABILITY(CAP_SYS_CHROOT, return chroot("."))
+CAPABILITY(CAP_SYS_ADMIN, return sethostname("capable", 7))
+CAPABILITY(CAP_SYS_BOOT, return syscall(SYS_reboot, 1, 2, 3, 0))
+CAPABILITY(CAP_SYS_NICE, return setpriority(PRIO_PROCESS, 0, -5))
+CAPABILITY(CAP_SYS_TIME, struct timespec past = {-1, 0}; return clock_settime(CLOCK_REALTIME, &past))
+CAPABILITY(CAP_MKNOD, return mknod("device", S_IFCHR | 0600, makedev(1, 3)))
+CAPABILITY(CAP_SYSLOG, return klogctl(8, 0, 4))
+
+CASE(raising_a_hard_limit_takes_CAP_SYS_RESOURCE)
+{
+	for (int capability = -1; capability <= CAP_SYS_RESOURCE; capability += CAP_SYS_RESOURCE + 1)
+		IN_CHILD({
+			struct rlimit limit = more();
+			if (capability >= 0)
+				drop(capability);
+			long result = setrlimit(RLIMIT_NOFILE, &limit);
+			OUT("%d %s", capability, result == -1 ? errno_name(errno) : "allowed");
+		});
+}
+
+/* Reading and searching: what CAP_DAC_READ_SEARCH gives is also part of CAP_DAC_OVERRIDE, so both go. */
+CASE(reading_takes_CAP_DAC_READ_SEARCH)
+{
+	for (int without = 0; without < 2; without++)
+		IN_CHILD({
+			set_scene();
+			drop(CAP_DAC_OVERRIDE);
+			if (without)
+				drop(CAP_DAC_READ_SEARCH);
+			int fd = open(name, O_RDONLY);
+			OUT("%d read %s", without, fd == -1 ? errno_name(errno) : "allowed");
+			fd = open(name, O_WRONLY);
+			OUT("%d write %s", without, fd == -1 ? errno_name(errno) : "allowed");
+			kill(other, SIGKILL);
+		});
+}
+
+CASE(looking_into_others_takes_CAP_SYS_PTRACE)
+{
+	for (int without = 0; without < 2; without++)
+		IN_CHILD({
+			set_scene();
+			char path[64];
+			snprintf(path, sizeof path, "/proc/%d/environ", other);
+			if (without)
+				drop(CAP_SYS_PTRACE);
+			int fd = open(path, O_RDONLY);
+			OUT("%d environ %s", without, fd == -1 ? errno_name(errno) : "allowed");
+			long result = ptrace(PTRACE_SEIZE, other, 0, 0);
+			OUT("%d seize %s", without, result == -1 ? errno_name(errno) : "allowed");
+			kill(other, SIGKILL);
+		});
+}
+
+CASE(CAP_SETFCAP_and_trusted_attributes)
+{
+	IN_CHILD({
+		set_scene();
+		OK(setxattr(name, "trusted.word", "x", 1, 0));
+		drop(CAP_SYS_ADMIN);
+		ERR(setxattr(name, "trusted.word", "x", 1, 0), EPERM);
+		char value[4];
+		ERR(getxattr(name, "trusted.word", value, sizeof value), ENODATA);
+		kill(other, SIGKILL);
+	});
+}
+
+CASE(capabilities_of_uid_0_go_with_the_uid)
+{
+	IN_CHILD({
+		OK(setresuid(1000, 1000, 1000));
+		ERR(sethostname("x", 1), EPERM);
+		ERR(chroot("/"), EPERM);
+		ERR(setresuid(0, 0, 0), EPERM);
+	});
+	IN_CHILD({
+		OK(seteuid(1000));
+		ERR(sethostname("capable", 7), EPERM);
+		OK(seteuid(0));
+		OK(sethostname("capable", 7));
+	});
+}
