@@ -18,6 +18,7 @@ pub mod power;
 pub mod process;
 pub mod ptrace;
 pub mod random;
+pub mod seccomp;
 pub mod signal;
 pub mod start;
 pub mod sync;

@@ -491,6 +491,9 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Resu
         if task.signal_pending() && task.fatal_signal_pending() || !group.add_thread(child) {
             return Err(ERESTARTNOINTR);
         }
+        let state = group.signals.lock();
+        task.inherit_filters(child);
+        drop(state);
         group.live.fetch_add(1, Ordering::AcqRel);
         group.unfinished.fetch_add(1, Ordering::AcqRel);
         child.pid().attach_task(child.clone());
@@ -503,6 +506,9 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Resu
         return Ok(());
     }
     group.add_thread(child);
+    let state = task.group().signals.lock();
+    task.inherit_filters(child);
+    drop(state);
     group.live.store(1, Ordering::Release);
     group.unfinished.store(1, Ordering::Relaxed);
     group.set_leader(Some(child.clone()));

@@ -19,6 +19,7 @@ mod option {
     pub const SET_NAME: i32 = 15;
     pub const GET_NAME: i32 = 16;
     pub const GET_SECCOMP: i32 = 21;
+    pub const SET_SECCOMP: i32 = 22;
     pub const CAPBSET_READ: i32 = 23;
     pub const GET_TSC: i32 = 25;
     pub const SET_TSC: i32 = 26;
@@ -70,7 +71,8 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
         option::SET_TIMING => return if second == 0 { Ok(0) } else { Err(EINVAL) },
         option::SET_NAME => set_name(task, second)?,
         option::GET_NAME => UserSlice::new(second, NAME_SIZE).write(&task.name())?,
-        option::GET_SECCOMP => return Ok(0),
+        option::GET_SECCOMP => return Ok(crate::seccomp::get_mode(task)),
+        option::SET_SECCOMP => return crate::seccomp::set_mode(task, second, third).map(|done| done as u64),
         option::GET_KEEPCAPS => {
             let kept = task.with_credentials(|own| own.securebits & securebit::KEEP_CAPABILITIES != 0);
             return Ok(kept.into());
@@ -117,7 +119,7 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
             if !none {
                 return Err(EINVAL);
             }
-            return Ok(task.with_credentials(|own| own.no_new_privileges).into());
+            return Ok(task.has_no_new_privileges().into());
         }
         option::GET_TID_ADDRESS => {
             UserPtr::<u64>::new(second).write(task, &task.clear_child_tid.load(Ordering::Relaxed))?;

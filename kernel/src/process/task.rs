@@ -39,6 +39,8 @@ pub mod flag {
     pub const SIGNALED: u32 = 1 << 6;
     /// Has something to run before its first instruction (init).
     pub const STARTING: u32 = 1 << 7;
+    /// As in the credentials, given by another thread (seccomp(2) with TSYNC).
+    pub const NO_NEW_PRIVILEGES: u32 = 1 << 10;
     /// setuid(2) has made a user of it that is over RLIMIT_NPROC: execve(2) fails.
     pub const OVER_PROCESS_LIMIT: u32 = 1 << 9;
     /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
@@ -76,6 +78,8 @@ pub struct Task {
     thread_links: Links,
     ended_links: Links,
     tracee_links: Links,
+    /// Which system calls it may make.
+    pub seccomp: crate::seccomp::Seccomp,
     /// Who traces it, and the stop it is in.
     pub trace: Tracee,
     /// State and place in a run queue.
@@ -175,6 +179,7 @@ impl Task {
             thread_links: Links::new(),
             ended_links: Links::new(),
             tracee_links: Links::new(),
+            seccomp: crate::seccomp::Seccomp::new(),
             trace: Tracee::new(),
             schedule: parts.schedule,
             memory: SpinLock::new(rank::LEAF, parts.memory),
@@ -389,6 +394,10 @@ impl Task {
     /// Replaces the credentials (the current task's, or a new one's).
     pub fn set_credentials(&self, credentials: Arc<Credentials>) {
         self.credentials.replace(credentials);
+    }
+    /// Whether execve(2) must not give it privileges (PR_SET_NO_NEW_PRIVS).
+    pub fn has_no_new_privileges(&self) -> bool {
+        self.has_flag(flag::NO_NEW_PRIVILEGES) || self.with_credentials(|own| own.no_new_privileges)
     }
     /// Whether the effective set holds a capability (in the initial user namespace).
     pub fn capable(&self, capability: super::Capability) -> bool {

@@ -7,6 +7,7 @@ use crate::process::credentials::may_inspect;
 use crate::process::schedule::state;
 use crate::process::tree::TREE;
 use crate::process::{Capability, Task, ThreadGroup};
+use crate::seccomp::Mode;
 use crate::signal::{self, SIGSTOP, SignalInfo};
 use crate::wait::Sleep;
 use alloc::sync::Arc;
@@ -19,7 +20,8 @@ pub(super) fn check_options(task: &Task, options: u64) -> Result<u32> {
         return Err(EINVAL);
     }
     let options = options as u32;
-    if options & option::SUSPEND_SECCOMP != 0 && (!task.capable(Capability::SysAdmin) || task.trace.suspends_filters())
+    if options & option::SUSPEND_SECCOMP != 0
+        && (!task.capable(Capability::SysAdmin) || task.seccomp.mode() != Mode::Disabled || task.trace.suspends_filters())
     {
         return Err(EPERM);
     }

@@ -23,6 +23,7 @@ pub use call::{call_begins, call_ends};
 pub use debug::debug_exception;
 pub use end::{collect, end_tracer, forget_former_leader, release_ended, tell_end};
 pub use event::{Event, event, exec_done, exit_stop, of_clone};
+pub(crate) use request::architecture;
 pub use request::ptrace;
 pub use resume::leave_step_mode;
 pub use state::Tracee;

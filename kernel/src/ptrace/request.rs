@@ -48,6 +48,8 @@ mod request {
     pub const PEEKSIGINFO: u64 = 0x4209;
     pub const GETSIGMASK: u64 = 0x420a;
     pub const SETSIGMASK: u64 = 0x420b;
+    pub const SECCOMP_GET_FILTER: u64 = 0x420c;
+    pub const SECCOMP_GET_METADATA: u64 = 0x420d;
     pub const GET_SYSCALL_INFO: u64 = 0x420e;
     pub const GET_RSEQ_CONFIGURATION: u64 = 0x420f;
 }
@@ -106,6 +108,8 @@ fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data:
         request::ARCH_PRCTL => arch_prctl(task, tracee, data as u32, address),
         request::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
         request::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
+        request::SECCOMP_GET_FILTER => return crate::seccomp::get_filter(task, tracee, address, data),
+        request::SECCOMP_GET_METADATA => return crate::seccomp::get_metadata(task, tracee, address, data),
         _ => Err(EIO),
     }
     .map(|()| 0)

@@ -56,6 +56,11 @@ pub fn force(task: &Task, info: SignalInfo) {
     force_with(task, info, false)
 }
 
+/// As [`force_fatal`], with information.
+pub fn force_fatal_with(task: &Task, info: SignalInfo) {
+    force_with(task, info, true)
+}
+
 /// Kills the current task by a signal whatever its action is (execve(2) that cannot go back, a broken signal frame).
 pub fn force_fatal(task: &Task, signal: u32) {
     force_with(task, SignalInfo::kernel(signal), true)

@@ -6,7 +6,7 @@
 //! `process/exit_work.rs`).
 use super::dispatch::{X32_BIT, serve};
 use crate::process::Task;
-use crate::{ptrace, trace};
+use crate::{ptrace, seccomp, trace};
 use abi::Abi;
 use machine::entry::{EntryKind, UserFrame};
 use machine::thread::work;
@@ -65,5 +65,8 @@ fn way_in(task: &Task, frame: &mut UserFrame) -> Verdict {
     {
         return Verdict::Skip;
     }
-    Verdict::Serve
+    match task.thread().work() & work::FILTER_CALLS {
+        0 => Verdict::Serve,
+        _ => seccomp::call_begins(task, frame),
+    }
 }

@@ -124,7 +124,9 @@ fn capabilities(task: &Task, out: &mut Output) -> Result<()> {
     ] {
         writeln!(out, "{name}:\t{set:016x}")?;
     }
-    writeln!(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0", u32::from(who.no_new_privileges))?;
+    let (mode, filters) = (task.seccomp.mode() as u32, task.seccomp.count());
+    let bound = u32::from(task.has_no_new_privileges());
+    writeln!(out, "NoNewPrivs:\t{bound}\nSeccomp:\t{mode}\nSeccomp_filters:\t{filters}")?;
     Ok(writeln!(out, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled")?)
 }
 

@@ -42,11 +42,15 @@ static KERNEL: &[Item] = &[
     Item::writable("printk", 0o644, printk, set_printk),
     Item::directory("random", RANDOM),
     constant!("randomize_va_space", 2),
+    Item::directory("seccomp", SECCOMP),
     constant!("tainted", 0),
     constant!("threads-max", LIMIT),
     constant!("version", VERSION),
     Item::directory("yama", YAMA),
 ];
+
+const ACTIONS: &str = "kill_process kill_thread trap errno user_notif trace log allow";
+static SECCOMP: &[Item] = &[constant!("actions_avail", ACTIONS)];
 
 // ptrace(2) is restricted by credentials alone: Yama's value 0.
 static YAMA: &[Item] = &[constant!("ptrace_scope", 0)];

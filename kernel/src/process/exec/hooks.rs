@@ -75,7 +75,7 @@ fn file_capabilities(value: &[u8]) -> Option<(u64, u64, bool)> {
 /// Whether nobody else could use privileges that the task gains.
 pub fn may_gain_privileges(task: &Task) -> bool {
     // A root shared with somebody else's process could be changed under the program.
-    !task.with_credentials(|own| own.no_new_privileges) && !crate::ptrace::is_traced_by_unprivileged(task)
+    !task.has_no_new_privileges() && !crate::ptrace::is_traced_by_unprivileged(task)
 }
 /// Whether these credentials may read the file.
 pub fn is_readable(credentials: &Credentials, file: &File) -> bool {

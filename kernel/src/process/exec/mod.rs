@@ -158,7 +158,9 @@ fn prepare_image(task: &Task, image: Image, executable: Executable) -> Result<Pr
     };
     let privileges: FilePrivileges = hooks::file_privileges(&image.file);
     let old = task.credentials();
-    let (credentials, is_secure) = after_exec(&old, &privileges, hooks::may_gain_privileges(task))?;
+    let mut before = old.try_copy()?;
+    before.no_new_privileges = task.has_no_new_privileges();
+    let (credentials, is_secure) = after_exec(&before, &privileges, hooks::may_gain_privileges(task))?;
     let is_readable = hooks::is_readable(&old, &image.file)
         && interpreter.as_ref().is_none_or(|image| hooks::is_readable(&old, &image.file));
     Ok(Prepared { image, executable, interpreter, credentials, is_secure, is_readable })

@@ -94,7 +94,7 @@ rows! {
     [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Partial("real-time policies");
     [ 154  154  123] modify_ldt() => missing;
     /// Operations on a process or thread.
-    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("seccomp, memory maps, speculation, core scheduling and machine checks");
+    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("memory maps, speculation, core scheduling and machine checks");
     /// Segment bases.
     [ 158  158  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("CPUID faulting, shadow stacks, tagged addresses");
     /// Set resource limits.
