@@ -73,6 +73,9 @@ impl Filter {
         if !task.has_no_new_privileges() && !task.capable(Capability::SysAdmin) {
             return Err(EACCES);
         }
+        if at == 0 {
+            return Err(EINVAL);
+        }
         let bytes = UserSlice::new(at, length * INSTRUCTION_SIZE).read_all()?;
         let (mut program, mut reached) = (Vec::new(), Vec::new());
         program.try_reserve_exact(length)?;

@@ -353,7 +353,7 @@ CASE(programs_are_checked)
 	struct sock_filter allow[] = {RETURN(SECCOMP_RET_ALLOW)};
 	ERR(install(0, allow, 0), EINVAL);
 	ERR(install(0, allow, BPF_MAXINSNS + 1), EINVAL);
-	ERR(install(0, 0, 1), EFAULT);
+	ERR(install(0, 0, 1), EINVAL);
 	ERR(install(0, (void *)8, 1), EFAULT);
 	REFUSED(EINVAL, NUMBER);
 	REFUSED(EINVAL, BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RETURN(SECCOMP_RET_ALLOW));
