@@ -140,23 +140,21 @@ CASE(CLONE_PTRACE_and_CLONE_UNTRACED)
 			_exit(2);
 		raise(SIGUSR1);
 	}), PTRACE_O_TRACECLONE);
-	int status;
-	pid_t first = waitpid(-1, &status, __WALL), second;
-	/* Whichever comes first: the traced child's SIGSTOP or its parent's SIGUSR1 or SIGCHLD. */
-	int seen_stop = 0;
-	for (int i = 0; i < 6 && !seen_stop; i++) {
-		if (first != child) {
-			EQ(status, SIGSTOP << 8 | 0x7f);
-			EQ(status_number(first, "PPid:"), child);
-			seen_stop = 1;
-			break;
+	/* Among what comes in any order (the parent's SIGUSR1, its children's ends) is the traced child's SIGSTOP. */
+	for (;;) {
+		int status;
+		pid_t first = waitpid(-1, &status, __WALL);
+		if (first == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGUSR1)
+			continue;
+		if (first == child) {
+			OK(T(PTRACE_CONT, child, 0, 0));
+			continue;
 		}
-		OK(T(PTRACE_CONT, child, 0, 0));
-		second = waitpid(-1, &status, __WALL);
-		first = second;
+		EQ(status, SIGSTOP << 8 | 0x7f);
+		EQ(status_number(first, "PPid:"), child);
+		end_tracee(first);
+		break;
 	}
-	EQ(seen_stop, 1);
-	kill(first, SIGKILL);
 	end_tracee(child);
 }
 
