@@ -81,6 +81,8 @@ fn write_built_in(sink: &mut impl Write) -> Result<()> {
 fn add_demos(archive: &mut Writer<impl Write>, folder: &Path) -> Result<()> {
     let mut entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
+    // Files that are one under several names stay one: the first name brings the contents.
+    let mut known: HashMap<(u64, u64), u32> = HashMap::new();
     for entry in entries {
         let metadata = std::fs::metadata(entry.path())?;
         if !metadata.is_file() {
@@ -89,7 +91,17 @@ fn add_demos(archive: &mut Writer<impl Write>, folder: &Path) -> Result<()> {
         let program = metadata.permissions().mode() & 0o100 != 0;
         let folder: &[u8] = if program { b"usr/local/bin/" } else { b"usr/local/src/" };
         let name = [folder, entry.file_name().as_bytes()].concat();
-        archive.add(&name, Metadata::file(if program { 0o755 } else { 0o644 }), &std::fs::read(entry.path())?)?;
+        let mut header = Metadata::file(if program { 0o755 } else { 0o644 });
+        let mut contents = std::fs::read(entry.path())?;
+        if metadata.nlink() > 1 {
+            let next = u32::try_from(known.len())? + 1;
+            let number = *known.entry((metadata.dev(), metadata.ino())).or_insert(next);
+            header.inode = Some((number, u32::try_from(metadata.nlink())?));
+            if number != next {
+                contents.clear();
+            }
+        }
+        archive.add(&name, header, &contents)?;
     }
     Ok(())
 }
