@@ -2,6 +2,7 @@
 
 use crate::bench::{self, BenchOptions};
 use crate::escape::EscapingWriter;
+use crate::module::{self, ModuleOptions};
 use crate::profile::{self, ProfileOptions};
 use crate::run;
 use crate::syscalls::{self, SyscallsOptions};
@@ -35,6 +36,8 @@ enum Action {
     Bench(BenchOptions),
     /// Count which functions of the kernel and of programs a command's instructions go to
     Profile(Box<ProfileOptions>),
+    /// Make, build and sign modules of the kernel
+    Module(ModuleOptions),
     /// Print the system-call table
     Syscalls(SyscallsOptions),
 }
@@ -135,6 +138,7 @@ pub fn main() -> i32 {
                 Action::Trace(options) => trace::run(options),
                 Action::Bench(options) => bench::run(options),
                 Action::Profile(options) => profile::run(options),
+                Action::Module(options) => module::run(options),
                 Action::Syscalls(options) => syscalls::run(options),
             };
             status.unwrap_or_else(|error| {

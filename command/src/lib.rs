@@ -13,6 +13,7 @@ pub mod cpio;
 pub mod escape;
 pub mod initramfs;
 pub mod linux;
+pub mod module;
 pub mod profile;
 pub mod progress;
 pub mod qemu;

@@ -14,6 +14,7 @@ pub mod file;
 pub mod ipc;
 pub mod log;
 pub mod memory;
+pub mod module;
 pub mod power;
 pub mod process;
 pub mod ptrace;

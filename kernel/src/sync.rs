@@ -16,6 +16,7 @@ pub mod rank {
     macro_rules! ranks { ($($name:ident = $value:literal, $what:literal;)*) => { $(#[doc = $what] pub const $name: Rank = Rank($value, $what);)* } }
     ranks! {
         // Sleeping locks.
+        MODULES = 40, "the list of modules";
         OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
         PROCESS_TIMERS = 75, "a process's interval and POSIX timers";
@@ -32,6 +33,7 @@ pub mod rank {
         TMPFS = 125, "the entries of a tmpfs directory";
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
+        MODULE_PARTS = 136, "the calls and devices of modules";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         INODE_TABLE = 125, "a remote file system's inodes by number";
         EPOLL_NESTING = 168, "epoll instances that watch one another";

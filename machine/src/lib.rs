@@ -1,6 +1,6 @@
 //! The x86-64 machine: boot, traps, paging, context switch, user copies, interrupts, DMA.
 //!
-//! This is the only crate of the kernel with unsafe code. It depends on `abi` alone and knows nothing of processes or
+//! This is the only crate of the kernel with unsafe code. It depends on `abi` and on the layouts of `module` (what modules are written against), and knows nothing of processes or
 //! files; the kernel above it is reached through one trait, [`Kernel`], for which the entry stubs are generic. Everything
 //! it exports is safe to use from code under `#![forbid(unsafe_code)]`: no safe call, in any order, can break memory safety.
 #![cfg_attr(target_os = "none", no_std)]
@@ -22,6 +22,7 @@ mod instructions;
 pub mod interrupt;
 mod local;
 pub mod memory;
+pub mod module;
 pub mod paging;
 pub mod power;
 pub mod random;

@@ -6,6 +6,7 @@
 //! | ffffc900_00000000 | kernel stacks | 4 pages each, over at least as many unmapped ones |
 //! | ffffd000_00000000 | device registers | uncached |
 //! | ffffffff_80000000 | the image, by the linker script's sections | read and execute, read, or read and write |
+//! | ffffffff_c0000000 | loaded modules, and changed copies of the system-call tables | the same |
 use super::entry::{ADDRESS, GLOBAL, LARGE, NO_CACHE, NO_EXECUTE, PRESENT, WRITE, WRITE_THROUGH};
 use super::space::{NoTable, PAGE};
 use super::table::Table;

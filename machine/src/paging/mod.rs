@@ -5,6 +5,7 @@ mod flush;
 mod gather;
 mod kernel;
 mod look;
+mod modules;
 mod space;
 mod stack;
 mod table;
@@ -16,6 +17,7 @@ mod walk;
 pub(crate) use flush::answer_for;
 pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
 pub(crate) use kernel::{initialize, load_kernel_tables, map_device};
+pub(crate) use modules::{ModulePages, Use};
 pub use space::UserSpace;
 pub(crate) use stack::{KernelStack, is_stack_guard, stacks_to_trim, trim_stacks};
 

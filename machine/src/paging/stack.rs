@@ -164,6 +164,6 @@ pub(crate) fn trim_stacks() {
     }
 }
 /// The CPUs that take part, as bits.
-fn online() -> u64 {
+pub(super) fn online() -> u64 {
     (0..MAX_CPUS).filter(|cpu| local::is_online(*cpu)).fold(0, |mask, cpu| mask | 1 << cpu)
 }

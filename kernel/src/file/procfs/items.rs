@@ -18,6 +18,7 @@ pub static ROOT: &[Item] = &[
     Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
     Item::text("loadavg", 0o444, system::load),
     Item::text("meminfo", 0o444, system::memory),
+    Item::text("modules", 0o444, |_, out| crate::module::report::modules(out)),
     Item::text("stat", 0o444, system::statistics),
     Item::text("swaps", 0o444, system::swaps),
     Item::directory("sys", sysctl::TREE),

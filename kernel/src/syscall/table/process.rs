@@ -103,8 +103,10 @@ rows! {
     [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
     [ 163  163   51] acct() => missing;
     [ 174    -  127] create_module() => missing;
-    [ 175  175  128] init_module() => missing;
-    [ 176  176  129] delete_module() => missing;
+    /// Load a module from memory.
+    [ 175  175  128] init_module(image, length, parameters) => call crate::module::calls::init_module, Full;
+    /// Unload a module.
+    [ 176  176  129] delete_module(name, flags) => call crate::module::calls::delete_module, Full;
     [ 177    -  130] get_kernel_syms() => missing;
     [ 178    -  167] query_module() => missing;
     /// Thread id.
@@ -156,7 +158,8 @@ rows! {
     /// Copies to another process's memory.
     [ 311  540  348] process_vm_writev(pid, local, local_count, remote, remote_count, flags) => call crate::memory::calls::process_vm_writev, Full;
     [ 312  312  349] kcmp() => missing;
-    [ 313  313  350] finit_module() => missing;
+    /// Load a module from a file.
+    [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Partial("compressed modules");
     /// Set scheduling policy and attributes.
     [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::calls::sched_setattr, Partial("real-time policies and utilization clamps");
     /// Scheduling policy and attributes.
