@@ -96,10 +96,7 @@ fn condition(code: u16) -> Option<u16> {
 /// The operation of an arithmetic instruction.
 fn operation(code: u16) -> Option<u16> {
     let operation = code & 0xf0;
-    let known = matches!(
-        operation,
-        ADD | SUBTRACT | MULTIPLY | DIVIDE | OR | AND | SHIFT_LEFT | SHIFT_RIGHT | XOR
-    );
+    let known = matches!(operation, ADD | SUBTRACT | MULTIPLY | DIVIDE | OR | AND | SHIFT_LEFT | SHIFT_RIGHT | XOR);
     (code & 0x07 == ARITHMETIC && code & !0xff == 0 && known).then_some(operation)
 }
 

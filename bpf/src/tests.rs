@@ -18,8 +18,7 @@ fn result(program: &[Instruction], data: &[u8; DATA_SIZE]) -> u32 {
 
 #[test]
 fn a_filter_by_number() {
-    let program =
-        [plain(LOAD, 0), branch(IF_EQUAL, 39, 0, 1), plain(RETURN, 0x50001), plain(RETURN, 0x7fff_0000)];
+    let program = [plain(LOAD, 0), branch(IF_EQUAL, 39, 0, 1), plain(RETURN, 0x50001), plain(RETURN, 0x7fff_0000)];
     let mut data = [0; DATA_SIZE];
     assert_eq!(result(&program, &data), 0x7fff_0000);
     data[0] = 39;

@@ -181,7 +181,8 @@ fn modules_depend_on_one_another() {
         rmmod user
         rmmod source
         cat /proc/modules";
-    let expected = "unknown symbol\ninvalid\nuser: the value is 7\nsource 1 user, Live\nuser 0 - Live\ntemporarily unavailable\n";
+    let expected =
+        "unknown symbol\ninvalid\nuser: the value is 7\nsource 1 user, Live\nuser 0 - Live\ntemporarily unavailable\n";
     prints(&[], &[("source.ko", &source), ("user.ko", &user), ("other.ko", &other)], script, expected);
 }
 
@@ -226,7 +227,8 @@ fn a_new_module_is_made_in_a_minute() {
     let place = folder.0.join("answer");
     let built = succeed(&["module", "build", place.to_str().expect("the name is plain")]);
     let object = std::fs::read(built.trim()).expect("it was built");
-    let script = "insmod answer.ko factor=3 && ./probe call 1010 14 && cat /dev/answer && rmmod answer && ./probe call 1010 14";
+    let script =
+        "insmod answer.ko factor=3 && ./probe call 1010 14 && cat /dev/answer && rmmod answer && ./probe call 1010 14";
     prints(&[], &[("answer.ko", &object)], script, "42\nhello from answer\n-ENOSYS\n");
 }
 

@@ -101,7 +101,8 @@ impl Layout {
         }
         let size = self.sizes.get_mut(part as usize).ok_or(Refusal::OutOfMemory)?;
         let offset = size.next_multiple_of(alignment);
-        *size = offset.checked_add(section.size).filter(|end| *end <= LARGEST).ok_or(Refusal::Malformed("too large"))?;
+        *size =
+            offset.checked_add(section.size).filter(|end| *end <= LARGEST).ok_or(Refusal::Malformed("too large"))?;
         Ok((part, offset))
     }
 }

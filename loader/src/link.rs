@@ -156,11 +156,13 @@ impl Object<'_> {
         if section.kind == kind::RELOCATIONS || target.kind == kind::NO_BITS {
             return Err(Refusal::Malformed("relocations without addends, or of nothing"));
         }
-        if section.entry_size != ENTRY as u64 || section.size % ENTRY as u64 != 0 || section.link != self.symbol_section {
+        if section.entry_size != ENTRY as u64 || section.size % ENTRY as u64 != 0 || section.link != self.symbol_section
+        {
             return Err(Refusal::Malformed("relocations of another size, or by other symbols"));
         }
         let address = bases.get(part as usize).copied().unwrap_or(0).wrapping_add(offset);
-        let room = section_bytes(parts, target, (part, offset)).ok_or(Refusal::Malformed("a section beyond its part"))?;
+        let room =
+            section_bytes(parts, target, (part, offset)).ok_or(Refusal::Malformed("a section beyond its part"))?;
         for entry in section.bytes.chunks_exact(ENTRY) {
             let field = |at| bytes::u64(entry, at).unwrap_or(0);
             let (at, information, addend) = (field(0), field(8), field(16));

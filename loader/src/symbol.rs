@@ -47,7 +47,8 @@ impl<'a> Symbols<'a> {
     pub fn get(&self, index: u64) -> Result<Symbol<'a>, Refusal> {
         let at = index.checked_mul(ENTRY).ok_or(Refusal::Malformed("no such symbol"))?;
         let entry = bytes::slice(self.entries, at, ENTRY).ok_or(Refusal::Malformed("no such symbol"))?;
-        let (binding, visibility) = (entry.get(4).map_or(0, |info| info >> 4), entry.get(5).map_or(0, |other| other & 3));
+        let (binding, visibility) =
+            (entry.get(4).map_or(0, |info| info >> 4), entry.get(5).map_or(0, |other| other & 3));
         let section = bytes::u16(entry, 6).unwrap_or(0);
         let value = bytes::u64(entry, 8).unwrap_or(0);
         let name = bytes::string(self.names, bytes::u32(entry, 0).unwrap_or(0).into());

@@ -69,7 +69,8 @@ fn relocation(at: u64, symbol: u32, kind: u32, addend: i64) -> Vec<u8> {
 
 /// Sections: 1 text, 2 data, 3 relocations of text, 4 symbols, 5 strings, 6 what it says of itself.
 fn example(relocations: &[Vec<u8>]) -> Vec<u8> {
-    let symbols = [symbol(0, 0, 0, 0), symbol(1, 0x12, 1, 4), symbol(7, 0x10, 0, 0), symbol(15, 0x20, 0, 0), symbol(0, 3, 2, 0)];
+    let symbols =
+        [symbol(0, 0, 0, 0), symbol(1, 0x12, 1, 4), symbol(7, 0x10, 0, 0), symbol(15, 0x20, 0, 0), symbol(0, 3, 2, 0)];
     assemble(&[
         progbits(".text", 6, [0; 32]),
         progbits(".data", 3, *b"abcdefgh"),
@@ -193,7 +194,8 @@ fn a_module_says_what_it_is() {
 /// Whatever is done to an object, it is refused or linked: no panic, and no image larger than the limit.
 #[test]
 fn ten_thousand_mutants() {
-    let good = example(&[relocation(0, 2, 1, 0), relocation(8, 2, 4, -4), relocation(12, 4, 11, 2), relocation(16, 2, 9, -4)]);
+    let good =
+        example(&[relocation(0, 2, 1, 0), relocation(8, 2, 4, -4), relocation(12, 4, 11, 2), relocation(16, 2, 9, -4)]);
     let (mut state, mut refused) = (0x9e37_79b9_7f4a_7c15_u64, 0);
     let mut random = move |below: usize| {
         state ^= state << 13;

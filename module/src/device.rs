@@ -35,7 +35,8 @@ impl Transfer<'_> {
     /// Moves bytes to the user: how many, fewer where the buffer ends. EFAULT; EINVAL if this is a write.
     pub fn put(&mut self, from: &[u8]) -> Result<usize, Errno> {
         // SAFETY: the handle is of the transfer that runs; the bytes are as many as they say.
-        result(unsafe { function::lstar_transfer_put(self.handle, from.as_ptr(), from.len()) }).map(|count| count as usize)
+        result(unsafe { function::lstar_transfer_put(self.handle, from.as_ptr(), from.len()) })
+            .map(|count| count as usize)
     }
     /// Moves bytes from the user: how many, fewer where the buffer ends. EFAULT; EINVAL if this is a read.
     pub fn take(&mut self, into: &mut [u8]) -> Result<usize, Errno> {

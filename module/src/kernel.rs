@@ -49,17 +49,15 @@ impl Kernel {
     fn set_call(&self, abi: Abi, number: u32, flags: u32, function: CallFunction) -> Result<(), Errno> {
         let context = function as *const c_void;
         // SAFETY: the handle is this module's; `call::entry` takes the function as its context.
-        let value =
-            unsafe { function::lstar_add_call(self.module, abi as u32, number, flags, call::entry, context) };
+        let value = unsafe { function::lstar_add_call(self.module, abi as u32, number, flags, call::entry, context) };
         result(value.into()).map(|_| ())
     }
     /// Makes a character device and its node /dev/NAME with these permissions, owned by root. EEXIST if there is such a node.
     pub fn add_device<D: Device>(&self, name: &str, permissions: u32, device: &'static D) -> Result<(), Errno> {
         let (table, context) = device::table(device);
         // SAFETY: the handle is this module's; the name is as long as it says; the functions take the device as their context.
-        let value = unsafe {
-            function::lstar_add_device(self.module, name.as_ptr(), name.len(), permissions, &table, context)
-        };
+        let value =
+            unsafe { function::lstar_add_device(self.module, name.as_ptr(), name.len(), permissions, &table, context) };
         result(value.into()).map(|_| ())
     }
     /// The number of the current process, as it sees itself.

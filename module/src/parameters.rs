@@ -55,9 +55,8 @@ impl<'a> Parameters<'a> {
     }
     /// Whether a value is one of a type as `parmtype` names it; types that are not known take any.
     pub fn fits(kind: &str, value: Option<&str>) -> bool {
-        let within = |least: i64, most: i64| {
-            value.and_then(number).is_some_and(|value| (least..=most).contains(&value))
-        };
+        let within =
+            |least: i64, most: i64| value.and_then(number).is_some_and(|value| (least..=most).contains(&value));
         match kind {
             "bool" => truth(value).is_some(),
             "byte" => within(0, 255),

@@ -108,7 +108,8 @@ impl Toolchain {
             };
             let version = answer(&["--version"]).unwrap_or_default();
             let minor = version.strip_prefix("rustc 1.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
-            let Some(root) = answer(&["--print", "sysroot"]).filter(|_| minor.is_some_and(|minor| minor >= MINIMUM_RUST))
+            let Some(root) =
+                answer(&["--print", "sysroot"]).filter(|_| minor.is_some_and(|minor| minor >= MINIMUM_RUST))
             else {
                 continue;
             };
@@ -118,7 +119,9 @@ impl Toolchain {
                 return Ok(Self { cargo, has_libraries });
             }
         }
-        bail!("no Rust of 1.{MINIMUM_RUST} or newer with {TARGET} or its sources; ./lstar build installs what is needed, or says how")
+        bail!(
+            "no Rust of 1.{MINIMUM_RUST} or newer with {TARGET} or its sources; ./lstar build installs what is needed, or says how"
+        )
     }
 
     fn flags(&self) -> &[&str] {

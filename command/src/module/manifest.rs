@@ -22,7 +22,8 @@ impl Manifest {
         let Some(Value::Table(table)) = file.get("package").cloned() else {
             bail!("{} has no [package]", path.display());
         };
-        let package = table.get("name").and_then(Value::as_str).with_context(|| format!("{}: no name", path.display()))?;
+        let package =
+            table.get("name").and_then(Value::as_str).with_context(|| format!("{}: no name", path.display()))?;
         Ok(Self { package: package.to_string(), table })
     }
 
@@ -47,7 +48,8 @@ impl Manifest {
             words.push(("author".to_string(), author.as_str().unwrap_or_default().to_string()));
         }
         let depends = self.own("depends").and_then(Value::as_array).into_iter().flatten();
-        let depends: Vec<_> = depends.map(|name| name.as_str().context("depends: a name is no text")).collect::<Result<_>>()?;
+        let depends: Vec<_> =
+            depends.map(|name| name.as_str().context("depends: a name is no text")).collect::<Result<_>>()?;
         words.push(("depends".to_string(), depends.join(",")));
         for (name, parameter) in self.own("parameters").and_then(Value::as_table).into_iter().flatten() {
             let field = |key| parameter.get(key).and_then(Value::as_str);
@@ -78,7 +80,9 @@ mod tests {
         let information = manifest.information().expect("it is complete");
         let words: Vec<_> = information.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
         let magic = format!("vermagic={VERSION_MAGIC}");
-        for word in ["name=my_module", "version=1.2.3", "depends=a,b", "parm=size:how large", "parmtype=size:uint", &magic] {
+        for word in
+            ["name=my_module", "version=1.2.3", "depends=a,b", "parm=size:how large", "parmtype=size:uint", &magic]
+        {
             assert!(words.iter().any(|other| other == word), "{word} is not in {words:?}");
         }
     }

@@ -10,11 +10,15 @@ const SOURCE: &str = include_str!("template.rs");
 /// Makes the folder.
 pub fn make(name: &str) -> Result<()> {
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-    if !begins || name.len() > 55 || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+    if !begins
+        || name.len() > 55
+        || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    {
         bail!("{name:?} is no name for a module; take lower-case letters, digits and _, at most 55");
     }
     let folder = Path::new(name);
-    let interface = artifacts::home()?.join("module").canonicalize().context("the crate modules are written against")?;
+    let interface =
+        artifacts::home()?.join("module").canonicalize().context("the crate modules are written against")?;
     std::fs::create_dir(folder).with_context(|| format!("making the folder {name}"))?;
     std::fs::create_dir(folder.join("src"))?;
     let manifest = format!(

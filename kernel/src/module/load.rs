@@ -37,10 +37,11 @@ pub fn load(file: &[u8], flags: u32, parameters: impl FnOnce() -> Result<Vec<u8>
     let candidate = Candidate::new(name)?;
     let dependencies = dependencies(name, &information)?;
     let resolver = Resolver { name, object: &object, dependencies: &dependencies, flags };
-    let image = object.link(&layout, memory.bases(), &mut |symbol| resolver.resolve(symbol)).map_err(|error| match error {
-        LinkError::Refused(refusal) => refused(refusal),
-        LinkError::Symbol(error) => error,
-    })?;
+    let image =
+        object.link(&layout, memory.bases(), &mut |symbol| resolver.resolve(symbol)).map_err(|error| match error {
+            LinkError::Refused(refusal) => refused(refusal),
+            LinkError::Symbol(error) => error,
+        })?;
     let init = image.symbol(interface::INIT).ok_or(ENOEXEC.because("the object has no first function"))?;
     let exit = image.symbol(interface::EXIT);
     let parameters = parameters()?;
@@ -64,7 +65,9 @@ fn start(candidate: Candidate, memory: &Arc<Memory>, init: u64, parameters: &[u8
     match memory.start(init, parameters) {
         0 => {}
         error if error < 0 => return Err(services::error_of(error.into())),
-        odd => line(Level::Warning, format_args!("{name}: its first function returned {odd}, which is no error; it stays")),
+        odd => {
+            line(Level::Warning, format_args!("{name}: its first function returned {odd}, which is no error; it stays"))
+        }
     }
     candidate.succeed();
     Ok(())
@@ -154,7 +157,9 @@ fn check_parameters(name: &str, information: &Information, parameters: &[u8]) ->
 /// The bits of /proc/sys/kernel/tainted that a module sets.
 fn taint_of(information: &Information, trust: Trust) -> u32 {
     let license = information.get("license").unwrap_or("unspecified");
-    let is_free = ["GPL", "MIT", "BSD", "Apache", "MPL", "ISC", "Zlib", "CC0", "Unlicense"].iter().any(|word| license.contains(word));
+    let is_free = ["GPL", "MIT", "BSD", "Apache", "MPL", "ISC", "Zlib", "CC0", "Unlicense"]
+        .iter()
+        .any(|word| license.contains(word));
     let own = if information.get("intree").is_some() { 0 } else { report::TAINT_OUT_OF_TREE };
     own | if is_free { 0 } else { report::TAINT_PROPRIETARY }
         | if trust == Trust::Signed { 0 } else { report::TAINT_UNSIGNED }

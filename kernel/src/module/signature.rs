@@ -39,7 +39,10 @@ enum Appended<'a> {
     Nothing,
     /// Of a type that is not ours.
     Other,
-    Ours { key: &'a [u8; KEY], signature: &'a [u8; SIGNATURE] },
+    Ours {
+        key: &'a [u8; KEY],
+        signature: &'a [u8; SIGNATURE],
+    },
 }
 
 /// The object in a file, and whether it can be trusted. With `is_mangled` the caller wants checks left out that the signer relied
@@ -56,7 +59,11 @@ pub fn check(file: &[u8], is_mangled: bool) -> Result<(&[u8], Trust)> {
         Appended::Ours { key, .. } if !is_trusted(key) => "module with unavailable key",
         Appended::Ours { key, signature } => {
             let is_right = PublicKey::new(*key).verify(object, &Signature::new(*signature)).is_ok();
-            return if is_right { Ok((object, Trust::Signed)) } else { Err(EKEYREJECTED.because("the signature is wrong")) };
+            return if is_right {
+                Ok((object, Trust::Signed))
+            } else {
+                Err(EKEYREJECTED.because("the signature is wrong"))
+            };
         }
     };
     if is_demanded() {

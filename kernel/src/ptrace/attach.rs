@@ -21,7 +21,9 @@ pub(super) fn check_options(task: &Task, options: u64) -> Result<u32> {
     }
     let options = options as u32;
     if options & option::SUSPEND_SECCOMP != 0
-        && (!task.capable(Capability::SysAdmin) || task.seccomp.mode() != Mode::Disabled || task.trace.suspends_filters())
+        && (!task.capable(Capability::SysAdmin)
+            || task.seccomp.mode() != Mode::Disabled
+            || task.trace.suspends_filters())
     {
         return Err(EPERM);
     }

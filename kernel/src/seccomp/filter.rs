@@ -2,8 +2,8 @@
 use super::listener::Listener;
 use super::notification::CallData;
 use crate::error::*;
-use crate::process::Task;
 use crate::process::Capability;
+use crate::process::Task;
 use crate::syscall::UserSlice;
 use crate::syscall::user::{UserLayout, UserWord};
 use alloc::sync::Arc;

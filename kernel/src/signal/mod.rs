@@ -22,8 +22,8 @@ pub use action::{Action, SignalActions};
 pub use group::{GroupSignals, GroupState};
 pub use information::SignalInfo;
 pub use send::{
-    Prepared, force, force_fatal, force_fatal_with, send_to_current, send_to_group, send_to_process_group, send_to_thread,
-    send_to_thread_locked,
+    Prepared, force, force_fatal, force_fatal_with, send_to_current, send_to_group, send_to_process_group,
+    send_to_thread, send_to_thread_locked,
 };
 pub use thread::{AlternateStack, TaskSignals};
 
