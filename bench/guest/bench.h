@@ -20,6 +20,7 @@ struct row {
 /* Ends the row as failed unless the condition holds; errno tells why. */
 #define REQUIRE(condition) do { if (!(condition)) return -1; } while (0)
 
-extern const struct row entry_rows[], file_rows[], ready_rows[], signal_rows[], pipe_rows[], process_rows[], memory_rows[];
+extern const struct row entry_rows[], file_rows[], ready_rows[], signal_rows[], pipe_rows[], process_rows[], memory_rows[],
+    growth_rows[];
 
 #endif

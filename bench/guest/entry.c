@@ -1,6 +1,7 @@
 /* Calls that do next to nothing: the cost of the way in and out. */
 #include "bench.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -13,6 +14,17 @@ static int getppid_run(long count)
 {
     while (count-- > 0)
         syscall(SYS_getppid);
+    return 0;
+}
+
+/* i386's way in, from 64-bit code. */
+static int int80_run(long count)
+{
+    while (count-- > 0) {
+        long result = 64;
+        __asm__ volatile("int $0x80" : "+a"(result) : : "r8", "r9", "r10", "r11", "memory");
+        REQUIRE(result > 0);
+    }
     return 0;
 }
 
@@ -52,6 +64,15 @@ static int vdso_run(long count)
     return 0;
 }
 
+static int getcpu_run(long count)
+{
+    while (count-- > 0) {
+        unsigned processor;
+        REQUIRE(getcpu(&processor, NULL) == 0);
+    }
+    return 0;
+}
+
 static int sigaction_run(long count)
 {
     struct sigaction action = { .sa_handler = SIG_IGN };
@@ -70,10 +91,12 @@ static int random_run(long count)
 
 const struct row entry_rows[] = {
     { "getppid", 10000, getppid_run, NULL, NULL },
+    { "getppid-int80", 10000, int80_run, NULL, NULL },
     { "read-zero", 10000, zero_run, zero_prepare, zero_finish },
     { "write-null", 10000, null_run, null_prepare, null_finish },
     { "clock-call", 10000, clock_run, NULL, NULL },
     { "clock-vdso", 10000, vdso_run, NULL, NULL },
+    { "getcpu-vdso", 10000, getcpu_run, NULL, NULL },
     { "sigaction", 10000, sigaction_run, NULL, NULL },
     { "getrandom-16", 5000, random_run, NULL, NULL },
     { 0 },

@@ -70,7 +70,7 @@ static int wanted(const char *name, char **names)
 int main(int argc, char **argv)
 {
     static const struct row *const families[] = {
-        entry_rows, file_rows, ready_rows, signal_rows, pipe_rows, process_rows, memory_rows, NULL,
+        entry_rows, file_rows, ready_rows, signal_rows, pipe_rows, process_rows, memory_rows, growth_rows, NULL,
     };
     int list = 0, option;
     while ((option = getopt(argc, argv, "wl")) != -1) {

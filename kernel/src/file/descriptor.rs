@@ -7,13 +7,29 @@ use crate::syscall::Fd;
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use machine::memory::try_arc;
-use machine::rcu::{SlotReader, SlotRef, SlotWriter};
+use machine::rcu::{SlotReader, SlotRef, SlotScope, SlotWriter};
 
 /// Most descriptors whatever the limit (fs.nr_open).
 pub const LARGEST_TABLE: u32 = 1 << 20;
 
 /// An open file for the length of a call: borrowed where the caller's thread alone uses the table, else counted.
 pub type FileRef = SlotRef<File>;
+
+/// A look at many open files: see [`FileTable::with_scope`].
+pub struct FileScope<'a> {
+    table: &'a FileTable,
+    scope: Option<SlotScope<'a, File>>,
+}
+impl FileScope<'_> {
+    /// What `look` says of the open file behind a descriptor; none if it is not open, or by O_PATH.
+    #[inline(always)]
+    pub fn look<R>(&self, fd: Fd, look: impl FnOnce(&File) -> R) -> Option<R> {
+        match &self.scope {
+            Some(scope) => scope.get(fd.0 as u32 as usize).filter(|file| !file.is_path()).map(look),
+            None => self.table.get_io(fd).ok().map(|file| look(&file)),
+        }
+    }
+}
 
 /// What CLONE_FILES shares: descriptors and their close-on-exec flags.
 ///
@@ -207,6 +223,14 @@ impl FileTable {
             _ => self.count_io(fd),
         }
     }
+    /// Runs `look` on open files, each named by its descriptor, as `borrow_io` finds them; for looks at many.
+    #[inline(always)]
+    pub fn with_scope<R>(&self, body: impl FnOnce(&FileScope) -> R) -> R {
+        if !self.files.is_owned() && self.users() == 1 {
+            self.slots.lock().files.claim();
+        }
+        body(&FileScope { table: self, scope: self.files.scope() })
+    }
     /// The way of `borrow_io` where the thread does not own the table, and of what fails.
     #[cold]
     fn count_io(&self, fd: Fd) -> Result<FileRef> {
@@ -270,6 +294,17 @@ impl FileTable {
     }
     /// Installs a file at the lowest free descriptor >= `from`; EMFILE.
     pub fn install(&self, file: Arc<File>, from: u32, close_on_exec: bool) -> Result<Fd> {
+        let limit = Task::current().group().limit(Resource::OpenFiles).min(LARGEST_TABLE.into()) as usize;
+        let mut slots = self.slots.lock();
+        let index = slots.find_free(from as usize);
+        if index < limit && index < slots.files.length() {
+            // A free slot is empty.
+            let replaced = slots.occupy(index, Some(file), close_on_exec);
+            drop(slots);
+            drop(replaced);
+            return Ok(Fd(index as i32));
+        }
+        drop(slots);
         Ok(self.reserve(from, close_on_exec)?.install(file))
     }
     /// Puts a file at exactly `fd`, closing what was there (dup2). EBADF beyond the limit, EBUSY while another call is about

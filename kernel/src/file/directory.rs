@@ -32,19 +32,36 @@ impl Layout {
     #[inline]
     fn push(self, into: &mut Vec<u8>, entry: &DirectoryEntry, length: usize) {
         let kind = entry.kind.directory_entry_type();
+        if self == Layout::New {
+            return Self::push_new(into, entry, kind, length);
+        }
         let narrow = [entry.inode as u32 as u64 | entry.next << 32, length as u64, 0];
-        let wide = [entry.inode, entry.next, length as u64 & 0xffff | u64::from(kind) << 16];
+        let wide = [entry.inode, entry.next, length as u64];
         let header = if self == Layout::Narrow { narrow } else { wide }.map(u64::to_ne_bytes);
-        // The type's byte comes before the name, or last.
-        let size = self.header() + usize::from(self == Layout::New);
+        let size = self.header();
         into.extend_from_slice(header.as_flattened().get(..size).unwrap_or(&[]));
         into.extend_from_slice(entry.name);
         let mut rest = [0; 16];
         let rest = rest.get_mut(..length.saturating_sub(size + entry.name.len())).unwrap_or(&mut []);
-        if let Some(last) = rest.last_mut().filter(|_| self != Layout::New) {
+        if let Some(last) = rest.last_mut() {
             *last = kind;
         }
         into.extend_from_slice(rest);
+    }
+    /// The usual layout in few steps.
+    #[inline]
+    fn push_new(into: &mut Vec<u8>, entry: &DirectoryEntry, kind: u8, length: usize) {
+        const HEADER: usize = 19;
+        let mut header = [0; HEADER];
+        let (words, rest) = header.split_at_mut(16);
+        words.copy_from_slice([entry.inode.to_ne_bytes(), entry.next.to_ne_bytes()].as_flattened());
+        rest.copy_from_slice(&[length as u8, (length >> 8) as u8, kind]);
+        into.extend_from_slice(&header);
+        into.extend_from_slice(entry.name);
+        // At most a word: whole, then cut to what belongs to the entry.
+        let end = into.len() - entry.name.len() - HEADER + length;
+        into.extend_from_slice(&[0; 8]);
+        into.truncate(end);
     }
 }
 
@@ -60,7 +77,8 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
         let inode = file.inode();
         let mut bytes = Vec::new();
         let room = count.min(BUFFER);
-        bytes.try_reserve_exact(room)?;
+        // With room for the zeros that are cut off behind the last entry.
+        bytes.try_reserve_exact(room + 8)?;
         let full = Cell::new(false);
         let after = Cell::new(*position);
         let mut emit = |entry: DirectoryEntry| {

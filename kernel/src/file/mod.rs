@@ -49,7 +49,7 @@ pub use attributes::{DeviceNumber, FileType, Timestamp};
 pub use buffer::IoBuffer;
 pub use context::FileSystemContext;
 pub use dentry::Dentry;
-pub use descriptor::{FileRef, FileTable};
+pub use descriptor::{FileRef, FileScope, FileTable};
 pub use inode::{Inode, InodeOperations};
 pub use mount::{Mount, MountNamespace};
 pub use open_file::{File, FileOperations};

@@ -1,7 +1,7 @@
 //! poll(2), ppoll(2), select(2) and pselect6(2).
 //!
 //! Descriptors are looked up at each look at them, as on Linux: what is polled is what the numbers name then.
-use super::{FileTable, PollEntries, PollEvents, PollTable};
+use super::{FileScope, PollEntries, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::thread_group::Resource;
 use crate::process::{Task, restart};
@@ -78,11 +78,8 @@ fn deadline_after(nanoseconds: u64) -> u64 {
 
 /// What a poll of one descriptor gives: the events, NVAL if it is not open.
 #[inline(always)]
-fn look(files: &FileTable, fd: Fd, table: Option<&mut PollTable>) -> PollEvents {
-    match files.borrow_io(fd) {
-        Ok(file) => file.operations().poll(&file, table),
-        Err(_) => PollEvents::NVAL,
-    }
+fn look(files: &FileScope, fd: Fd, table: Option<&mut PollTable>) -> PollEvents {
+    files.look(fd, |file| file.operations().poll(file, table)).unwrap_or(PollEvents::NVAL)
 }
 
 /// The array of poll(2); a short one takes no allocation.
@@ -121,7 +118,7 @@ impl PollSet {
         }
     }
 
-    fn scan(&mut self, files: &FileTable, mut table: Option<&mut PollTable>) -> usize {
+    fn scan(&mut self, files: &FileScope, mut table: Option<&mut PollTable>) -> usize {
         let always = PollEvents::ERR | PollEvents::HUP | PollEvents::NVAL;
         let mut count = 0;
         for entry in self.entries() {
@@ -152,7 +149,7 @@ fn do_poll(task: &Task, user: UserPtr<PollFd>, count: u32, deadline: Option<u64>
     let mut set = PollSet::new(user);
     set.read(task, count)?;
     let files = task.files();
-    let result = wait(deadline, |table| set.scan(&files, table));
+    let result = wait(deadline, |table| files.with_scope(|files| set.scan(files, table)));
     set.write_back()?;
     Ok(result)
 }
@@ -294,7 +291,7 @@ impl SelectSets {
     }
 
     /// Looks at every descriptor, noting what is found; how many bits that is.
-    fn scan(&mut self, files: &FileTable, mut table: Option<&mut PollTable>) -> usize {
+    fn scan(&mut self, files: &FileScope, mut table: Option<&mut PollTable>) -> usize {
         let mut count = 0;
         for index in 0..self.words {
             let wanted = self.words(index);
@@ -355,7 +352,7 @@ fn do_select(task: &Task, count: i32, sets: [u64; 3], deadline: Option<u64>) -> 
     if !files.are_in_use(|index| sets.words(index).into_iter().fold(0, |all, word| all | word), sets.words) {
         return Err(EBADF);
     }
-    let result = wait(deadline, |table| sets.scan(&files, table));
+    let result = wait(deadline, |table| files.with_scope(|files| sets.scan(files, table)));
     if !matches!(result, Err(Ended::Interrupted)) {
         sets.write_back()?;
     }

@@ -87,9 +87,15 @@ impl Request {
     fn look(&self, task: &Task) -> Result<Option<Event>> {
         let own = task.group();
         let mut found = false;
+        if let Some(child) = self.only_child(task) {
+            found = true;
+            if let Some(event) = self.take_event(&child) {
+                return Ok(Some(event));
+            }
+        }
         // A child is taken by reference and looked at without the list's lock.
         let mut position = 0;
-        loop {
+        while !matches!(self.which, Which::Process(_)) {
             let next = {
                 let family = own.family.lock();
                 let mut rest = family.children.iter_arcs().skip(position);
@@ -154,16 +160,39 @@ impl Request {
     fn has_news(&self, child: &ThreadGroup) -> bool {
         child.is_zombie() || child.is_stopped() || child.signals.take_continue_report(true)
     }
+    /// The child that alone is meant, if it is there: found by its number, however many there are.
+    fn only_child(&self, task: &Task) -> Option<Arc<ThreadGroup>> {
+        let Which::Process(Some(entry)) = &self.which else { return None };
+        let child = entry.task()?.group().clone();
+        let is_own = child.parent().is_some_and(|parent| Arc::ptr_eq(&parent, task.group()));
+        let is_there = is_own && child.life() != super::thread_group::Life::Reaped;
+        (is_there && self.concerns(task, &child)).then_some(child)
+    }
     /// Whether any child is meant, with or without news.
     fn any(&self, task: &Task) -> bool {
-        let own = task.group();
+        if matches!(self.which, Which::Process(_)) {
+            return self.only_child(task).is_some();
+        }
+        // Who is whose thread's child is known under a lock of the same rank as the list's: one after the other then.
+        let nested = self.options & WNOTHREAD != 0;
+        let is_meant = |child: &ThreadGroup| {
+            child.life() != super::thread_group::Life::Reaped && (nested || self.concerns(task, child))
+        };
         let mut position = 0;
         loop {
-            let next = own.family.lock().children.iter_arcs().nth(position).cloned();
-            let Some(child) = next else { return false };
-            position += 1;
-            if child.life() != super::thread_group::Life::Reaped && self.concerns(task, &child) {
-                return true;
+            let next = {
+                let family = task.group().family.lock();
+                let mut rest = family.children.iter_arcs().skip(position);
+                rest.find(|child| {
+                    position += 1;
+                    is_meant(child)
+                })
+                .cloned()
+            };
+            match next {
+                None => return false,
+                Some(child) if !nested || self.concerns(task, &child) => return true,
+                Some(_) => {}
             }
         }
     }

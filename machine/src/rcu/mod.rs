@@ -14,7 +14,7 @@ pub use cell::RcuCell;
 pub(crate) use grace::note_quiescent;
 #[cfg(not(target_os = "none"))]
 pub(crate) use grace::note_quiescent_of;
-pub use slots::{SlotReader, SlotRef, SlotRoom, SlotWriter, slots};
+pub use slots::{SlotReader, SlotRef, SlotRoom, SlotScope, SlotWriter, slots};
 
 use crate::local::{self, Padded, Pinned};
 use crate::paging;

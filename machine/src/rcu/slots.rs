@@ -80,19 +80,59 @@ impl<T: Send + Sync + 'static> SlotReader<T> {
         if !self.is_owned() {
             return None;
         }
-        // Before the look: what leaves the table from here on is parked, by an interrupt handler's hand too.
-        let borrowed = &self.inner.borrowed;
-        borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
+        let borrowed = self.raise();
         // SAFETY: an array that was replaced is parked while something is borrowed; the last one goes with the table.
         let array = unsafe { &*self.inner.array.load(Ordering::Acquire) };
         match array.slots.get(index).and_then(|slot| NonNull::new(slot.load(Ordering::Acquire))) {
             Some(value) => Some(SlotRef { value, borrowed: Some(NonNull::from(borrowed)), thread: PhantomData }),
             None => {
-                borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+                self.lower();
                 None
             }
         }
+    }
+    /// For a look at many values: as if each were borrowed. None if the current thread does not own the table.
+    #[inline]
+    pub fn scope(&self) -> Option<SlotScope<'_, T>> {
+        self.is_owned().then(|| {
+            self.raise();
+            SlotScope { reader: self, thread: PhantomData }
+        })
+    }
+    /// Counts a borrow, before the look: what leaves the table from here on is parked, by an interrupt handler's hand too.
+    #[inline(always)]
+    fn raise(&self) -> &AtomicUsize {
+        let borrowed = &self.inner.borrowed;
+        borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        borrowed
+    }
+    #[inline(always)]
+    fn lower(&self) {
+        let borrowed = &self.inner.borrowed;
+        borrowed.store(borrowed.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Release);
+    }
+}
+
+/// What its owner borrows of a table, value by value: see [`SlotReader::scope`]. Stays with its thread.
+pub struct SlotScope<'a, T: Send + Sync + 'static> {
+    reader: &'a SlotReader<T>,
+    thread: PhantomData<*const T>,
+}
+impl<T: Send + Sync + 'static> SlotScope<'_, T> {
+    /// The value at an index, if there is one.
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> Option<&T> {
+        // SAFETY: as in `SlotReader::borrow`; the counter is raised as long as the scope lives.
+        let array = unsafe { &*self.reader.inner.array.load(Ordering::Acquire) };
+        let value = array.slots.get(index)?.load(Ordering::Acquire);
+        // SAFETY: null, or from `Arc::into_raw` and in the table since the counter was raised: its count is kept.
+        unsafe { value.as_ref() }
+    }
+}
+impl<T: Send + Sync + 'static> Drop for SlotScope<'_, T> {
+    fn drop(&mut self) {
+        self.reader.lower();
     }
 }
 
@@ -316,6 +356,13 @@ mod tests {
         assert_eq!(Arc::strong_count(&value), 2);
         assert_eq!(*borrowed.to_arc(), 7);
         drop(borrowed);
+        // The same within a scope.
+        drop(writer.replace(1, Some(value.clone())));
+        let scope = reader.scope().unwrap();
+        let seen = scope.get(1).unwrap();
+        drop(writer.replace(1, None));
+        assert_eq!((*seen, Arc::strong_count(&value), scope.get(1), scope.get(9)), (7, 2, None, None));
+        drop(scope);
         drop((reader, writer));
     }
 

@@ -186,7 +186,8 @@ impl EventPoll {
         let mut count = 0;
         let mut failure = None;
         let mut ready = self.ready.lock();
-        for _ in 0..ready.len() {
+        let turns = ready.len();
+        for _ in 0..turns {
             if count >= most {
                 break;
             }
@@ -209,6 +210,11 @@ impl EventPoll {
             }
             let delivered = if events == 0 { Ok(()) } else { deliver(events, item.data()) };
             orphans.release(file);
+            if turns == 1 && stays && events != 0 && delivered.is_ok() {
+                // The usual case: what was alone on the list stays there.
+                self.waiting.wake(PollEvents::IN.0);
+                return Ok(1);
+            }
             ready = self.ready.lock();
             if let Err(error) = delivered {
                 // Where it stays it is on the list already.

@@ -1,0 +1,194 @@
+/* Growth: the same operation among 10, 1,000 and 10,000 others. Its cost should stay flat, or grow by a logarithm. */
+#include "bench.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Descriptors: one more is made and closed. */
+static int open_count;
+static int descriptors_prepare(int count)
+{
+    struct rlimit limit = { 20000, 20000 };
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (open_count = 0; open_count < count; open_count++)
+        if (fcntl(0, F_DUPFD, 100) < 0)
+            return -1;
+    return 0;
+}
+static void descriptors_finish(void)
+{
+    for (int i = 0; i < open_count; i++)
+        close(100 + i);
+}
+static int descriptors_run(long count)
+{
+    while (count-- > 0) {
+        int fd = fcntl(0, F_DUPFD, 100);
+        REQUIRE(fd >= 0 && close(fd) == 0);
+    }
+    return 0;
+}
+static int descriptors_10(void) { return descriptors_prepare(10); }
+static int descriptors_1000(void) { return descriptors_prepare(1000); }
+static int descriptors_10000(void) { return descriptors_prepare(10000); }
+
+/* Areas of memory: one in the middle of many is made anew. */
+static char *areas;
+static long area_count;
+static int areas_prepare(long count)
+{
+    area_count = count;
+    areas = mmap(NULL, count * 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (areas == MAP_FAILED)
+        return -1;
+    for (long i = 0; i < count; i++)
+        if (mprotect(areas + i * 8192, 4096, PROT_READ) != 0)
+            return -1;
+    return 0;
+}
+static void areas_finish(void) { munmap(areas, area_count * 8192); }
+static int areas_run(long count)
+{
+    char *middle = areas + area_count / 2 * 8192;
+    for (; count > 0; count--) {
+        REQUIRE(munmap(middle, 4096) == 0);
+        REQUIRE(mmap(middle, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == middle);
+    }
+    return 0;
+}
+static int areas_10(void) { return areas_prepare(10); }
+static int areas_1000(void) { return areas_prepare(1000); }
+static int areas_10000(void) { return areas_prepare(10000); }
+
+/* Names in a folder: one is made and removed. */
+static int name_count;
+static char *name_of(int index)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "/tmp/lstar-growth/name-%d", index);
+    return name;
+}
+static int names_prepare(int count)
+{
+    mkdir("/tmp/lstar-growth", 0755);
+    for (name_count = 0; name_count < count; name_count++) {
+        int fd = open(name_of(name_count), O_CREAT | O_WRONLY, 0644);
+        if (fd < 0)
+            return -1;
+        close(fd);
+    }
+    return 0;
+}
+static void names_finish(void)
+{
+    while (name_count-- > 0)
+        unlink(name_of(name_count));
+    rmdir("/tmp/lstar-growth");
+}
+static int names_run(long count)
+{
+    while (count-- > 0) {
+        int fd = open("/tmp/lstar-growth/new", O_CREAT | O_WRONLY, 0644);
+        REQUIRE(fd >= 0 && close(fd) == 0 && unlink("/tmp/lstar-growth/new") == 0);
+    }
+    return 0;
+}
+static int names_10(void) { return names_prepare(10); }
+static int names_1000(void) { return names_prepare(1000); }
+static int names_10000(void) { return names_prepare(10000); }
+
+/* Timers: one is armed and disarmed. */
+static timer_t timers[10001];
+static int timer_count;
+static int timers_prepare(int count)
+{
+    struct rlimit limit = { 20000, 20000 };
+    setrlimit(RLIMIT_SIGPENDING, &limit);
+    struct sigevent event = { .sigev_notify = SIGEV_NONE };
+    for (timer_count = 0; timer_count <= count; timer_count++) {
+        if (timer_create(CLOCK_MONOTONIC, &event, &timers[timer_count]) != 0)
+            return -1;
+        struct itimerspec far = { .it_value = { 100000 + timer_count * 7919 % 10007, 0 } };
+        if (timer_settime(timers[timer_count], 0, &far, NULL) != 0)
+            return -1;
+    }
+    return 0;
+}
+static void timers_finish(void)
+{
+    while (timer_count-- > 0)
+        timer_delete(timers[timer_count]);
+}
+static int timers_run(long count)
+{
+    struct itimerspec far = { .it_value = { 105000, 1 } }, never = { 0 };
+    while (count-- > 0)
+        REQUIRE(timer_settime(timers[0], 0, &far, NULL) == 0 && timer_settime(timers[0], 0, &never, NULL) == 0);
+    return 0;
+}
+static int timers_10(void) { return timers_prepare(10); }
+static int timers_1000(void) { return timers_prepare(1000); }
+static int timers_10000(void) { return timers_prepare(10000); }
+
+/* Processes: one is made and waited for while others sleep. */
+static pid_t sleepers[1000];
+static int sleeper_count;
+static int processes_prepare(int count)
+{
+    for (sleeper_count = 0; sleeper_count < count; sleeper_count++) {
+        pid_t child = fork();
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+        if (child < 0)
+            return -1;
+        sleepers[sleeper_count] = child;
+    }
+    return 0;
+}
+static void processes_finish(void)
+{
+    while (sleeper_count-- > 0) {
+        kill(sleepers[sleeper_count], SIGKILL);
+        waitpid(sleepers[sleeper_count], NULL, 0);
+    }
+}
+static int processes_run(long count)
+{
+    while (count-- > 0) {
+        int status;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        REQUIRE(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    }
+    return 0;
+}
+static int processes_10(void) { return processes_prepare(10); }
+static int processes_1000(void) { return processes_prepare(1000); }
+
+const struct row growth_rows[] = {
+    { "dup-among-10", 2000, descriptors_run, descriptors_10, descriptors_finish },
+    { "dup-among-1000", 2000, descriptors_run, descriptors_1000, descriptors_finish },
+    { "dup-among-10000", 2000, descriptors_run, descriptors_10000, descriptors_finish },
+    { "remap-among-10", 500, areas_run, areas_10, areas_finish },
+    { "remap-among-1000", 500, areas_run, areas_1000, areas_finish },
+    { "remap-among-10000", 500, areas_run, areas_10000, areas_finish },
+    { "create-among-10", 500, names_run, names_10, names_finish },
+    { "create-among-1000", 500, names_run, names_1000, names_finish },
+    { "create-among-10000", 500, names_run, names_10000, names_finish },
+    { "timer-among-10", 1000, timers_run, timers_10, timers_finish },
+    { "timer-among-1000", 1000, timers_run, timers_1000, timers_finish },
+    { "timer-among-10000", 1000, timers_run, timers_10000, timers_finish },
+    { "fork-among-10", 100, processes_run, processes_10, processes_finish },
+    { "fork-among-1000", 100, processes_run, processes_1000, processes_finish },
+    { 0 },
+};
