@@ -28,7 +28,7 @@ impl Summary {
         let line = "------ ----------- ----------- --------- --------- ----------------";
         writeln!(out, "% time     seconds  usecs/call     calls    errors syscall\n{line}")?;
         let mut rows: Vec<_> = self.0.iter().collect();
-        rows.sort_by(|(_, a), (_, b)| (b.nanoseconds, b.calls).cmp(&(a.nanoseconds, a.calls)));
+        rows.sort_by_key(|(_, row)| std::cmp::Reverse((row.nanoseconds, row.calls)));
         let total = rows.iter().fold(Sums::default(), |sum, (_, row)| Sums {
             nanoseconds: sum.nanoseconds + row.nanoseconds,
             calls: sum.calls + row.calls,

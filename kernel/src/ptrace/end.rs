@@ -32,7 +32,7 @@ pub fn tell_end(task: &Task) {
 /// process. For one caller only.
 pub fn collect(tracee: &Arc<Task>, keep: bool) -> Option<i32> {
     let ended = tracee.trace.ended.load(Ordering::Acquire);
-    if !ended && !(tracee.is_leader() && tracee.group().is_zombie()) {
+    if !(ended || tracee.is_leader() && tracee.group().is_zombie()) {
         return None;
     }
     let status = match ended {

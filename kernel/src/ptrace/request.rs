@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 /// Requests, by Linux's numbers.
-mod request {
+mod number {
     pub const TRACEME: u64 = 0;
     pub const PEEKTEXT: u64 = 1;
     pub const PEEKDATA: u64 = 2;
@@ -56,19 +56,19 @@ mod request {
 
 /// ptrace(2).
 pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> Result<i64> {
-    if request == request::TRACEME {
+    if request == number::TRACEME {
         return attach::trace_me(task).map(|()| 0);
     }
     let tracee = tracee::find(task, pid)?;
-    if request == request::ATTACH || request == request::SEIZE {
-        return attach::attach(task, &tracee, request == request::SEIZE, address, data).map(|()| 0);
+    if request == number::ATTACH || request == number::SEIZE {
+        return attach::attach(task, &tracee, request == number::SEIZE, address, data).map(|()| 0);
     }
     if !tracee::is_own(task, &tracee) {
         return Err(ESRCH);
     }
     match request {
-        request::KILL => kill(task, &tracee).map(|()| 0),
-        request::INTERRUPT => interrupt(&tracee).map(|()| 0),
+        number::KILL => kill(task, &tracee).map(|()| 0),
+        number::INTERRUPT => interrupt(&tracee).map(|()| 0),
         _ => {
             check_stopped(&tracee)?;
             on_stopped(task, &tracee, request, address, data)
@@ -79,37 +79,37 @@ pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> R
 /// Requests to a tracee that is stopped.
 fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data: u64) -> Result<i64> {
     match request {
-        request::PEEKTEXT | request::PEEKDATA => peek_memory(task, tracee, address, data),
-        request::POKETEXT | request::POKEDATA => poke_memory(task, tracee, address, data),
-        request::PEEKUSER => peek_user(task, tracee, address, data),
-        request::POKEUSER => poke_user(tracee, address, data),
-        request::CONT => resume::resume(tracee, 0, data),
-        request::SYSCALL => resume::resume(tracee, mode::CALLS, data),
-        request::SINGLESTEP | request::SINGLEBLOCK => resume::resume(tracee, mode::STEP, data),
-        request::SYSEMU => resume::resume(tracee, mode::EMULATE, data),
-        request::SYSEMU_SINGLESTEP => resume::resume(tracee, mode::EMULATE | mode::STEP, data),
-        request::DETACH => attach::detach(tracee, data),
-        request::GETREGS => get_set(tracee, Set::General, data),
-        request::SETREGS => set_set(tracee, Set::General, data),
-        request::GETFPREGS => get_set(tracee, Set::Fpu, data),
-        request::SETFPREGS => set_set(tracee, Set::Fpu, data),
-        request::GETREGSET => get_regset(task, tracee, address, data),
-        request::SETREGSET => set_regset(task, tracee, address, data),
-        request::SETOPTIONS | request::OLDSETOPTIONS => set_options(task, tracee, data),
-        request::GETEVENTMSG => {
+        number::PEEKTEXT | number::PEEKDATA => peek_memory(task, tracee, address, data),
+        number::POKETEXT | number::POKEDATA => poke_memory(task, tracee, address, data),
+        number::PEEKUSER => peek_user(task, tracee, address, data),
+        number::POKEUSER => poke_user(tracee, address, data),
+        number::CONT => resume::resume(tracee, 0, data),
+        number::SYSCALL => resume::resume(tracee, mode::CALLS, data),
+        number::SINGLESTEP | number::SINGLEBLOCK => resume::resume(tracee, mode::STEP, data),
+        number::SYSEMU => resume::resume(tracee, mode::EMULATE, data),
+        number::SYSEMU_SINGLESTEP => resume::resume(tracee, mode::EMULATE | mode::STEP, data),
+        number::DETACH => attach::detach(tracee, data),
+        number::GETREGS => get_set(tracee, Set::General, data),
+        number::SETREGS => set_set(tracee, Set::General, data),
+        number::GETFPREGS => get_set(tracee, Set::Fpu, data),
+        number::SETFPREGS => set_set(tracee, Set::Fpu, data),
+        number::GETREGSET => get_regset(task, tracee, address, data),
+        number::SETREGSET => set_regset(task, tracee, address, data),
+        number::SETOPTIONS | number::OLDSETOPTIONS => set_options(task, tracee, data),
+        number::GETEVENTMSG => {
             UserPtr::<UserWord>::new(data).write(task, &UserWord(tracee.trace.message.load(Ordering::Relaxed)))
         }
-        request::GETSIGINFO => siginfo::get(task, tracee, data),
-        request::SETSIGINFO => siginfo::set(task, tracee, data),
-        request::PEEKSIGINFO => return siginfo::peek(task, tracee, address, data),
-        request::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
-        request::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
-        request::LISTEN => listen(tracee),
-        request::ARCH_PRCTL => arch_prctl(task, tracee, data as u32, address),
-        request::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
-        request::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
-        request::SECCOMP_GET_FILTER => return crate::seccomp::get_filter(task, tracee, address, data),
-        request::SECCOMP_GET_METADATA => return crate::seccomp::get_metadata(task, tracee, address, data),
+        number::GETSIGINFO => siginfo::get(task, tracee, data),
+        number::SETSIGINFO => siginfo::set(task, tracee, data),
+        number::PEEKSIGINFO => return siginfo::peek(task, tracee, address, data),
+        number::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
+        number::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
+        number::LISTEN => listen(tracee),
+        number::ARCH_PRCTL => arch_prctl(task, tracee, data as u32, address),
+        number::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
+        number::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
+        number::SECCOMP_GET_FILTER => return crate::seccomp::get_filter(task, tracee, address, data),
+        number::SECCOMP_GET_METADATA => return crate::seccomp::get_metadata(task, tracee, address, data),
         _ => Err(EIO),
     }
     .map(|()| 0)

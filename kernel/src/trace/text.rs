@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_short_as_can_be_read() {
-        assert_eq!(made(|text| text.escaped(b"\x7fELF\x02\x01\0003\"\\\n\xff")), r#"\177ELF\2\1\000003\"\\\n\377"#);
+        assert_eq!(made(|text| text.escaped(b"\x7fELF\x02\x01\x00003\"\\\n\xff")), r#"\177ELF\2\1\000003\"\\\n\377"#);
         assert_eq!(made(|text| text.hexadecimal(b"\x03\xff")), r"\x03\xff");
     }
 

@@ -296,10 +296,9 @@ impl<T: Send + Sync + 'static> SlotWriter<T> {
 
 /// Drops what was parked where it may sleep.
 fn drop_later<T: Send + Sync + 'static>(what: Parked<T>) {
-    match try_box(what) {
-        Ok(value) => defer(value),
-        // Dropped here by the failure.
-        Err(OutOfMemory) => {}
+    // Without memory to wait in, it was dropped by the failure.
+    if let Ok(value) = try_box(what) {
+        defer(value);
     }
 }
 
