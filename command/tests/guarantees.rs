@@ -19,8 +19,8 @@ fn the_kernel_image_is_small() {
     assert!(size > 0 && size <= IMAGE_LIMIT, "the image has {size} bytes");
 }
 
-/// Crates that need unsafe code: the machine, and the image that holds the entry symbol.
-const EXCEPTIONS: [&str; 2] = ["machine", "image"];
+/// Crates that need unsafe code: the machine, the image that holds the entry symbol, and the modules' side of the interface.
+const EXCEPTIONS: [&str; 3] = ["machine", "image", "module"];
 
 #[test]
 fn unsafe_code_is_forbidden_outside_the_listed_crates() {
@@ -33,7 +33,7 @@ fn unsafe_code_is_forbidden_outside_the_listed_crates() {
         let texts: Vec<_> = roots.iter().filter_map(|root| std::fs::read_to_string(root).ok()).collect();
         assert!(!texts.is_empty(), "{member} has neither lib.rs nor main.rs");
         for text in texts {
-            assert!(text.contains("#![forbid(unsafe_code)]"), "{member} does not forbid unsafe code");
+            assert!(text.lines().any(|line| line == "#![forbid(unsafe_code)]"), "{member} does not forbid unsafe code");
         }
     }
 }
