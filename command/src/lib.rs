@@ -10,6 +10,7 @@ pub mod bench;
 pub mod command_line;
 pub mod console;
 pub mod cpio;
+pub mod debian;
 pub mod escape;
 pub mod initramfs;
 pub mod linux;

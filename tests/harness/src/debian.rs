@@ -3,7 +3,8 @@
 use crate::batch::{Job, Places};
 use crate::guest::{Program, ProgramAbi};
 use crate::record::Transcript;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use lstar::debian;
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -12,8 +13,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PACKAGES: &str = "bash,coreutils,findutils,grep,sed,gawk,tar,gzip,perl,python3,gcc,libc6-dev,procps,strace,\
-                        busybox-static";
 const TOPIC: &str = "debian/";
 /// Seconds a script may take, and seconds a machine may take for all.
 const SCRIPT_LIMIT: u32 = 180;
@@ -28,7 +27,7 @@ pub fn scripts(workspace: &Path) -> Result<Vec<Program>> {
         let Some(name) = executable.file_stem().and_then(|stem| stem.to_str()) else { continue };
         let mut hasher = DefaultHasher::new();
         fs::read(&executable)?.hash(&mut hasher);
-        PACKAGES.hash(&mut hasher);
+        debian::PACKAGES.hash(&mut hasher);
         programs.push(Program {
             name: format!("{TOPIC}{name}"),
             abi: ProgramAbi::X86_64,
@@ -52,7 +51,7 @@ pub fn run(places: &Places, kernel: &str, options: &[String], jobs: &[Job]) -> R
     if jobs.is_empty() {
         return Ok(transcripts);
     }
-    let root = root()?;
+    let root = debian::root()?;
     loop {
         let rest: Vec<&Job> = jobs.iter().filter(|job| !transcripts.contains_key(&job.program.name)).collect();
         let Some(first) = rest.first() else { return Ok(transcripts) };
@@ -139,29 +138,4 @@ fn batch(jobs: &[&Job]) -> Result<String> {
         batch += "status=$?\necho\necho \"@@end $status\"\n";
     }
     Ok(batch)
-}
-
-/// The Debian root, made if it is not there yet.
-fn root() -> Result<PathBuf> {
-    let cache = lstar::artifacts::cache()?;
-    let root = cache.join("debian-tests");
-    if root.is_dir() {
-        return Ok(root);
-    }
-    eprintln!("lstar-test: making a Debian root in {} (once; some minutes)", root.display());
-    let new = cache.join("debian-tests.new");
-    if new.exists() {
-        fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
-    }
-    let output = Command::new("mmdebstrap")
-        .args(["--quiet", "--variant=minbase", &format!("--include={PACKAGES}"), "bookworm"])
-        .arg(&new)
-        .output()
-        .context("mmdebstrap (apt-get install mmdebstrap)")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        bail!("mmdebstrap failed: {}", text.lines().last().unwrap_or("no message"));
-    }
-    fs::rename(&new, &root).context("the cache folder")?;
-    Ok(root)
 }
