@@ -55,7 +55,9 @@ fn calls_fail_and_wait_by_rule() {
     assert_eq!(output.status.code(), Some(1), "cat says that it could not open a file");
     let trace = text(&output.stderr);
     let failed = trace.lines().find(|line| line.contains("(INJECTED)")).expect("a call was made to fail");
-    assert!(failed.starts_with(r#"openat(AT_FDCWD, "/etc/group", O_RDONLY) = -1 EACCES (Permission denied) (INJECTED) <"#));
+    assert!(
+        failed.starts_with(r#"openat(AT_FDCWD, "/etc/group", O_RDONLY) = -1 EACCES (Permission denied) (INJECTED) <"#)
+    );
     assert!(trace.contains("(DELAYED) <"), "{trace}");
 }
 
@@ -145,53 +147,54 @@ fn normalized(trace: &str, follow: bool) -> Vec<Vec<String>> {
         };
         lines.entry(process.to_string()).or_default().push(whole);
     }
-    let ids: Vec<_> = order.clone();
-    order.iter().map(|process| lines[process].iter().map(|line| normalized_line(line, &ids)).collect()).collect()
+    order.iter().map(|process| lines[process].iter().map(|line| normalized_line(line, &order)).collect()).collect()
 }
 
 fn normalized_line(line: &str, processes: &[String]) -> String {
-    let mut words = Vec::new();
     let call = line.split('(').next().unwrap_or_default();
-    let numbers_are_ids =
-        ["clone", "vfork", "fork", "wait4", "getpid", "gettid", "getppid", "set_tid_address", "rt_sigreturn", "kill"];
-    let ids = numbers_are_ids.contains(&call) || line.starts_with("---");
-    for word in line.split_whitespace() {
-        words.push(normalized_word(word, ids.then_some(processes)));
-    }
+    let words: Vec<_> = line.split_whitespace().map(without_addresses).collect();
     let mut line = words.join(" ");
     if line.starts_with("--- SIGCHLD") {
         // Processor times.
         line = line.split(", si_utime=").next().unwrap_or_default().to_string();
     }
-    match call {
-        "getrandom" => line = line.replace(line.split('"').nth(1).unwrap_or_default(), "RANDOM"),
-        "sysinfo" | "clock_gettime" => line = call.to_string(),
-        _ => {}
+    if let Some((start, id)) = line.split_once("si_pid=") {
+        let (id, rest) = id.split_once(',').unwrap_or((id, ""));
+        return format!("{start}si_pid={},{rest}", process_name(id, processes));
     }
-    line
+    let (start, result) = line.rsplit_once(" = ").unwrap_or((&line, ""));
+    match call {
+        "clone" | "clone3" | "vfork" | "fork" | "wait4" | "getpid" | "gettid" | "getppid" | "getpgrp"
+        | "set_tid_address" | "rt_sigreturn" => format!("{start} = {}", process_name(result, processes)),
+        "kill" => {
+            let id = start.trim_start_matches("kill(").split(',').next().unwrap_or_default();
+            format!("{} = {result}", start.replacen(id, &process_name(id, processes), 1))
+        }
+        "getrandom" => line.replace(line.split('"').nth(1).unwrap_or_default(), "RANDOM"),
+        "sysinfo" | "clock_gettime" | "gettimeofday" | "fstatfs" => call.to_string(),
+        _ => line,
+    }
 }
 
-fn normalized_word(word: &str, processes: Option<&[String]>) -> String {
+/// A process's place among those of the trace; other processes are all alike, and small results are no processes.
+fn process_name(id: &str, processes: &[String]) -> String {
+    match processes.iter().position(|known| known == id) {
+        Some(place) => format!("PROCESS-{place}"),
+        None if id.parse::<u32>().is_ok_and(|id| id > 0) => "PROCESS".into(),
+        None => id.into(),
+    }
+}
+
+fn without_addresses(word: &str) -> String {
     let mut out = String::new();
     let mut rest = word;
-    while let Some(at) = rest.find(|character: char| character.is_ascii_digit()) {
-        let (before, number) = rest.split_at(at);
+    while let Some(at) = rest.find("0x") {
+        let (before, number) = rest.split_at(at + 2);
+        let length = number.find(|character: char| !character.is_ascii_hexdigit()).unwrap_or(number.len());
+        let (digits, after) = number.split_at(length);
         out.push_str(before);
-        let hexadecimal = number.starts_with("0x");
-        let digits = if hexadecimal { &number[2..] } else { number };
-        let radix = if hexadecimal { 16 } else { 10 };
-        let length = digits.find(|character: char| !character.is_digit(radix)).unwrap_or(digits.len());
-        let value = &digits[..length];
-        let place = processes.and_then(|ids| ids.iter().position(|id| id == value));
-        match (hexadecimal, place) {
-            (true, _) if length >= 5 => out.push_str("ADDRESS"),
-            (true, _) => out.push_str(&number[..2 + length]),
-            (false, Some(place)) => out.push_str(&format!("PROCESS-{place}")),
-            // The parent of the first process.
-            (false, None) if processes.is_some() && length >= 2 => out.push_str("PROCESS"),
-            (false, None) => out.push_str(value),
-        }
-        rest = &digits[length..];
+        out.push_str(if length >= 5 { "ADDRESS" } else { digits });
+        rest = after;
     }
     out + rest
 }
@@ -232,7 +235,13 @@ fn assert_as_strace(name: &str, follow: bool, command: &[&str]) {
     let root = root.to_str().expect("the name is plain");
     let machine = ["--mem", "1G", "--timeout", "10m", "--root", root];
     let flag: &[&str] = if follow { &["-f"] } else { &[] };
-    let strace = [&["run", "--kernel", "linux", "--accel", "tcg"], &machine[..], &["--", "strace", "-o", "/dev/stderr"], flag, command];
+    let strace = [
+        &["run", "--kernel", "linux", "--accel", "tcg"],
+        &machine[..],
+        &["--", "strace", "-o", "/dev/stderr"],
+        flag,
+        command,
+    ];
     let theirs = text(&output(&mut lstar(&strace.concat())).stderr);
     let folder = Folder::new(name);
     let file = folder.0.join("trace");
@@ -248,8 +257,15 @@ fn assert_as_strace(name: &str, follow: bool, command: &[&str]) {
     let reason = |line: &&String| DIFFERENCES.iter().any(|(start, _)| line[8..].starts_with(start));
     let unexplained: Vec<_> = differ.iter().filter(|line| !reason(line)).collect();
     assert!(unexplained.is_empty(), "lines differ without a reason: {unexplained:#?}");
-    // A line that is different counts on both sides.
-    assert!(differ.len() * 100 <= 2 * lines, "more than 1 % of the lines differ");
+    // Lines that are the same but stand elsewhere do not count.
+    let mut alone: Vec<&str> = Vec::new();
+    for line in &differ {
+        match alone.iter().position(|other| other[8..] == line[8..] && other[..8] != line[..8]) {
+            Some(partner) => drop(alone.remove(partner)),
+            None => alone.push(line),
+        }
+    }
+    assert!(alone.len() * 100 <= 2 * lines, "more than 1 % of the lines differ: {alone:#?}");
 }
 
 #[test]
@@ -265,7 +281,7 @@ fn a_python_start_is_traced_as_strace_traces_it() {
 #[test]
 fn a_shell_script_is_traced_as_strace_traces_it() {
     let script = "cd /tmp; for i in 1 2 3; do echo $i > f$i; done; cat f1 f2; mkdir d; mv f1 d; rm -r d f2 f3; \
-                  (exit 3); test -e /etc/passwd; grep -c root /etc/passwd > count; cat count; sleep 0.1; \
+                  (exit 3); test -e /etc/passwd; wc -c < /etc/passwd > count; cat count; sleep 0.1; \
                   tr a-z A-Z < /etc/debian_version; kill -TERM $$";
-    assert_as_strace("trace-script", true, &["bash", "-c", script]);
+    assert_as_strace("trace-script", true, &["sh", "-c", script]);
 }

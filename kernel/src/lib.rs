@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod device;
 pub mod error;
+pub mod example;
 pub mod file;
 pub mod ipc;
 pub mod log;

@@ -181,9 +181,11 @@ pub(super) fn statistics(place: &Path) -> Result<Statfs> {
     let superblock = place.dentry.superblock();
     let counts = superblock.operations().statistics(superblock)?;
     let options = superblock.options();
+    // What lies in memory is counted in pages, whatever st_blksize is.
+    let unit = options.block_size.max(4096).into();
     Ok(Statfs {
         magic: options.magic,
-        block_size: options.block_size.into(),
+        block_size: unit,
         blocks: counts.blocks,
         free: counts.free,
         available: counts.available,
@@ -191,7 +193,7 @@ pub(super) fn statistics(place: &Path) -> Result<Statfs> {
         free_inodes: counts.free_inodes,
         id: encode_device(superblock.device()),
         longest_name: options.longest_name.into(),
-        fragment_size: options.block_size.into(),
+        fragment_size: unit,
         flags: statfs_flags(&place.mount),
     })
 }

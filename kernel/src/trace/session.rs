@@ -73,7 +73,9 @@ impl Settings {
             calls.resize(dispatch::NUMBERS, None);
             for row in table::FAMILIES.into_iter().flatten() {
                 let number = row.numbers.get(abi).copied().flatten();
-                let Some(place) = number.and_then(|number| calls.get_mut(usize::from(number))) else { continue };
+                let Some(place) = number.and_then(|number| calls.get_mut(usize::from(number))) else {
+                    continue;
+                };
                 *place = Some(Call { row, description: notation::of(row.name), shown: true, rule: None });
             }
         }

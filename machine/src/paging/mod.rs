@@ -19,6 +19,7 @@ pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
 pub(crate) use kernel::{initialize, load_kernel_tables, map_device};
 pub(crate) use modules::{ModulePages, Use};
 pub use space::UserSpace;
+pub use stack::KERNEL_STACK_SIZE;
 pub(crate) use stack::{KernelStack, is_stack_guard, stacks_to_trim, trim_stacks};
 
 use crate::memory::Frame;

@@ -15,6 +15,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Pages of a stack.
 const PAGES: u64 = 4;
+/// Bytes of a kernel stack.
+pub const KERNEL_STACK_SIZE: usize = (PAGES * PAGE) as usize;
 /// Bytes from one stack to the next: the stack and the gap below it.
 const STRIDE: u64 = 2 * PAGES * PAGE;
 /// Most stacks there can be: twice the process ids, to be sure.

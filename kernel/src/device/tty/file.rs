@@ -287,16 +287,26 @@ impl FileOperations for TerminalFile {
 impl TerminalFile {
     /// Writes what there is room for; EIO when the other end is gone.
     fn write_some(&self, bytes: &[u8]) -> Result<usize> {
-        let mut state = self.tty.state.lock();
-        if state.master_closed || self.is_hung_up() {
+        self.tty.write_unless(bytes, || self.is_hung_up())
+    }
+}
+
+impl Tty {
+    /// Shows a text as far as there is room, without waiting; how many bytes. EIO when nobody sees the terminal.
+    pub fn show(&self, text: &[u8]) -> Result<usize> {
+        self.write_unless(text, || false)
+    }
+    fn write_unless(&self, bytes: &[u8], is_hung_up: impl FnOnce() -> bool) -> Result<usize> {
+        let mut state = self.state.lock();
+        if state.master_closed || is_hung_up() {
             return Err(EIO);
         }
         // Echo that waits goes first.
-        state.show_echo(self.tty.kind);
-        let taken = self.tty.transmit(&mut state, bytes);
+        state.show_echo(self.kind);
+        let taken = self.transmit(&mut state, bytes);
         drop(state);
-        if taken > 0 && self.tty.kind == Kind::Pty {
-            self.tty.master_readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM).0);
+        if taken > 0 && self.kind == Kind::Pty {
+            self.master_readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM).0);
         }
         Ok(taken)
     }

@@ -13,6 +13,7 @@ mod settings;
 
 pub use file::TerminalFile;
 pub use hangup::vhangup;
+pub use job_control::terminal_of;
 
 use crate::error::*;
 use crate::file::{DeviceNumber, PollEvents};

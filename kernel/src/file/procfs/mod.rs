@@ -49,6 +49,7 @@ impl FileSystemType for ProcType {
         check_options(request.data)?;
         let treatment = SuperblockOptions {
             magic: MAGIC,
+            block_size: 1024,
             revalidates: true,
             negative: NegativeEntries::Never,
             ..SuperblockOptions::default()
