@@ -276,9 +276,14 @@ static const char *const seldom[] = {"exit", "exit_group", "execve", "execveat",
 				     "readv", "prctl", "setsid", "sgetmask", "ssetmask", "mlockall", "rseq", "set_robust_list",
 				     "set_tid_address", "dup2", "dup3", "fcntl", "fcntl64", "restart_syscall", "setfsuid", "setuid",
 				     "setreuid", "setresuid", "setuid32", "setreuid32", "setresuid32", 0};
+/* What mostly ends the worker: very seldom. */
+static const char *const deadly[] = {"exit", "exit_group", "execve", "execveat", "rt_sigreturn", "sigreturn", "kill", "tkill",
+				     "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "munmap", "mprotect", "mremap", "brk",
+				     "arch_prctl", "set_thread_area", "modify_ldt", "seccomp", "remap_file_pages", "pidfd_send_signal",
+				     "shmdt", "pkey_mprotect", "setrlimit", "prlimit64", "sigaction", "signal", "rt_sigaction", 0};
 static const char *const clones[] = {"fork", "vfork", "clone", "clone3", 0};
 
-static char banned[2][CALLS], rare[CALLS], makes_task[CALLS];
+static char banned[2][CALLS], rarity[CALLS], makes_task[CALLS];
 
 /* Lets arguments that seldom fit by chance fit more often, and takes away what would hit others. */
 static void adjust(const struct call *call, int abi, uint64_t *words)
@@ -400,9 +405,9 @@ static void furnish(const char *folder, int root)
 		open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
 	}
 	syscall(SYS_pidfd_open, getpid(), 0);
-	open("/proc/self/status", O_RDONLY);
+	open("/proc/meminfo", O_RDONLY); /* not /proc/self: who ends leaves cached names behind */
 	open("/dev/urandom", O_RDONLY);
-	open("/proc/self/maps", O_RDONLY);
+	open("/proc/version", O_RDONLY);
 	open("b", O_RDWR | O_APPEND);
 	open("a", O_RDONLY);
 }
@@ -422,14 +427,16 @@ static int choose(int root)
 {
 	for (;;) {
 		int index = (int)below(CALLS);
-		if (!banned[root][index] && (!rare[index] || one_in(12)))
+		if (!banned[root][index] && one_in((uint64_t)rarity[index]))
 			return index;
 	}
 }
 
 static void work(int slot, uint64_t seed, uint64_t batch)
 {
-	state = seed * 0x2545f4914f6cdd1d + batch * 0x9e3779b97f4a7c15;
+	state = seed;
+	state = next() ^ batch;
+	state = next();
 	int root = batch % 2;
 	char folder[64];
 	snprintf(folder, sizeof folder, "/tmp/fuzz/%d", slot);
@@ -541,10 +548,35 @@ static int processes(void)
 	return info.procs;
 }
 
+/* Where memory is, for people. */
+static void show_memory(const char *when)
+{
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "r");
+	printf("%s:", when);
+	while (file && fgets(line, sizeof line, file)) {
+		char name[64];
+		long value;
+		if (sscanf(line, "%63s %ld", name, &value) == 2 && value != 0)
+			printf(" %s%ld", name, value);
+	}
+	printf("\n");
+	if (file)
+		fclose(file);
+}
+
 static long kills;
 
-/* Runs batches from `first` up to `end` on all workers. */
-static void run(uint64_t seed, uint64_t first, uint64_t end)
+static uint64_t made_so_far(void)
+{
+	uint64_t sum = shared->unknown;
+	for (int index = 0; index < CALLS; index++)
+		sum += shared->made[0][index] + shared->made[1][index] + shared->made[2][index];
+	return sum;
+}
+
+/* Runs batches from `first` up to `end` on all workers, or until so many calls were made. */
+static void run(uint64_t seed, uint64_t first, uint64_t end, uint64_t wanted)
 {
 	struct {
 		pid_t pid;
@@ -555,7 +587,12 @@ static void run(uint64_t seed, uint64_t first, uint64_t end)
 	int running = 0;
 	while (first < end || running) {
 		for (int slot = 0; slot < WORKERS; slot++) {
+			if (workers[slot].pid == 0 && first < end && made_so_far() >= wanted)
+				end = first;
 			if (workers[slot].pid == 0 && first < end) {
+				char folder[64];
+				snprintf(folder, sizeof folder, "/tmp/fuzz/%d", slot);
+				remove_all(folder);
 				workers[slot].batch = first++;
 				workers[slot].since = now();
 				workers[slot].pid = fork();
@@ -601,11 +638,11 @@ static void run(uint64_t seed, uint64_t first, uint64_t end)
 int main(int count, char **arguments)
 {
 	uint64_t seed = count > 1 ? strtoull(arguments[1], 0, 0) : 1;
-	uint64_t batches = (count > 2 ? strtoull(arguments[2], 0, 0) : 100000) / BATCH;
+	uint64_t wanted = count > 2 ? strtoull(arguments[2], 0, 0) : 100000;
 	for (int index = 0; index < CALLS; index++) {
 		banned[0][index] = banned[1][index] = (char)is_any(&calls[index], never);
 		banned[1][index] |= (char)is_any(&calls[index], user_only);
-		rare[index] = (char)is_any(&calls[index], seldom);
+		rarity[index] = is_any(&calls[index], deadly) ? 100 : is_any(&calls[index], seldom) ? 8 : 1;
 		makes_task[index] = (char)is_any(&calls[index], clones);
 	}
 	shared = mmap(0, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -614,17 +651,18 @@ int main(int count, char **arguments)
 	setbuf(stdout, 0);
 	if (count > 3) {
 		uint64_t batch = strtoull(arguments[3], 0, 0);
-		run(seed, batch, batch + 1);
+		run(seed, batch, batch + 1, UINT64_MAX);
 		return 0;
 	}
-	printf("seed %lu, %lu batches of %d calls\n", seed, batches, BATCH);
-	run(seed + 1, 0, 2 * WORKERS * 4); /* what is kept from the first use on is no leak */
+	printf("seed %lu, %lu calls in batches of %d\n", seed, wanted, BATCH);
+	run(seed + 1, 0, 2 * WORKERS * 4, UINT64_MAX); /* what is kept from the first use on is no leak */
 	remove_all("/tmp/fuzz");
 	memset(shared, 0, sizeof *shared);
 	long memory = free_memory();
 	int tasks = processes();
+	show_memory("before");
 	double begun = now();
-	run(seed, 0, batches);
+	run(seed, 0, UINT64_MAX, wanted);
 	double seconds = now() - begun;
 	chdir("/");
 	remove_all("/tmp/fuzz");
@@ -641,6 +679,7 @@ int main(int count, char **arguments)
 		printf("%s %s %lu %lu\n", calls[index].full ? "full" : "other", calls[index].name, sum, fine);
 	}
 	long left = memory - free_memory();
+	show_memory("after");
 	printf("total %lu calls, %lu succeeded, %lu of numbers nobody has, %ld workers killed, %.1f s\n", made, good, shared->unknown,
 	       kills, seconds);
 	printf("memory %ld KiB less, processes %d more\n", left, processes() - tasks);

@@ -76,7 +76,7 @@ impl Settings {
                 let Some(place) = number.and_then(|number| calls.get_mut(usize::from(number))) else {
                     continue;
                 };
-                *place = Some(Call { row, description: notation::of(row.name), shown: true, rule: None });
+                *place = Some(Call { row, description: notation::of_row(row), shown: true, rule: None });
             }
         }
         Ok(Settings { calls, rules: Vec::new(), show_unknown: true, follow: false, limit: 32 })

@@ -25,6 +25,8 @@ const PROCESS: &[Description] = describe! {
     pause();
     alarm(Unsigned);
     getpid();
+    ptrace(Choice(PTRACE, "PTRACE_???"), Int, Address, Address);
+    modify_ldt(Int, Address, Size);
     clone(
         Register(1, &Named("child_stack", &Address)),
         Register(0, &Named("flags", &Word(process::clone_flags))),

@@ -19,6 +19,7 @@ pub use signal::{frame_mask as show_frame_mask, show_information, signal_name};
 
 use super::show::{Names, Show, Shower};
 use super::text::SEPARATOR;
+use crate::syscall::Row;
 use abi::Abi;
 use descriptions::DESCRIPTIONS;
 
@@ -104,6 +105,13 @@ pub struct Description {
     pub arguments: &'static [Notation],
     /// Its result.
     pub answer: Answer,
+}
+
+/// The description of a row: that of its name, unless the row takes other arguments (i386's own mmap takes a structure).
+pub fn of_row(row: &Row) -> Option<&'static Description> {
+    // A row's "tail" stands for several words.
+    let any = row.arguments.is_empty() || row.arguments.contains(&"tail");
+    of(row.name).filter(|description| any || description.arguments.len() == row.arguments.len())
 }
 
 /// The description of a call.
@@ -268,12 +276,9 @@ mod tests {
     #[test]
     fn descriptions_have_the_arguments_of_their_rows() {
         for description in DESCRIPTIONS.iter().copied().flatten() {
-            let mut rows = reference::rows().into_iter().filter(|(_, row)| row.name == description.name).peekable();
-            assert!(rows.peek().is_some(), "no call is named {}", description.name);
-            // A row's "tail" stands for several words.
-            for (_, row) in rows.filter(|(_, row)| !row.arguments.is_empty() && !row.arguments.contains(&"tail")) {
-                assert_eq!(description.arguments.len(), row.arguments.len(), "{}", row.name);
-            }
+            let fits = |row: &Row| of_row(row).is_some();
+            let mut rows = reference::rows().into_iter().filter(|(_, row)| row.name == description.name);
+            assert!(rows.any(|(_, row)| fits(row)), "no row of {} takes these arguments", description.name);
         }
     }
 
@@ -287,13 +292,10 @@ mod tests {
     }
 
     #[test]
-    fn every_call_that_is_there_is_described() {
-        for (_, row) in reference::rows() {
-            assert!(
-                row.entries.is_none() || row.numbers[0].is_none_or(|number| number >= 1000) || of(row.name).is_some(),
-                "{} has no description",
-                row.name
-            );
+    fn every_call_of_linux_that_is_there_is_described() {
+        let linux = |row: &Row| row.numbers[0].is_some_and(|number| number < 1000);
+        for (_, row) in reference::rows().into_iter().filter(|(_, row)| row.entries.is_some() && linux(row)) {
+            assert!(of_row(row).is_some(), "{} has no description", row.name);
         }
     }
 }
