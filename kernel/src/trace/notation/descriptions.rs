@@ -370,6 +370,7 @@ const PROTECTION: &[Description] = describe! {
     setfsgid(Id);
     capget(In(process::capability_header), Address);
     capset(In(process::capability_header), Address);
+    seccomp(Choice(SECCOMP, "SECCOMP_SET_MODE_???"), Bits(SECCOMP_FLAGS, "SECCOMP_FILTER_FLAG_???"), Address);
     personality(Hex32) => Answer::Own(process::personality_answer);
 };
 
