@@ -216,6 +216,8 @@ impl Entries {
 }
 
 const BUCKETS: usize = 8192;
+/// Buckets that are looked at when there are too many names.
+const EVICTED_AT_ONCE: usize = 64;
 const STRIPES: usize = 64;
 
 struct Cache {
@@ -279,7 +281,7 @@ impl Cache {
     /// Keeps the number of dentries bounded: looks at a few buckets and drops what nobody has used since the last look.
     #[cold]
     fn evict(&self) {
-        for _ in 0..64 {
+        for _ in 0..EVICTED_AT_ONCE {
             let index = self.hand.fetch_add(1, Ordering::Relaxed) % BUCKETS;
             let Some(_guard) = self.stripe(index as u64).try_lock() else { continue };
             let Some(bucket) = self.buckets.get(index) else { return };
@@ -319,6 +321,16 @@ impl Cache {
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.evict();
         }
+    }
+}
+
+/// Forgets the names that nobody uses (drop_caches).
+pub fn forget_unused() {
+    /// The first look only notes which are used; a parent goes after its last child.
+    const LOOKS: usize = 6;
+    let Some(cache) = CACHE.get() else { return };
+    for _ in 0..LOOKS * BUCKETS.div_ceil(EVICTED_AT_ONCE) {
+        cache.evict();
     }
 }
 

@@ -74,6 +74,7 @@ static RANDOM: &[Item] = &[
 ];
 
 static MEMORY: &[Item] = &[
+    Item::writable("drop_caches", 0o200, |_, _| Err(EACCES), drop_caches),
     Item::writable("max_map_count", 0o644, max_map_count, set_max_map_count),
     Item::writable("mmap_min_addr", 0o644, minimum_address, set_minimum_address),
     constant!("overcommit_memory", 0),
@@ -113,6 +114,20 @@ fn printk(_subject: &Subject, out: &mut Output) -> Result<()> {
 fn set_printk(_subject: &Subject, text: &[u8]) -> Result<()> {
     let level = u32::try_from(parse_number(text)?).map_err(|_| EINVAL)?;
     crate::log::set_console_level(level);
+    Ok(())
+}
+/// 1: pages of files; 2: names and inodes; 3: both. 4 only keeps Linux from saying so.
+fn drop_caches(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let what = parse_number(text)?;
+    if !(1..=4).contains(&what) {
+        return Err(EINVAL);
+    }
+    if what & 1 != 0 {
+        crate::memory::mapping::shrink(usize::MAX);
+    }
+    if what & 2 != 0 {
+        crate::file::dentry::forget_unused();
+    }
     Ok(())
 }
 fn max_map_count(_subject: &Subject, out: &mut Output) -> Result<()> {
