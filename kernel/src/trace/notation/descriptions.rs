@@ -27,6 +27,9 @@ const PROCESS: &[Description] = describe! {
     getpid();
     ptrace(Choice(PTRACE, "PTRACE_???"), Int, Address, Address);
     modify_ldt(Int, Address, Size);
+    init_module(Address, Size, Text);
+    finit_module(Descriptor, Text, Hex32);
+    delete_module(Text, Bits(PIPE, "O_???"));
     clone(
         Register(1, &Named("child_stack", &Address)),
         Register(0, &Named("flags", &Word(process::clone_flags))),
