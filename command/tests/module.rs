@@ -187,6 +187,13 @@ fn modules_depend_on_one_another() {
 }
 
 #[test]
+fn no_page_is_written_and_executed() {
+    let protection = c_module("protection.c", &[]);
+    let script = "for i in 1 2 3; do insmod protection.ko && rmmod protection && echo protected; done";
+    prints(&[], &[("protection.ko", &protection)], script, "protected\nprotected\nprotected\n");
+}
+
+#[test]
 fn signatures_are_demanded_where_the_command_line_says_so() {
     let folder = Folder::new("signatures");
     let path = |name: &str| folder.0.join(name).to_str().expect("the name is plain").to_string();

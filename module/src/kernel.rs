@@ -36,7 +36,7 @@ impl Kernel {
         // SAFETY: the text is as long as it says.
         unsafe { function::lstar_log(level as u32, line.as_bytes().as_ptr(), line.as_bytes().len()) };
     }
-    /// Makes a function serve a number that no call has: 1000 to 1023 of x86-64 and x32, or one that i386 leaves free, such as 223.
+    /// Makes a function serve a number that no call has: from 1000 on of x86-64 and x32, or one that i386 leaves free, such as 223.
     /// EINVAL for other numbers, EBUSY if it has a call.
     pub fn add_call(&self, abi: Abi, number: u32, call: CallFunction) -> Result<(), Errno> {
         self.set_call(abi, number, 0, call)

@@ -58,8 +58,7 @@ impl<F: Copy, const N: usize> CallTable<F, N> {
         }
         let copy = self.copy.get().ok_or(OutOfMemory)?;
         let mut changes = self.changes.lock();
-        let word = copy.word(index * Self::WORD).ok_or(OutOfMemory)?;
-        let old = word.swap(Self::address(value) as u64, Ordering::AcqRel);
+        let old = copy.swap_word(index * Self::WORD, Self::address(value) as u64)?;
         let original = self.original.get(index).map(|value| Self::address(*value) as u64);
         if Some(old) == original {
             *changes += 1;
@@ -72,9 +71,8 @@ impl<F: Copy, const N: usize> CallTable<F, N> {
         let (Some(copy), Some(original)) = (self.copy.get(), self.original(index)) else { return };
         let mut changes = self.changes.lock();
         let original = Self::address(original) as u64;
-        if let Some(word) = copy.word(index * Self::WORD)
-            && word.swap(original, Ordering::AcqRel) != original
-        {
+        // The pages were changed before, so this needs no memory.
+        if copy.swap_word(index * Self::WORD, original).is_ok_and(|old| old != original) {
             *changes -= 1;
         }
         if *changes == 0 {

@@ -84,6 +84,45 @@ pub(super) fn entry(address: u64) -> Option<&'static core::sync::atomic::AtomicU
     let leaf = root.child(index(address, 4))?.child(index(address, 3))?.child(index(address, 2))?;
     Some(leaf.entry(index(address, 1)))
 }
+/// Forbids writes to a frame through the direct map, or allows them again; the large page it lies in is split. The caller
+/// flushes the frame's address there.
+pub(super) fn protect_direct_map(frame: u32, writable: bool) -> Result<(), OutOfMemory> {
+    let mut tries = 0;
+    loop {
+        {
+            let _lock = TABLES.lock();
+            if let Some(entry) = direct_map_entry(u64::from(frame) * PAGE) {
+                let bits = entry.load(Relaxed) & !WRITE;
+                entry.store(if writable { bits | WRITE } else { bits }, Release);
+                return Ok(());
+            }
+        }
+        tries += 1;
+        if tries > percpu::TRIES || !percpu::reclaim(2) {
+            return Err(OutOfMemory);
+        }
+    }
+}
+/// The entry of a page in the direct map, after splitting the larger ones it is in; `None` without memory for tables.
+fn direct_map_entry(physical: u64) -> Option<&'static core::sync::atomic::AtomicU64> {
+    let address = super::direct_map(physical) as u64;
+    let mut table = Table(ROOT.load(Relaxed));
+    for level in [4, 3, 2] {
+        let place = table.entry(index(address, level));
+        let entry = place.load(Relaxed);
+        if level < 4 && entry & LARGE != 0 {
+            let smaller = Table::allocate()?;
+            // In entries of the lowest level the bit means something else.
+            let first = if level == 2 { entry & !LARGE } else { entry };
+            for part in 0..512 {
+                smaller.entry(part).store(first + ((part as u64) << shift(level - 1)), Relaxed);
+            }
+            place.store(u64::from(smaller.0) << 12 | PRESENT | WRITE, Release);
+        }
+        table = table.child(index(address, level))?;
+    }
+    Some(table.entry(index(address, 1)))
+}
 /// An entry for ordinary kernel memory.
 pub(super) fn data(frame: u32) -> u64 {
     u64::from(frame) << 12 | PRESENT | WRITE | GLOBAL | NO_EXECUTE

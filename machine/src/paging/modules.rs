@@ -67,7 +67,8 @@ pub(crate) enum Use {
     Write,
 }
 
-/// A range of addresses with pages, unmapped and freed on drop (which waits for other CPUs).
+/// A range of addresses with pages, unmapped and freed on drop (which waits for other CPUs). What cannot be written there cannot
+/// be written through the direct map either.
 pub(crate) struct ModulePages {
     base: u64,
     /// From `base` on, 0 where there is none yet.
@@ -95,6 +96,7 @@ impl ModulePages {
     /// Maps pages from an offset (of whole pages) on that hold these bytes, then zeros.
     pub(crate) fn map(&mut self, offset: usize, content: &[u8], what: Use) -> Result<(), OutOfMemory> {
         let first = offset / PAGE as usize;
+        let mut flushes = FlushList::new();
         for (index, piece) in content.chunks(PAGE as usize).enumerate() {
             let place = self.frames.get_mut(first + index).filter(|frame| **frame == 0).ok_or(OutOfMemory)?;
             let frame = percpu::allocate(Kind::Heap)?;
@@ -109,16 +111,35 @@ impl ModulePages {
                 Use::Read => u64::from(frame) << 12 | PRESENT | GLOBAL | NO_EXECUTE,
                 Use::Write => kernel::data(frame),
             };
-            if kernel::map_pages(self.base + (first + index) as u64 * PAGE, &[entry]).is_err() {
-                percpu::free(frame, Kind::Heap);
-                return Err(OutOfMemory);
-            }
+            // What is mapped is taken back on drop, whatever comes next.
             *place = frame;
+            if what != Use::Write {
+                kernel::protect_direct_map(frame, false)?;
+                flushes.add(page as u64);
+            }
+            kernel::map_pages(self.base + (first + index) as u64 * PAGE, &[entry])?;
         }
+        flushes.flush(0, &AtomicU64::new(online()));
         Ok(())
     }
-    /// The word at an offset of mapped pages, as it can be changed although the pages are read-only.
-    pub(crate) fn word(&self, offset: usize) -> Option<&AtomicU64> {
+    /// Changes a word of pages that are read-only otherwise; what it was. Calls are one at a time.
+    pub(crate) fn swap_word(&self, offset: usize, value: u64) -> Result<u64, OutOfMemory> {
+        let frame = self.frames.get(offset / PAGE as usize).copied().filter(|frame| *frame != 0).ok_or(OutOfMemory)?;
+        let page = direct_map(u64::from(frame) * PAGE) as u64;
+        let set_writable = |writable| {
+            kernel::protect_direct_map(frame, writable)?;
+            let mut flushes = FlushList::new();
+            flushes.add(page);
+            flushes.flush(0, &AtomicU64::new(online()));
+            Ok(())
+        };
+        set_writable(true)?;
+        let old = self.word(offset).map(|word| word.swap(value, Ordering::AcqRel));
+        set_writable(false)?;
+        old.ok_or(OutOfMemory)
+    }
+    /// The word at an offset of mapped pages, in the direct map.
+    fn word(&self, offset: usize) -> Option<&AtomicU64> {
         let frame = self.frames.get(offset / PAGE as usize).copied().filter(|frame| *frame != 0)?;
         let within = offset % PAGE as usize;
         if !within.is_multiple_of(8) {
@@ -134,11 +155,16 @@ impl Drop for ModulePages {
         let mut flushes = FlushList::new();
         for (frame, page) in self.frames.iter().zip(0u64..) {
             let address = self.base + page * PAGE;
-            if *frame != 0
-                && let Some(entry) = kernel::entry(address)
-            {
+            if *frame == 0 {
+                continue;
+            }
+            if let Some(entry) = kernel::entry(address) {
                 entry.store(0, Ordering::Relaxed);
                 flushes.add(address);
+            }
+            // The large page is split already, so this needs no memory.
+            if kernel::protect_direct_map(*frame, true).is_ok() {
+                flushes.add(direct_map(u64::from(*frame) * PAGE) as u64);
             }
         }
         flushes.flush(0, &AtomicU64::new(online()));

@@ -110,6 +110,9 @@ const PROCESS: &[Description] = describe! {
     );
     sched_setaffinity(Int, Size, In(process::cpus));
     sched_getaffinity(Int, Size, Out(process::cpus));
+    init_module(Address, Size, Path);
+    delete_module(Path, Bits(OPEN, "O_???"));
+    finit_module(Descriptor, Path, Bits(MODULE, "MODULE_INIT_???"));
     set_tid_address(Address);
     restart_syscall() => Answer::Decimal;
     exit_group(Int);
