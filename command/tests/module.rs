@@ -99,6 +99,7 @@ fn a_module_lives_and_leaves_nothing() {
         lsmod | sed -n '2s/ .*//p'
         ./probe call 1010 21
         ./probe call 0x400003f2 21
+        ./probe int80 223 21
         ./probe call 1010 0x7fffffff
         ./probe copy all
         cat /dev/greeting
@@ -116,6 +117,7 @@ fn a_module_lives_and_leaves_nothing() {
         rmmod greeting
         ./probe call 1010 21
         ./probe call 0x400003f2 21
+        ./probe int80 223 21
         uptime > /dev/null
         ls /dev/greeting 2>&1 | grep -o 'No such file'
         cat /proc/modules
@@ -123,8 +125,8 @@ fn a_module_lives_and_leaves_nothing() {
         insmod greeting.ko factor=5
         ./probe call 1010 21
         rmmod greeting";
-    let expected = "-ENOSYS\ngreeting\n42\n42\n-ERANGE\n7\ncopied\n-EFAULT\n-EFAULT\n-EINVAL\nhello\nchanged\n0\ncounted\n\
-        -EFAULT\n-ENOTTY\nFile exists\ntemporarily unavailable\ngreeting 1 - Live (OE)\n-ENOSYS\n-ENOSYS\nNo such file\n\
+    let expected = "-ENOSYS\ngreeting\n42\n42\n42\n-ERANGE\n7\ncopied\n-EFAULT\n-EFAULT\n-EINVAL\nhello\nchanged\n0\ncounted\n\
+        -EFAULT\n-ENOTTY\nFile exists\ntemporarily unavailable\ngreeting 1 - Live (OE)\n-ENOSYS\n-ENOSYS\n-ENOSYS\nNo such file\n\
         greeting: ready, factor 2\ngreeting: sysinfo was called N times\n105\n";
     prints(&[], &[("greeting.ko", greeting())], script, expected);
 }

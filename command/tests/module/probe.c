@@ -190,7 +190,15 @@ int main(int count, char **words)
 	state = 0x9e3779b97f4a7c15;
 	if (!strcmp(words[1], "call"))
 		show(syscall(strtol(words[2], 0, 0), strtol(words[3], 0, 0)));
-	else if (!strcmp(words[1], "copy")) {
+	else if (!strcmp(words[1], "int80")) {
+		int result;
+		__asm__ volatile("int $0x80"
+				 : "=a"(result)
+				 : "a"(atoi(words[2])), "b"(atoi(words[3]))
+				 : "memory", "r8", "r9", "r10", "r11");
+		errno = -result;
+		show(result < 0 ? -1 : result);
+	} else if (!strcmp(words[1], "copy")) {
 		char from[] = "copied", to[8] = "";
 		show(syscall(1011, to, from, 7));
 		puts(to);
