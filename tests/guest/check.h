@@ -37,6 +37,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SYS_newfstatat
+#define SYS_newfstatat SYS_fstatat64 /* i386 */
+#endif
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif

@@ -323,6 +323,9 @@ fn open_operations(inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperati
         FileType::BlockDevice => Err(ENXIO.because("no such block device")),
         FileType::Socket => Err(ENXIO.because("sockets are not opened by name")),
         FileType::Fifo => crate::ipc::pipe::open_fifo(inode, flags),
+        FileType::Regular if flags & flag::LARGE_FILE == 0 && inode.size() > super::open_file::LARGEST_WITHOUT_FLAG => {
+            Err(EOVERFLOW.because("a large file opened without O_LARGEFILE"))
+        }
         _ => inode.operations().open(inode, flags),
     }
 }
@@ -369,6 +372,16 @@ pub fn open(task: &Task, path: UserPath, flags: u32, mode: u32) -> Result<Fd> {
 pub fn openat(task: &Task, directory: Fd, path: UserPath, flags: u32, mode: u32) -> Result<Fd> {
     let how = OpenHow::classic(flags | flag::LARGE_FILE, mode)?;
     open_descriptor(task, directory, path, &how)
+}
+
+/// open(2) of i386, where O_LARGEFILE is the caller's to say.
+pub fn open_narrow(task: &Task, path: UserPath, flags: u32, mode: u32) -> Result<Fd> {
+    openat_narrow(task, Fd::WORKING_DIRECTORY, path, flags, mode)
+}
+
+/// openat(2) of i386, where O_LARGEFILE is the caller's to say.
+pub fn openat_narrow(task: &Task, directory: Fd, path: UserPath, flags: u32, mode: u32) -> Result<Fd> {
+    open_descriptor(task, directory, path, &OpenHow::classic(flags, mode)?)
 }
 
 /// creat(2).

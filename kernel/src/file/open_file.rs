@@ -37,6 +37,9 @@ pub mod open_flag {
     pub const PATH: u32 = 0o10000000;
     pub const TEMPORARY: u32 = 0o20200000;
 }
+
+/// The largest size and offset of a file that is open without O_LARGEFILE (MAX_NON_LFS).
+pub const LARGEST_WITHOUT_FLAG: u64 = i32::MAX as u64;
 use open_flag as flag;
 
 /// Whence of lseek(2).

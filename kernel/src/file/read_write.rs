@@ -154,6 +154,28 @@ fn read_vector_at(
     let offset = offset_on(&file, offset, into.remaining())?;
     file.read_at(&mut into, offset)
 }
+/// preadv2(2) of x32, whose offset is in one register: preadv64v2.
+pub fn preadv64v2(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: i64,
+    flags: u32,
+) -> Result<usize> {
+    read_vector_at(task, fd, vector, count, offset, flags)
+}
+/// pwritev2(2) of x32, whose offset is in one register: pwritev64v2.
+pub fn pwritev64v2(
+    task: &Task,
+    fd: Fd,
+    vector: UserPtr<IoVector>,
+    count: usize,
+    offset: i64,
+    flags: u32,
+) -> Result<usize> {
+    write_vector_at(task, fd, vector, count, offset, flags)
+}
 /// pwritev(2).
 pub fn pwritev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low: u64, high: u64) -> Result<usize> {
     let offset = joined_offset(task, low, high);

@@ -1,7 +1,7 @@
 //! Regular files read and written through the page cache, and opened directories.
 use super::attributes::{FileType, SET_GROUP_ID, SET_USER_ID};
 use super::inode::Inode;
-use super::open_file::{File, FileOperations, SeekFrom, mode, open_flag};
+use super::open_file::{File, FileOperations, LARGEST_WITHOUT_FLAG, SeekFrom, mode, open_flag};
 use super::{IoBuffer, PollEvents, PollTable};
 use crate::error::*;
 use crate::memory::Mapping;
@@ -117,7 +117,10 @@ pub fn limit_length(file: &File, from: &mut IoBuffer, start: u64) -> Result<()> 
         }
         from.truncate(usize::try_from(limit - start).unwrap_or(usize::MAX));
     }
-    let largest = file.inode().superblock().options().largest_file;
+    let mut largest = file.inode().superblock().options().largest_file;
+    if file.flags() & open_flag::LARGE_FILE == 0 {
+        largest = largest.min(LARGEST_WITHOUT_FLAG);
+    }
     if start >= largest {
         return Err(EFBIG);
     }

@@ -7,6 +7,7 @@ use super::{Task, ThreadGroup};
 use crate::error::*;
 use crate::signal::{self, SA_NOCLDWAIT, SIG_IGN, SIGCHLD, SIGCONT, SIGHUP, SignalInfo};
 use crate::syscall::UserPtr;
+use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::thread::work;
@@ -101,9 +102,11 @@ fn leave(task: &Task) {
 /// waits for its end is woken.
 pub(super) fn leave_memory(task: &Task) {
     let Some(memory) = task.memory() else { return };
-    let list = task.robust_list.swap(0, Ordering::Relaxed);
-    if list != 0 {
-        crate::ipc::futex::robust::release(task, list);
+    for abi in [Abi::X86_64, Abi::I386] {
+        let list = task.robust_list(abi).swap(0, Ordering::Relaxed);
+        if list != 0 {
+            crate::ipc::futex::robust::release(task, abi, list);
+        }
     }
     let word = task.clear_child_tid.swap(0, Ordering::Relaxed);
     // Nobody looks at the word if nobody shares the memory.

@@ -2,7 +2,7 @@
 use super::Task;
 use super::credentials::may_inspect;
 use crate::error::*;
-use crate::syscall::user::UserWord;
+use crate::syscall::user::{UserLayout, UserWord};
 use crate::syscall::{Pid, UserAddress, UserPtr};
 use core::sync::atomic::Ordering;
 
@@ -27,29 +27,28 @@ pub fn set_tid_address(task: &Task, address: UserAddress) -> Result<u32> {
 
 /// set_robust_list(2): EINVAL unless `length` is that of the head.
 pub fn set_robust_list(task: &Task, head: UserAddress, length: usize) -> Result<()> {
-    let expected = if matches!(task.abi(), abi::Abi::X86_64) { 24 } else { 12 };
-    if length != expected {
+    if length != 3 * UserWord::size(task.abi()) {
         return Err(EINVAL);
     }
-    task.robust_list.store(head.0, Ordering::Relaxed);
+    task.robust_list(task.abi()).store(head.0, Ordering::Relaxed);
     Ok(())
 }
 
 /// get_robust_list(2).
 pub fn get_robust_list(task: &Task, pid: Pid, head: UserPtr<UserWord>, length: UserPtr<UserWord>) -> Result<()> {
     let address = match pid.0 {
-        0 => task.robust_list.load(Ordering::Relaxed),
+        0 => task.robust_list(task.abi()).load(Ordering::Relaxed),
         number => {
             let number = u32::try_from(number).map_err(|_| ESRCH)?;
             let target = task.pid_namespace().find_task(number).ok_or(ESRCH)?;
             if !may_inspect(task, &target, true) {
                 return Err(EPERM);
             }
-            target.robust_list.load(Ordering::Relaxed)
+            target.robust_list(task.abi()).load(Ordering::Relaxed)
         }
     };
-    let size = if matches!(task.abi(), abi::Abi::X86_64) { 24 } else { 12 };
-    length.write(task, &UserWord(size))?;
+    let size = 3 * UserWord::size(task.abi());
+    length.write(task, &UserWord(size as u64))?;
     head.write(task, &UserWord(address))
 }
 

@@ -4,6 +4,7 @@ use super::tree::TREE;
 use crate::error::*;
 use crate::signal::SignalActions;
 use crate::wait::Sleep;
+use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
@@ -56,7 +57,9 @@ impl Task {
     /// Forgets the addresses that user space registered, which mean nothing in new memory.
     pub fn forget_user_addresses(&self) {
         self.clear_child_tid.store(0, Ordering::Relaxed);
-        self.robust_list.store(0, Ordering::Relaxed);
+        for abi in [Abi::X86_64, Abi::I386] {
+            self.robust_list(abi).store(0, Ordering::Relaxed);
+        }
         self.rseq_address.store(0, Ordering::Relaxed);
     }
 }

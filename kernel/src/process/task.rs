@@ -98,8 +98,8 @@ pub struct Task {
     pub counters: Counters,
     /// The user word to clear and wake at the end (set_tid_address(2)), 0 for none.
     pub clear_child_tid: AtomicU64,
-    /// Head of the robust list (set_robust_list(2)), 0 for none.
-    pub robust_list: AtomicU64,
+    /// Heads of the robust lists (set_robust_list(2)) with pointers of 64 and of 32 bits, 0 for none.
+    robust_lists: [AtomicU64; 2],
     /// Restartable sequences (rseq(2)): address of the area, 0 for none.
     pub rseq_address: AtomicU64,
     /// The registered length and signature.
@@ -192,7 +192,7 @@ impl Task {
             restart: super::restart::RestartSlot::new(),
             counters: Counters::default(),
             clear_child_tid: AtomicU64::new(0),
-            robust_list: AtomicU64::new(0),
+            robust_lists: [const { AtomicU64::new(0) }; 2],
             rseq_address: AtomicU64::new(0),
             rseq_length: AtomicU32::new(0),
             rseq_signature: AtomicU32::new(0),
@@ -236,6 +236,11 @@ impl Task {
     #[inline(always)]
     pub fn set_abi(&self, abi: Abi) {
         self.abi.store(abi as u8, Ordering::Relaxed);
+    }
+    /// The head of the robust list that calls of an ABI set, 0 for none.
+    pub fn robust_list(&self, abi: Abi) -> &AtomicU64 {
+        let [wide, narrow] = &self.robust_lists;
+        if abi.has_narrow_pointers() { narrow } else { wide }
     }
     /// The thread id, in the root namespace.
     #[inline(always)]

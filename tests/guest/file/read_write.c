@@ -87,8 +87,8 @@ CASE(wild_buffer_is_EFAULT)
 CASE(length_beyond_the_address_space_is_EFAULT)
 {
 	int fd = new_file("text");
-	ERR(syscall(SYS_read, fd, buffer, (size_t)-1), EFAULT);
-	ERR(syscall(SYS_write, fd, -4096L, 8192L), EFAULT);
+	ERR(syscall(SYS_read, fd, buffer, -1LL), EFAULT);
+	ERR(syscall(SYS_write, fd, -4096LL, 8192L), EFAULT);
 }
 
 CASE(pread_keeps_the_offset)

@@ -263,7 +263,7 @@ CASE(robust_list_calls)
 	size_t length = 0;
 	OK(syscall(SYS_get_robust_list, 0, &head, &length));
 	CHECK(head != 0);
-	OUT("length %zu", length);
+	OUT("length %zu pointers", length / sizeof(void *));
 	ERR(syscall(SYS_set_robust_list, head, 5), EINVAL);
 	ERR(syscall(SYS_get_robust_list, 999999, &head, &length), ESRCH);
 	ERR(syscall(SYS_get_robust_list, 0, 16L, &length), EFAULT);

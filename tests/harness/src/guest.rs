@@ -20,6 +20,13 @@ pub enum ProgramAbi {
     X32,
 }
 
+impl Program {
+    /// The name of the same program built for the usual ABI.
+    pub fn usual_name(&self) -> &str {
+        self.name.strip_suffix(self.abi.suffix()).unwrap_or(&self.name)
+    }
+}
+
 impl ProgramAbi {
     fn folder(self) -> &'static str {
         match self {

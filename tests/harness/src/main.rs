@@ -211,7 +211,9 @@ impl Tally {
                     Some(want) => judge(got.get(&case), want.get(&case), is_usual),
                     None => judge(got.get(&case), None, is_usual),
                 };
-                let reason = expectations.and_then(|e| e.reason(&name_only));
+                // What is not written yet is so for every ABI.
+                let usual_name = full_name(job.program.usual_name(), &case);
+                let reason = expectations.and_then(|e| e.reason(&name_only).or_else(|| e.reason(&usual_name)));
                 match (judgement, reason) {
                     (Judgement::Passed, None) => {
                         self.passed += 1;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The name of the program whose behaviour on Linux is what this one's must be: itself, but for x32 the 64-bit program.
 pub fn name(program: &Program) -> String {
     match program.abi {
-        ProgramAbi::X32 => program.name.trim_end_matches(".x32").to_owned(),
+        ProgramAbi::X32 => program.usual_name().to_owned(),
         _ => program.name.clone(),
     }
 }

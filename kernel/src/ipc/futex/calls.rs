@@ -2,7 +2,7 @@
 use super::operate::{self, Operation};
 use super::table::MATCH_ANY;
 use super::wait::{self, Wanted};
-use super::{priority, robust};
+use super::priority;
 use crate::error::*;
 use crate::process::Task;
 use crate::syscall::{UserPtr, user::plain_layout};
@@ -154,11 +154,4 @@ pub fn futex_waitv(
         wanted.push(Wanted { address: element.address, expected: element.value as u32, private });
     }
     wait::wait_any(task, &wanted, deadline)
-}
-
-/// Called when a task ends: releases what its robust list holds.
-pub fn release_robust_list(task: &Task, head: u64) {
-    if head != 0 {
-        robust::release(task, head);
-    }
 }

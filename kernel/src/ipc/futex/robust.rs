@@ -4,7 +4,8 @@ use super::operate;
 use super::table::MATCH_ANY;
 use super::wait::{Faulted, retry_faults};
 use crate::process::Task;
-use crate::syscall::{UserPtr, user::UserWord};
+use crate::syscall::user::{UserLayout, UserWord};
+use abi::Abi;
 use machine::paging::Access;
 use machine::user::{compare_exchange_u32_nofault, load_u32_nofault};
 
@@ -19,9 +20,11 @@ const LONGEST: usize = 2048;
 
 /// Marks every mutex on the task's robust list as owned by the dead and wakes one waiter of each. Called by the dying task
 /// while its address space is still there; a list that cannot be read ends the walk.
-pub fn release(task: &Task, head: u64) {
-    let word = |address: u64| UserPtr::<UserWord>::new(address).read(task).map(|word| word.0).ok();
-    let word_size = <UserWord as crate::syscall::user::UserLayout>::size(task.abi()) as u64;
+pub fn release(task: &Task, abi: Abi, head: u64) {
+    let word = |address: u64| UserWord::read_from(abi, address).map(|word| word.0).ok();
+    let word_size = UserWord::size(abi) as u64;
+    // Offsets may be negative: addresses wrap where pointers end.
+    let pointers = if abi.has_narrow_pointers() { u32::MAX.into() } else { u64::MAX };
     let (Some(mut entry), Some(offset), Some(pending)) =
         (word(head), word(head.wrapping_add(word_size)), word(head.wrapping_add(2 * word_size)))
     else {
@@ -35,7 +38,7 @@ pub fn release(task: &Task, head: u64) {
         // The next entry is read first: once released, another thread may free this one.
         let next = word(address);
         if address != pending & !1 {
-            release_one(task, address.wrapping_add(offset), entry & 1 != 0, false);
+            release_one(task, address.wrapping_add(offset) & pointers, entry & 1 != 0, false);
         }
         match next {
             Some(next) => entry = next,
@@ -43,7 +46,7 @@ pub fn release(task: &Task, head: u64) {
         }
     }
     if pending & !1 != 0 {
-        release_one(task, (pending & !1).wrapping_add(offset), pending & 1 != 0, true);
+        release_one(task, (pending & !1).wrapping_add(offset) & pointers, pending & 1 != 0, true);
     }
 }
 

@@ -8,7 +8,9 @@ rows! {
     /// Writes to an open file at its position.
     [   1    1    4] write(descriptor, buffer, count) => call crate::file::read_write::write, Full;
     /// Opens a file by path.
-    [   2    2    5] open(path, flags, mode) => call crate::file::open::open, Full;
+    [   2    2    -] open(path, flags, mode) => call crate::file::open::open, Full;
+    /// Opens a file by path.
+    [   -    -    5] open(path, flags, mode) => call crate::file::open::open_narrow, Full;
     /// Closes a descriptor.
     [   3    3    6] close(descriptor) => call crate::file::open::close, Full;
     /// Attributes of the file a path names.
@@ -154,7 +156,9 @@ rows! {
     /// Sets access and modification time in microseconds.
     [   -    -  271] utimes(path, times) => call crate::file::change::utimes::<crate::time::Timeval32>, Full;
     /// Opens a file by path from a directory.
-    [ 257  257  295] openat(directory, path, flags, mode) => call crate::file::open::openat, Full;
+    [ 257  257    -] openat(directory, path, flags, mode) => call crate::file::open::openat, Full;
+    /// Opens a file by path from a directory.
+    [   -    -  295] openat(directory, path, flags, mode) => call crate::file::open::openat_narrow, Full;
     /// Makes a directory.
     [ 258  258  296] mkdirat(directory, path, mode) => call crate::file::entry_calls::mkdirat, Full;
     /// Makes a file, node, FIFO or socket.
@@ -210,9 +214,13 @@ rows! {
     /// Copies a range of a file to another.
     [ 326  326  377] copy_file_range(input, input_offset, output, output_offset, tail) => call crate::file::transfer::copy_file_range, Full;
     /// Reads into several buffers with flags.
-    [ 327  546  378] preadv2(descriptor, vector, count, offset, tail) => call crate::file::read_write::preadv2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [ 327    -  378] preadv2(descriptor, vector, count, offset, tail) => call crate::file::read_write::preadv2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    /// Reads into several buffers with flags.
+    [   -  546    -] preadv2(descriptor, vector, count, offset, flags) => call crate::file::read_write::preadv64v2, Partial("RWF_NOWAIT; six registers on 64-bit");
     /// Writes from several buffers with flags.
-    [ 328  547  379] pwritev2(descriptor, vector, count, offset, tail) => call crate::file::read_write::pwritev2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [ 328    -  379] pwritev2(descriptor, vector, count, offset, tail) => call crate::file::read_write::pwritev2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    /// Writes from several buffers with flags.
+    [   -  547    -] pwritev2(descriptor, vector, count, offset, flags) => call crate::file::read_write::pwritev64v2, Partial("RWF_NOWAIT; six registers on 64-bit");
     /// Extended attributes of what a path names.
     [ 332  332  383] statx(directory, path, flags, mask, status) => call crate::file::status::statx, Full;
     /// Closes or marks a range of descriptors.
