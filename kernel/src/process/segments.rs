@@ -1,9 +1,9 @@
-//! Segments of a program's choosing: set_thread_area(2), get_thread_area(2), and what clone(2) makes of its `tls` argument.
+//! Segments of a program's choosing: set_thread_area(2), get_thread_area(2), modify_ldt(2), and what clone(2) makes of its `tls` argument.
 use super::Task;
 use crate::error::*;
-use crate::syscall::UserPtr;
+use crate::syscall::{UserAddress, UserPtr, UserSlice};
 use crate::syscall::user::plain_layout;
-use machine::thread::{Segment, SegmentKind, Thread};
+use machine::thread::{LOCAL_TABLE_ENTRIES, Segment, SegmentKind, Thread};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Place of the first thread-local segment in the descriptor table, as programs count.
@@ -36,11 +36,14 @@ mod flag {
 
 impl UserDescriptor {
     /// One of the two ways to say "no segment".
-    pub(super) fn is_empty(&self) -> bool {
-        let flags = self.flags & flag::ALL;
-        self.base == 0 && self.limit == 0 && (flags == 0 || flags == flag::RESTRICTED | flag::ABSENT)
+    fn is_empty(&self) -> bool {
+        self.is_absent_segment() || self.base == 0 && self.limit == 0 && self.flags & flag::ALL == 0
     }
-    pub(super) fn kind(&self) -> SegmentKind {
+    /// The other one, which modify_ldt(2) knows alone.
+    fn is_absent_segment(&self) -> bool {
+        self.base == 0 && self.limit == 0 && self.flags & flag::ALL == flag::RESTRICTED | flag::ABSENT
+    }
+    fn kind(&self) -> SegmentKind {
         let has = |bit: u32| self.flags & bit != 0;
         SegmentKind {
             is_32_bit: has(flag::IS_32_BIT),
@@ -124,4 +127,71 @@ impl ThreadLocal for LocalSegment {
         thread.set_local_segment(UserDescriptor::place(wanted.entry)?, segment);
         Ok(())
     }
+}
+
+/// modify_ldt(2). As on Linux the result is an unsigned int: errors do not look like errors to 64-bit programs.
+pub fn modify_ldt(task: &Task, function: i32, pointer: UserAddress, size: u64) -> Result<u32> {
+    let done = match function {
+        0 => read_table(task, pointer, size),
+        1 => write_table(task, pointer, size, true),
+        0x11 => write_table(task, pointer, size, false),
+        2 => clear(pointer.0, size.min(DEFAULT_TABLE)),
+        _ => Err(ENOSYS),
+    };
+    Ok(done.map_or_else(|error| error.into_register() as u32, |count| count as u32))
+}
+
+/// Bytes that the default table, of which nothing is left, is said to have.
+const DEFAULT_TABLE: u64 = 128;
+const ENTRY_SIZE: u64 = 8;
+
+/// Writes zeros.
+fn clear(address: u64, size: u64) -> Result<u64> {
+    let zeros = [0; 128];
+    let mut rest = UserSlice::new(address, size as usize);
+    while rest.length > 0 {
+        rest.write(zeros.get(..rest.length.min(zeros.len())).unwrap_or_default())?;
+    }
+    Ok(size)
+}
+
+/// Copies the table out, and zeros behind it: how many bytes; none while there is no table.
+fn read_table(task: &Task, pointer: UserAddress, size: u64) -> Result<u64> {
+    let space = task.memory().ok_or(EFAULT)?;
+    let size = size.min(LOCAL_TABLE_ENTRIES as u64 * ENTRY_SIZE);
+    let mut out = UserSlice::new(pointer.0, size as usize);
+    let mut is_empty = true;
+    for segment in space.tables().local_segments() {
+        is_empty = false;
+        let [low, high] = segment.words();
+        let bytes = (u64::from(high) << 32 | u64::from(low)).to_ne_bytes();
+        out.write(bytes.get(..out.length.min(bytes.len())).unwrap_or_default())?;
+    }
+    if is_empty {
+        return Ok(0);
+    }
+    clear(out.address, out.length as u64)?;
+    Ok(size)
+}
+
+/// Sets one segment. The old form clears it by a base and a limit of 0, and knows neither conforming code nor the program's bit.
+fn write_table(task: &Task, pointer: UserAddress, size: u64, is_old: bool) -> Result<u64> {
+    const CONFORMING: u8 = 3;
+    if size != size_of::<UserDescriptor>() as u64 {
+        return Err(EINVAL);
+    }
+    let wanted = UserPtr::<UserDescriptor>::new(pointer.0).read(task)?;
+    let place = wanted.entry as usize;
+    let mut kind = wanted.kind();
+    if place >= LOCAL_TABLE_ENTRIES || kind.contents == CONFORMING && (is_old || !kind.is_absent) {
+        return Err(EINVAL);
+    }
+    let clears = is_old && wanted.base == 0 && wanted.limit == 0 || wanted.is_absent_segment();
+    if !clears && !kind.is_32_bit {
+        return Err(EINVAL.because("segments of 16 bits"));
+    }
+    kind.is_useable &= !is_old;
+    let segment = if clears { Segment::NONE } else { Segment::new(wanted.base, wanted.limit, kind) };
+    task.memory().ok_or(EFAULT)?.tables().set_local_segment(place, segment)?;
+    Ok(0)
 }

@@ -73,6 +73,8 @@ pub(crate) struct CpuLocal {
     pub selectors: Cell<u64>,
     /// The descriptor table holds thread-local segments of the current thread's.
     pub has_local_segments: Cell<bool>,
+    /// Where the local descriptor table is that this CPU has loaded, 0 for none.
+    pub local_table: Cell<u64>,
     /// Descriptor tables.
     pub tables: UnsafeCell<DescriptorTables>,
     /// Stacks of interrupts and of the exceptions that have one of their own, and the boot stack; never freed.
@@ -111,6 +113,7 @@ impl CpuLocal {
             timer_deadline: AtomicU64::new(0),
             selectors: Cell::new(0),
             has_local_segments: Cell::new(false),
+            local_table: Cell::new(0),
             tables: UnsafeCell::new(DescriptorTables::new()),
             stacks: UnsafeCell::new([const { None }; 6]),
         }

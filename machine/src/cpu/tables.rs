@@ -16,6 +16,9 @@ const TASK_STATE: u16 = 0x40;
 /// out where they run).
 pub(crate) const CPU_NUMBER: u64 = 0x7b;
 
+/// Place of the local descriptor table's descriptor, two words.
+const LOCAL_TABLE: usize = 10;
+
 /// Place of the first of the three thread-local segments in the table.
 pub(crate) const FIRST_LOCAL_SEGMENT: usize = 12;
 
@@ -86,6 +89,25 @@ pub(crate) unsafe fn set_local_segments(local: &CpuLocal, segments: [u64; 3]) {
         for (number, segment) in segments.into_iter().enumerate() {
             (&raw mut (*place)[FIRST_LOCAL_SEGMENT + number]).write_volatile(segment);
         }
+    }
+}
+
+/// Loads a local descriptor table, or none for address 0.
+///
+/// # Safety
+/// `local` is this CPU's block, interrupts are off. The table is at the address for as long as it is loaded, and holds segments
+/// for ring 3 only.
+pub(crate) unsafe fn load_local_table(local: &CpuLocal, address: u64, size: usize) {
+    const PRESENT_TABLE: u64 = 0x82 << 40;
+    let limit = (size as u64).wrapping_sub(1) & 0xffff;
+    let low = limit | (address & 0xff_ffff) << 16 | PRESENT_TABLE | (address >> 24 & 0xff) << 56;
+    let (words, selector) = if address == 0 { ([0, 0], 0u32) } else { ([low, address >> 32], (LOCAL_TABLE as u32) << 3) };
+    // SAFETY: only this CPU touches its tables, and interrupts are off; the selector names the descriptor just written, or none.
+    unsafe {
+        let place = &raw mut (*local.tables.get()).segments;
+        (&raw mut (*place)[LOCAL_TABLE]).write_volatile(words[0]);
+        (&raw mut (*place)[LOCAL_TABLE + 1]).write_volatile(words[1]);
+        asm!("lldt {:x}", in(reg) selector, options(nostack, preserves_flags));
     }
 }
 

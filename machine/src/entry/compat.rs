@@ -44,7 +44,7 @@ unsafe extern "C" fn int80_stub<K: Kernel>() {
         "pop r11", "pop r10", "pop r9", "pop r8", "pop rax", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
         "add rsp, 8",
         "swapgs",
-        "iretq",
+        "jmp {iret}",
         "3: jmp {slow}",
         // AC was set: in the kernel that would lift the protection of user pages.
         "4: pushfq",
@@ -55,6 +55,7 @@ unsafe extern "C" fn int80_stub<K: Kernel>() {
         ss_at = const SS,
         kind = const EntryKind::Int80 as u16,
         ss = const UNTOUCHED_INT80,
+        iret = sym exit::iret,
         body = sym system_call::<K>,
         slow = sym exit::restore_user::<K>,
     )

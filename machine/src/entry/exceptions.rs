@@ -6,6 +6,9 @@ use crate::paging::Access;
 use crate::{Kernel, instructions, thread, user};
 use core::arch::naked_asm;
 
+const SEGMENT_NOT_PRESENT: u8 = 11;
+const STACK_SEGMENT: u8 = 12;
+
 /// Entry of an exception that has no stack of its own. `ERROR`: the CPU pushes an error code.
 ///
 /// # Safety
@@ -32,7 +35,10 @@ pub(super) unsafe extern "C" fn stub<K: Kernel, const VECTOR: u8, const ERROR: b
         "call {user}",
         "pop rcx",
         "jmp {restore}",
-        "4: push rbp",              // alignment
+        "4: lea rcx, [rip + {iret}]",
+        "cmp rcx, [rsp + {rip}]",
+        "je 6f",
+        "push rbp",                 // alignment
         "push [rsp + 8 + {rip}]",   // as a call of the interrupted code, for back traces
         "push rbp",
         "mov rbp, rsp",
@@ -48,6 +54,23 @@ pub(super) unsafe extern "C" fn stub<K: Kernel, const VECTOR: u8, const ERROR: b
         "and dword ptr [rsp], ~0x40000",
         "popfq",
         "jmp 2b",
+        // The return to user mode has failed: as an exception there.
+        "6: swapgs",
+        "mov r12, rsi",
+        "mov r13, rdx",
+        "push rbp",
+        "call {undo}",
+        "mov rsp, rax",
+        "mov rdi, rax",
+        "mov rsi, r12",
+        "mov rdx, r13",
+        "xor ebp, ebp",
+        "push rbp",
+        "call {user}",
+        "pop rcx",
+        "jmp {restore}",
+        iret = sym exit::iret,
+        undo = sym exit::undo_iret,
         error = const ERROR as u8,
         vector = const VECTOR,
         original = const ORIGINAL_RAX,
@@ -83,6 +106,9 @@ pub(super) unsafe fn install<K: Kernel>() {
 /// `frame` is the complete frame at the top of the current task's stack.
 pub(super) unsafe extern "C" fn from_user<K: Kernel>(frame: *mut UserFrame, vector: u8, error_code: u32) {
     if vector == super::DEVICE_NOT_AVAILABLE && thread::first_use() {
+        return;
+    }
+    if matches!(vector, SEGMENT_NOT_PRESENT | STACK_SEGMENT | super::GENERAL_PROTECTION) && thread::refresh_local_table() {
         return;
     }
     // Before interrupts are on: another task's fault would replace it.

@@ -63,9 +63,36 @@ pub(super) unsafe extern "C" fn restore_user<K: Kernel>() {
         "pop r11", "pop r10", "pop r9", "pop r8", "pop rax", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
         "add rsp, 8",
         "swapgs",
-        "iretq",
+        "jmp {iret}",
         before = sym before_user::<K>,
+        iret = sym iret,
     )
+}
+
+/// The last instruction before user mode where segments of the program's choosing may be loaded: it faults if they are not there
+/// any more, and exceptions know it by its address.
+///
+/// # Safety
+/// Jumped to with the CPU's part of a frame at the stack pointer, at the top of the current task's stack, and user mode's GS.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn iret() {
+    naked_asm!("iretq")
+}
+
+/// Makes the frame whole again that [`iret`] could not return to, with the registers of the exception that it raised; where it
+/// is.
+///
+/// # Safety
+/// `fault` is the frame of that exception, on the current task's stack; GS points to this CPU's block, interrupts are off.
+pub(super) unsafe extern "C" fn undo_iret(fault: *const UserFrame) -> *mut UserFrame {
+    let place = (local::this().stack_top.get() - size_of::<UserFrame>() as u64) as *mut UserFrame;
+    // SAFETY: both frames are on the stack, and overlap: the registers are copied before they are written. What the CPU pops
+    // is at the top as it was, since `iretq` has failed.
+    unsafe {
+        let whole = (*fault).clone();
+        (*place).take_registers(&whole);
+    }
+    place
 }
 
 /// First code of a user thread: the context switch has "returned" here, with a complete frame above.

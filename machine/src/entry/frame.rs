@@ -153,10 +153,14 @@ impl UserFrame {
     pub fn stack_segment(&self) -> u64 {
         self.ss & 0xffff
     }
-    /// Sets both selectors if they are user selectors of this kernel.
+    /// Sets both selectors if they are user selectors of this kernel, or name the program's own segments (if these are not there,
+    /// the way to user mode ends in an exception of its own).
     #[inline(always)]
     pub fn set_segments(&mut self, code: u64, stack: u64) -> bool {
-        if !(code == USER_CODE || code == USER_CODE_32) || stack != USER_DATA {
+        // A segment of the program's own tables, thread-local or local, of ring 3.
+        let is_own = |selector: u64| selector & 7 == 7 || selector & 3 == 3 && matches!(selector >> 3, 12..=14);
+        let code_is_known = code == USER_CODE || code == USER_CODE_32 || is_own(code);
+        if !code_is_known || !(stack == USER_DATA || is_own(stack)) || (code | stack) >> 16 != 0 {
             return false;
         }
         self.cs = code;
@@ -194,6 +198,11 @@ impl UserFrame {
                 [self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp].map(|register| register & 0xffff_ffff)
             }
         }
+    }
+    /// Takes over the general registers of another frame, outside of a call.
+    pub(super) fn take_registers(&mut self, from: &UserFrame) {
+        let UserFrame { rip, cs, rflags, rsp, ss, .. } = *self;
+        *self = UserFrame { original_rax: u64::MAX, rip, cs, rflags, rsp, ss: ss & 0xffff | TOUCHED, ..from.clone() };
     }
     /// Whether `iretq` would fault on the instruction pointer instead of reaching user mode.
     pub(super) fn has_bad_instruction_pointer(&self) -> bool {

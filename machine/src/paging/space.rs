@@ -9,6 +9,7 @@ use super::walk::{free_below, index, shift, take_out, take_out_pages, visit};
 use super::{Mapping, Permission, USER_END, kernel};
 use crate::memory::{Frame, PAGE_SIZE, percpu};
 use crate::sync::{Rank, SpinGuard, SpinLock};
+use crate::thread::LocalTable;
 use crate::{OutOfMemory, memory};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
@@ -28,6 +29,7 @@ pub struct UserSpace {
     pub(super) tables: SpinLock<Counts>,
     /// CPUs that have the root loaded.
     cpus: AtomicU64,
+    pub(crate) local_table: LocalTable,
 }
 
 /// A table was missing and there is no memory for it.
@@ -57,7 +59,7 @@ impl UserSpace {
         };
         kernel::share_with(root);
         let counts = SpinLock::new(Rank(Rank::MACHINE + 0x100, "page tables"), Counts { pages: 0, tables: 1 });
-        Ok(UserSpace { root, tables: counts, cpus: AtomicU64::new(0) })
+        Ok(UserSpace { root, tables: counts, cpus: AtomicU64::new(0), local_table: LocalTable::new() })
     }
     /// Physical address of the root table.
     pub(crate) fn root(&self) -> u64 {

@@ -107,6 +107,7 @@ fn load_space(local: &CpuLocal, space: Option<&Arc<UserSpace>>) -> Option<Arc<Us
         return None;
     };
     space.activate();
+    super::local_table::follow(local, space);
     if loaded.as_ref().is_some_and(|loaded| Arc::ptr_eq(space, loaded)) {
         return None;
     }
@@ -125,6 +126,7 @@ pub(super) fn change_space(space: Option<&Arc<UserSpace>>) -> Option<Arc<UserSpa
     }
     // SAFETY: only this CPU uses the field, with interrupts off.
     let old = unsafe { (*local.loaded_space.get()).take() };
+    super::local_table::leave(local);
     if let Some(old) = &old {
         paging::load_kernel_tables();
         old.deactivate();

@@ -59,6 +59,10 @@ impl Segment {
     pub fn is_none(self) -> bool {
         self.0 == 0
     }
+    /// What is in a table.
+    pub(super) fn of_bits(bits: u64) -> Segment {
+        Segment(bits)
+    }
     /// The bits of the descriptor.
     pub(crate) fn bits(self) -> u64 {
         self.0

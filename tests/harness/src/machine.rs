@@ -19,6 +19,8 @@ pub struct Configuration {
     pub cpus: u32,
     /// In MiB.
     pub memory: u32,
+    /// QEMU's name of the CPU.
+    pub cpu: String,
 }
 
 impl Configuration {
@@ -59,7 +61,7 @@ impl Machine {
         };
         let mut command = Command::new("qemu-system-x86_64");
         command
-            .args(["-M", &configuration.machine, "-cpu", "max", "-accel", "tcg"])
+            .args(["-M", &configuration.machine, "-cpu", &configuration.cpu, "-accel", "tcg"])
             .args(["-m", &configuration.memory.to_string(), "-smp", &configuration.cpus.to_string()])
             .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"])
             .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])

@@ -55,6 +55,9 @@ struct Options {
     /// Only this many CPUs, and only the machine of --machine
     #[arg(long)]
     cpus: Option<u32>,
+    /// The virtual machine's CPU as QEMU names it ("max,vendor=GenuineIntel" has sysenter for 32-bit programs)
+    #[arg(long, default_value = "max")]
+    cpu: String,
     /// Memory of the virtual machine in MiB
     #[arg(long, default_value_t = 512)]
     mem: u32,
@@ -289,7 +292,8 @@ fn lstar(options: &Options, workspace: &Path, kernel: &str, machine: &str, cpus:
         path => PathBuf::from(path),
     };
     ensure!(kernel.exists(), "no kernel image at {}", kernel.display());
-    Ok(Configuration { kernel, is_linux: false, machine: machine.to_owned(), cpus, memory: options.mem })
+    let (machine, cpu) = (machine.to_owned(), options.cpu.clone());
+    Ok(Configuration { kernel, is_linux: false, machine, cpus, memory: options.mem, cpu })
 }
 
 fn linux(options: &Options) -> Result<Configuration> {
@@ -298,7 +302,8 @@ fn linux(options: &Options) -> Result<Configuration> {
         None => lstar::linux::Linux::fetched()?.image(),
     };
     ensure!(kernel.exists(), "no Linux image at {}", kernel.display());
-    Ok(Configuration { kernel, is_linux: true, machine: "q35".to_owned(), cpus: 2, memory: options.mem })
+    let (machine, cpu) = ("q35".to_owned(), options.cpu.clone());
+    Ok(Configuration { kernel, is_linux: true, machine, cpus: 2, memory: options.mem, cpu })
 }
 
 /// The root of the source tree: the nearest folder above the current one that holds `tests/guest`.

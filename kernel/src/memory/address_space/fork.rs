@@ -15,6 +15,7 @@ impl AddressSpace {
     /// files are not copied, since a fault brings them in. Locks on memory are not inherited.
     pub fn fork(&self) -> Result<Arc<AddressSpace>> {
         let child = AddressSpace::with_layout(Layout { end: self.end, ..Layout::new() })?;
+        child.tables.copy_local_segments(&self.tables)?;
         let mapper = child.mapper();
         // For writing: no fault may take a page from under the copy.
         let layout = self.layout.write();

@@ -88,6 +88,10 @@ impl Image {
             .last()
             .is_some_and(|segment| segment.flags & PF_X != 0)
     }
+    /// Whether it says if its stack is to be executable.
+    pub fn says_about_stack(&self) -> bool {
+        self.segments().any(|segment| segment.kind == PT_GNU_STACK)
+    }
     /// Number of program headers.
     pub fn program_header_count(&self) -> u16 {
         self.header.count

@@ -180,6 +180,10 @@ fn replace(
         limits.stack = limits.stack.min(8 << 20);
     }
     let abi = prepared.image.abi();
+    if abi.has_narrow_pointers() && !prepared.image.says_about_stack() {
+        // Programs from before there was a difference.
+        personality |= layout::READ_IMPLIES_EXECUTE;
+    }
     let choice = layout::choose(layout::Width::of(abi, personality), personality, limits.stack, crate::random::word);
     limits.narrow = abi.has_narrow_pointers();
     let space = AddressSpace::for_program(&choice)?;

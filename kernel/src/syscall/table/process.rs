@@ -92,7 +92,8 @@ rows! {
     [ 148  148    -] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Partial("real-time policies");
     /// Length of a time slice.
     [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Partial("real-time policies");
-    [ 154  154  123] modify_ldt() => missing;
+    /// Read and write the local descriptor table.
+    [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Partial("segments of 16 bits");
     /// Operations on a process or thread.
     [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("memory maps, speculation, core scheduling and machine checks");
     /// Segment bases.

@@ -1,0 +1,169 @@
+/* modify_ldt: segments of the process's own, data and code, seen by all its threads; what becomes of those that go away. */
+#include "../check.h"
+#include <pthread.h>
+
+#if defined __i386__ || (defined __x86_64__ && !defined __ILP32__)
+struct user_desc_ {
+	uint32_t entry, base, limit, flags;
+};
+enum { WIDE = 1, CODE = 2 << 1, PAGES = 0x10, ABSENT = 0x20, USEABLE = 0x40 };
+
+static int modify(int function, void *pointer, unsigned long size)
+{
+	return (int)syscall(SYS_modify_ldt, function, pointer, size);
+}
+
+static uint32_t *low_words(void)
+{
+#ifdef __x86_64__
+	uint32_t *p = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+#else
+	uint32_t *p = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#endif
+	CHECK(p != MAP_FAILED);
+	p[0] = 0x11223344;
+	p[1] = 0x55667788;
+	return p;
+}
+
+CASE(a_data_segment)
+{
+	uint32_t *words = low_words();
+	struct user_desc_ wanted = {3, (uintptr_t)words, 0xfff, WIDE | USEABLE};
+	IN_CHILD({
+		EQ(modify(0x11, &wanted, sizeof wanted), 0);
+		/* FS is the C library's on x86-64: it is given back before anything else. */
+		uint32_t got;
+		uint16_t selector = 3 * 8 + 7;
+#ifdef __x86_64__
+		unsigned long base;
+		__asm__ volatile("rdfsbase %1\n\tmov %2, %%fs\n\tmov %%fs:4, %0\n\tmov %3, %%fs\n\twrfsbase %1"
+				 : "=&r"(got), "=&r"(base)
+				 : "r"((uint32_t)selector), "r"(0));
+#else
+		__asm__ volatile("mov %1, %%fs\n\tmov %%fs:4, %0" : "=r"(got) : "r"(selector));
+#endif
+		EQ(got, 0x55667788);
+		uint64_t table[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+		EQ(modify(0, table, sizeof table), 64);
+		EQ(table[0], 0);
+		EQ(table[4], 0);
+		EQ(table[3] >> 40 & 0xff, 0xf3);
+		EQ(table[3] >> 52 & 0xf, 5);
+		EQ(modify(0, table, 4), 4);
+		OUT("entry %llx", (unsigned long long)(table[3] >> 40 & 0xf0ff));
+	});
+}
+
+CASE(the_segment_is_kept_over_switches_and_fork)
+{
+	uint32_t *words = low_words();
+	struct user_desc_ wanted = {0, (uintptr_t)words, 0xfff, WIDE};
+	EQ(modify(1, &wanted, sizeof wanted), 0);
+	uint16_t es = 0;
+	__asm__ volatile("mov %0, %%es" ::"r"(7));
+	sleep_ms(5);
+	__asm__ volatile("mov %%es, %0" : "=r"(es));
+	pid_t child = fork();
+	if (child == 0) {
+		uint16_t now;
+		__asm__ volatile("mov %%es, %0" : "=r"(now));
+		_exit(now);
+	}
+	__asm__ volatile("mov %0, %%es" ::"r"(0x2b));
+	EQ(es, 7);
+	EQ(exit_code(child), 7);
+
+}
+
+CASE(errors)
+{
+	uint32_t *words = low_words();
+	struct user_desc_ wanted = {0, (uintptr_t)words, 0xfff, WIDE};
+	IN_CHILD({
+		char buffer[256];
+		memset(buffer, 1, sizeof buffer);
+		EQ(modify(0, buffer, sizeof buffer), 0);
+		EQ(modify(2, buffer, sizeof buffer), 128);
+		EQ(buffer[127], 0);
+		EQ(buffer[128], 1);
+		OUT("%ld", syscall(SYS_modify_ldt, 99, 0, 0));
+		OUT("%ld", syscall(SYS_modify_ldt, 1, &wanted, 5));
+		OUT("%ld", syscall(SYS_modify_ldt, 1, 16, sizeof wanted));
+		wanted.entry = 8192;
+		OUT("%ld", syscall(SYS_modify_ldt, 1, &wanted, sizeof wanted));
+		wanted.entry = 8191;
+		EQ(modify(1, &wanted, sizeof wanted), 0);
+		wanted.flags = 3 << 1 | WIDE;
+		OUT("%ld", syscall(SYS_modify_ldt, 0x11, &wanted, sizeof wanted));
+		wanted.flags |= ABSENT;
+		EQ(modify(0x11, &wanted, sizeof wanted), 0);
+		OUT("%ld", syscall(SYS_modify_ldt, 1, &wanted, sizeof wanted));
+	});
+}
+
+static volatile int ready, done;
+static struct user_desc_ shared_segment;
+static void *install(void *argument)
+{
+	while (!ready)
+		sched_yield();
+	EQ(modify(0x11, &shared_segment, sizeof shared_segment), 0);
+	done = 1;
+	return argument;
+}
+
+CASE(threads_share_the_table)
+{
+	uint32_t *words = low_words();
+	pthread_t thread;
+	shared_segment = (struct user_desc_){5, (uintptr_t)words, 0xfff, WIDE};
+	EQ(pthread_create(&thread, 0, install, 0), 0);
+	ready = 1;
+	while (!done)
+		__asm__ volatile("pause");
+	uint16_t es;
+	__asm__ volatile("mov %1, %%es\n\tmov %%es, %0\n\tmov %2, %%es" : "=&r"(es) : "r"(5 * 8 + 7), "r"(0x2b));
+	EQ(es, 5 * 8 + 7);
+	EQ(pthread_join(thread, 0), 0);
+}
+
+#ifdef __i386__
+/* Far calls into a segment of our own and back. */
+CASE(code_runs_in_a_segment_of_ones_own)
+{
+	unsigned char *code = (unsigned char *)low_words();
+	struct user_desc_ wanted = {2, (uintptr_t)code, 0xfff, WIDE | CODE};
+	memcpy(code + 16, "\xb8\x14\0\0\0\xcd\x80\xcb", 8); /* mov eax, 20; int 0x80; lret */
+	EQ(modify(0x11, &wanted, sizeof wanted), 0);
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} __attribute__((packed)) place = {16, 2 * 8 + 7};
+	int result;
+	/* The stack is read with the kernel's rights by QEMU's far return: the way back is a jump. */
+	memcpy(code + 23, "\xea", 1);
+	extern char back_here[];
+	uint32_t back = (uintptr_t)back_here;
+	memcpy(code + 24, &back, 4);
+	memcpy(code + 28, "\x23\0", 2);
+	__asm__ volatile("ljmp *%1\n\t.globl back_here\nback_here:" : "=a"(result) : "m"(place) : "memory");
+	EQ(result, getpid());
+}
+
+CASE(returning_to_a_segment_that_is_gone_is_a_fault)
+{
+	/* Code in a segment of our own takes that segment away: the call cannot return there. */
+	unsigned char *code = (unsigned char *)low_words();
+	struct user_desc_ wanted = {2, (uintptr_t)code, 0xfff, WIDE | CODE};
+	static struct user_desc_ gone = {2, 0, 0, 0x28};
+	memcpy(code + 16, "\xcd\x80\x0f\x0b", 4); /* int 0x80; ud2 */
+	EQ(modify(0x11, &wanted, sizeof wanted), 0);
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} __attribute__((packed)) place = {16, 2 * 8 + 7};
+	DIES(SIGSEGV, __asm__ volatile("ljmp *%0" ::"m"(place), "a"(SYS_modify_ldt), "b"(0x11), "c"(&gone), "d"(sizeof gone) : "memory"));
+}
+#endif
+#endif
