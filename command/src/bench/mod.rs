@@ -1,16 +1,18 @@
 //! `lstar bench`: what operations cost on Lstar and on Linux, in the same QEMU with the same program.
 //!
 //! `options` is the command line, `guest` builds the program and boots the kernels, `table` holds the figures and prints
-//! them, `store` keeps them, `guarantee` holds them against their bounds.
+//! them, `store` keeps them, `guarantee` holds them against their bounds, `page` and `plot` show them to readers.
 
 mod guarantee;
 pub mod guest;
 pub mod options;
+mod page;
+mod plot;
 mod store;
 pub mod table;
 
 use crate::vm::Kernel;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 pub use options::BenchOptions;
 use table::{Figures, Table};
 
@@ -44,6 +46,12 @@ pub fn run(options: &BenchOptions) -> Result<i32> {
     }
     columns.push(("lstar".into(), ours));
     let table = Table::new(&known, columns);
+    if let Some(folder) = &options.report {
+        page::write(folder, &table, options.unit())?;
+    }
+    if let Some(path) = &options.plot {
+        std::fs::write(path, plot::draw(&table)).with_context(|| path.display().to_string())?;
+    }
     if options.json {
         table.print_json(options.unit())
     } else {

@@ -33,8 +33,14 @@ pub struct BenchOptions {
     /// Compare with kept figures instead of with Linux
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
+    /// Draw the ratios
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Write performance.md and performance.svg into a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub report: Option<PathBuf>,
     /// Only see whether Lstar keeps the bounds of a page such as docs/guarantees.md
-    #[arg(long, value_name = "PAGE", conflicts_with_all = ["rows", "wall", "cpus", "json", "save", "against"])]
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["rows", "wall", "cpus", "json", "save", "against", "plot", "report"])]
     pub check: Option<PathBuf>,
 }
 

@@ -58,9 +58,20 @@ impl Table {
         Table { rows, columns }
     }
 
-    fn ratio(&self, row: &str) -> Option<f64> {
+    /// The rows in order.
+    pub fn rows(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(String::as_str)
+    }
+
+    /// A row's figures: what is compared with, and ours.
+    pub fn values(&self, row: &str) -> Option<(f64, f64)> {
         let value = |index: usize| self.columns.get(index)?.1.get(row)?.value();
-        let (base, ours) = (value(0)?, value(1)?);
+        Some((value(0)?, value(1)?))
+    }
+
+    /// Ours by the other.
+    pub fn ratio(&self, row: &str) -> Option<f64> {
+        let (base, ours) = self.values(row)?;
         (base > 0.0 && ours > 0.0).then(|| ours / base)
     }
 
