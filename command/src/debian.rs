@@ -9,22 +9,28 @@ use std::process::Command;
 
 /// What is installed in it.
 pub const PACKAGES: &str = "bash,coreutils,findutils,grep,sed,gawk,tar,gzip,perl,python3,gcc,libc6-dev,procps,strace,\
-                            busybox-static";
+                            busybox-static,gdb,ltrace";
+
+/// A number that is the same for the same text everywhere (FNV-1a).
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
 
 /// The root, made if it is not there yet.
 pub fn root() -> Result<PathBuf> {
     let cache = artifacts::cache()?;
-    let root = cache.join("debian-tests");
+    // Named after what is in it: another list makes another root.
+    let root = cache.join(format!("debian-{:016x}", fingerprint(PACKAGES)));
     if root.is_dir() {
         return Ok(root);
     }
-    let lock = File::create(cache.join("debian-tests.lock")).context("the cache folder")?;
+    let lock = File::create(root.with_extension("lock")).context("the cache folder")?;
     flock(&lock, FlockOperation::LockExclusive).context("the cache folder's lock")?;
     if root.is_dir() {
         return Ok(root);
     }
     eprintln!("making a Debian root in {} (once; some minutes)", root.display());
-    let new = cache.join("debian-tests.new");
+    let new = root.with_extension("new");
     if new.exists() {
         fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
     }

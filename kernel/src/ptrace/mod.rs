@@ -9,6 +9,7 @@ mod call;
 mod debug;
 mod end;
 mod event;
+mod fpu_32;
 mod registers;
 mod regset;
 mod request;
@@ -17,6 +18,7 @@ mod siginfo;
 mod state;
 mod stop;
 mod tracee;
+mod user_area;
 
 pub use attach::{attached_by, inherit, is_traced_by_unprivileged, unlink};
 pub use call::{call_begins, call_ends};

@@ -63,6 +63,7 @@ const ORDER_32: [usize; COUNT_32] = [
 /// The registers of a stopped thread. `forced`: the trap flag is the tracer's and not shown.
 pub fn read(stopped: &Stopped<'_>, forced: bool) -> [u64; COUNT] {
     let frame = stopped.frame();
+    let selectors = stopped.selectors();
     let flags = if forced { frame.flags() & !FLAG_TRAP } else { frame.flags() };
     [
         frame.r15,
@@ -88,10 +89,10 @@ pub fn read(stopped: &Stopped<'_>, forced: bool) -> [u64; COUNT] {
         frame.stack_segment(),
         stopped.fs_base(),
         stopped.gs_base(),
-        0,
-        0,
-        0,
-        0,
+        selectors.ds.into(),
+        selectors.es.into(),
+        selectors.fs.into(),
+        selectors.gs.into(),
     ]
 }
 
@@ -139,11 +140,26 @@ pub fn write(stopped: &mut Stopped<'_>, index: usize, value: u64, forced: bool) 
         }
         place::FS_BASE => return stopped.set_fs_base(value).then_some(forced).ok_or(EIO),
         place::GS_BASE => return stopped.set_gs_base(value).then_some(forced).ok_or(EIO),
-        // Data segments do not count in 64-bit mode; none can be loaded.
-        place::DS | place::ES | place::FS | place::GS if value & 0xffff == 0 => {}
+        place::DS | place::ES | place::FS | place::GS => write_selector(stopped, index, value as u16)?,
         _ => return Err(EIO),
     }
     Ok(forced)
+}
+
+/// Sets the selector of a data segment: none, or one of ring 3; EIO.
+fn write_selector(stopped: &mut Stopped<'_>, index: usize, value: u16) -> Result<()> {
+    if value != 0 && value & 3 != 3 {
+        return Err(EIO);
+    }
+    let mut selectors = stopped.selectors();
+    match index {
+        place::DS => selectors.ds = value,
+        place::ES => selectors.es = value,
+        place::FS => selectors.fs = value,
+        _ => selectors.gs = value,
+    }
+    stopped.set_selectors(selectors);
+    Ok(())
 }
 
 /// As [`write`], with the index of the 32-bit layout; what is not in it stays as it is.
@@ -152,9 +168,6 @@ pub fn write_32(stopped: &mut Stopped<'_>, index: usize, value: u32, forced: boo
     let value = match place {
         // A small negative number is one.
         place::ORIGINAL_RAX => value as i32 as u64,
-        place::RAX => value as i32 as u64,
-        // Selectors that 32-bit programs have loaded are not kept.
-        place::DS | place::ES | place::FS | place::GS => return Ok(forced),
         _ => value.into(),
     };
     write(stopped, place, value, forced)

@@ -1,4 +1,5 @@
 //! Sets of registers as ptrace(2) copies them: PTRACE_GETREGSET and its older kin.
+use super::fpu_32;
 use super::registers::{self, COUNT, COUNT_32};
 use super::state::mode;
 use super::tracee::look;
@@ -23,6 +24,8 @@ pub enum Set {
     General32,
     /// NT_PRFPREG, or NT_PRXFPREG of a 32-bit tracee.
     Fpu,
+    /// NT_PRFPREG of a 32-bit tracee.
+    Fpu32,
     /// NT_X86_XSTATE.
     Extended,
 }
@@ -39,6 +42,7 @@ impl Set {
             (NT_PRSTATUS, true) => Ok(Set::General),
             (NT_PRSTATUS, false) => Ok(Set::General32),
             (NT_PRFPREG, true) | (NT_PRXFPREG, false) => Ok(Set::Fpu),
+            (NT_PRFPREG, false) => Ok(Set::Fpu32),
             (NT_X86_XSTATE, _) => Ok(Set::Extended),
             _ => Err(EINVAL),
         }
@@ -49,13 +53,14 @@ impl Set {
             Set::General => COUNT * 8,
             Set::General32 => COUNT_32 * 4,
             Set::Fpu => FPU_SIZE,
+            Set::Fpu32 => fpu_32::SIZE,
             Set::Extended => fpu_state_size(),
         }
     }
     /// Bytes of one register.
     pub fn unit(self) -> usize {
         match self {
-            Set::General32 | Set::Fpu => 4,
+            Set::General32 | Set::Fpu | Set::Fpu32 => 4,
             _ => 8,
         }
     }
@@ -99,6 +104,12 @@ pub fn read(tracee: &Arc<Task>, set: Set) -> Result<Vec<u8>> {
         Set::Fpu => {
             stopped.read_fpu(&mut bytes);
         }
+        Set::Fpu32 => {
+            stopped.read_fpu(&mut bytes);
+            let segments = (stopped.frame().code_segment() as u16, stopped.selectors().ds);
+            let old = fpu_32::from_fxsave(&bytes, segments);
+            put(&mut bytes, &old);
+        }
         Set::Extended => {
             stopped.read_fpu(&mut bytes);
             if let Some(place) = bytes.get_mut(COMPONENTS..FPU_SIZE) {
@@ -135,9 +146,18 @@ pub fn write(tracee: &Arc<Task>, set: Set, from: &[u8]) -> Result<()> {
             Ok(())
         }
         Set::Fpu => write_fpu(tracee, from),
+        Set::Fpu32 => write_fpu_32(tracee, from),
         Set::Extended if from.len() != set.size() => Err(EFAULT),
         Set::Extended => check_control(from).and_then(|()| assign(tracee, from)),
     }
+}
+
+/// As [`write_word`], in the 32-bit layout.
+pub fn write_word_32(tracee: &Arc<Task>, index: usize, value: u32) -> Result<()> {
+    let forced = is_forced(tracee);
+    let forced = look(tracee, |stopped| registers::write_32(stopped, index, value, forced))??;
+    note_forced(tracee, forced);
+    Ok(())
 }
 
 /// Changes one word of the general registers.
@@ -158,6 +178,15 @@ fn note_forced(tracee: &Task, forced: bool) {
 fn check_control(from: &[u8]) -> Result<()> {
     let control = from.get(24..28).and_then(|raw| raw.try_into().ok()).map_or(0, u32::from_ne_bytes);
     if control & !0xffff != 0 { Err(EINVAL) } else { Ok(()) }
+}
+
+/// The first words of the older layout, or all of it.
+fn write_fpu_32(tracee: &Arc<Task>, from: &[u8]) -> Result<()> {
+    let mut old = read(tracee, Set::Fpu32)?;
+    put(&mut old, from);
+    let mut whole = read(tracee, Set::Fpu)?;
+    fpu_32::to_fxsave(&old, &mut whole);
+    write_fpu(tracee, &whole)
 }
 
 /// The legacy area as a whole; EINVAL for a part of it.

@@ -2,7 +2,7 @@
 use super::regset::{self, Set};
 use super::state::{mode, trap};
 use super::tracee::{self, check_stopped, look};
-use super::{attach, call, debug, resume, siginfo, stop};
+use super::{attach, call, resume, siginfo, stop, user_area};
 use crate::error::*;
 use crate::process::Task;
 use crate::signal::{self, SI_USER, SIGKILL, SIGTRAP, SignalInfo};
@@ -30,6 +30,8 @@ mod number {
     pub const SETFPREGS: u64 = 15;
     pub const ATTACH: u64 = 16;
     pub const DETACH: u64 = 17;
+    pub const GETFPXREGS: u64 = 18;
+    pub const SETFPXREGS: u64 = 19;
     pub const OLDSETOPTIONS: u64 = 21;
     pub const SYSCALL: u64 = 24;
     pub const ARCH_PRCTL: u64 = 30;
@@ -78,21 +80,26 @@ pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> R
 
 /// Requests to a tracee that is stopped.
 fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data: u64) -> Result<i64> {
+    // The layouts are the tracer's.
+    let is_32_bit = task.abi() == Abi::I386;
+    let (general, fpu) = if is_32_bit { (Set::General32, Set::Fpu32) } else { (Set::General, Set::Fpu) };
     match request {
         number::PEEKTEXT | number::PEEKDATA => peek_memory(task, tracee, address, data),
         number::POKETEXT | number::POKEDATA => poke_memory(task, tracee, address, data),
-        number::PEEKUSER => peek_user(task, tracee, address, data),
-        number::POKEUSER => poke_user(tracee, address, data),
+        number::PEEKUSER => user_area::peek(task, tracee, address, data),
+        number::POKEUSER => user_area::poke(task, tracee, address, data),
         number::CONT => resume::resume(tracee, 0, data),
         number::SYSCALL => resume::resume(tracee, mode::CALLS, data),
         number::SINGLESTEP | number::SINGLEBLOCK => resume::resume(tracee, mode::STEP, data),
         number::SYSEMU => resume::resume(tracee, mode::EMULATE, data),
         number::SYSEMU_SINGLESTEP => resume::resume(tracee, mode::EMULATE | mode::STEP, data),
         number::DETACH => attach::detach(tracee, data),
-        number::GETREGS => get_set(tracee, Set::General, data),
-        number::SETREGS => set_set(tracee, Set::General, data),
-        number::GETFPREGS => get_set(tracee, Set::Fpu, data),
-        number::SETFPREGS => set_set(tracee, Set::Fpu, data),
+        number::GETREGS => get_set(tracee, general, data),
+        number::SETREGS => set_set(tracee, general, data),
+        number::GETFPREGS => get_set(tracee, fpu, data),
+        number::SETFPREGS => set_set(tracee, fpu, data),
+        number::GETFPXREGS if is_32_bit => get_set(tracee, Set::Fpu, data),
+        number::SETFPXREGS if is_32_bit => set_set(tracee, Set::Fpu, data),
         number::GETREGSET => get_regset(task, tracee, address, data),
         number::SETREGSET => set_regset(task, tracee, address, data),
         number::SETOPTIONS | number::OLDSETOPTIONS => set_options(task, tracee, data),
@@ -105,7 +112,7 @@ fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data:
         number::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
         number::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
         number::LISTEN => listen(tracee),
-        number::ARCH_PRCTL => arch_prctl(task, tracee, data as u32, address),
+        number::ARCH_PRCTL if !is_32_bit => arch_prctl(task, tracee, data as u32, address),
         number::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
         number::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
         number::SECCOMP_GET_FILTER => return crate::seccomp::get_filter(task, tracee, address, data),
@@ -170,43 +177,6 @@ fn poke_memory(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> Resu
     let word = bytes.get(..UserWord::size(task.abi())).unwrap_or_default();
     let memory = tracee.memory().ok_or(EIO)?;
     if memory.write_remote(address, word, true) == word.len() { Ok(()) } else { Err(EIO) }
-}
-
-/// Places in `struct user`.
-mod user_area {
-    pub const REGISTERS_END: u64 = super::super::registers::COUNT as u64 * 8;
-    pub const DEBUG: u64 = 848;
-    pub const DEBUG_END: u64 = DEBUG + 8 * 8;
-    pub const SIZE: u64 = 928;
-}
-
-fn peek_user(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
-    if !address.is_multiple_of(8) || address >= user_area::SIZE {
-        return Err(EIO);
-    }
-    let value = match address {
-        0..user_area::REGISTERS_END => {
-            let all = regset::read(tracee, Set::General)?;
-            let at = address as usize;
-            all.get(at..at + 8).and_then(|raw| raw.try_into().ok()).map_or(0, u64::from_ne_bytes)
-        }
-        user_area::DEBUG..user_area::DEBUG_END => debug::read(tracee, ((address - user_area::DEBUG) / 8) as usize)?,
-        _ => 0,
-    };
-    UserPtr::<u64>::new(data).write(task, &value)
-}
-
-fn poke_user(tracee: &Arc<Task>, address: u64, data: u64) -> Result<()> {
-    if !address.is_multiple_of(8) {
-        return Err(EIO);
-    }
-    match address {
-        0..user_area::REGISTERS_END => regset::write_word(tracee, (address / 8) as usize, data),
-        user_area::DEBUG..user_area::DEBUG_END => {
-            debug::write(tracee, ((address - user_area::DEBUG) / 8) as usize, data)
-        }
-        _ => Err(EIO),
-    }
 }
 
 fn get_set(tracee: &Arc<Task>, set: Set, data: u64) -> Result<()> {

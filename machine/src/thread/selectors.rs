@@ -17,10 +17,10 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    fn packed(self) -> u64 {
+    pub(super) fn packed(self) -> u64 {
         u64::from(self.ds) | u64::from(self.es) << 16 | u64::from(self.fs) << 32 | u64::from(self.gs) << 48
     }
-    fn unpacked(packed: u64) -> Self {
+    pub(super) fn unpacked(packed: u64) -> Self {
         Selectors { ds: packed as u16, es: (packed >> 16) as u16, fs: (packed >> 32) as u16, gs: (packed >> 48) as u16 }
     }
 }

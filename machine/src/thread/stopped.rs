@@ -1,5 +1,5 @@
 //! The state of a thread that no CPU runs, as a tracer sees and changes it.
-use super::{Breakpoints, Thread};
+use super::{Breakpoints, Selectors, Thread};
 use crate::entry::UserFrame;
 use crate::paging::USER_END;
 
@@ -31,6 +31,14 @@ impl Stopped<'_> {
     pub fn frame_mut(&mut self) -> &mut UserFrame {
         self.frame.touch();
         self.frame
+    }
+    /// The selectors of the data segments.
+    pub fn selectors(&self) -> Selectors {
+        Selectors::unpacked(self.thread.selectors.get())
+    }
+    /// Sets them; those that cannot be loaded become 0 as the thread goes on.
+    pub fn set_selectors(&mut self, selectors: Selectors) {
+        self.thread.selectors.set(selectors.packed());
     }
     /// FS base.
     pub fn fs_base(&self) -> u64 {

@@ -70,7 +70,8 @@ pub fn auxiliary_vector(subject: &Subject, out: &mut Output) -> Result<()> {
         copy.extend_from_slice(&layout.auxiliary);
         Ok::<_, Error>(copy)
     })?;
-    for (key, value) in pairs {
+    const END: (u64, u64) = (0, 0);
+    for (key, value) in pairs.into_iter().chain([END]) {
         out.put(&key.to_ne_bytes())?;
         out.put(&value.to_ne_bytes())?;
     }

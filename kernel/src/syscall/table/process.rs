@@ -46,7 +46,7 @@ rows! {
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     /// Trace a process: stop it, look into it, change it.
-    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch; what 32-bit tracers see");
+    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch; thread-local segments");
     /// Set a process group.
     [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
     /// Parent's process id.
