@@ -211,9 +211,10 @@ pub(crate) fn tell_end(process: &Arc<ThreadGroup>) {
         }
         // Who waits finds both the zombie and the signal, or neither: it looks under the tree lock.
         process.set_life(Life::Zombie);
-        let reap = notice.give(&whom) && !traced;
+        // Nobody who waits gets hold of a zombie that nobody wants.
+        let reaped = notice.give(&whom) && !traced && process.claim();
         drop(tree);
-        finish_notice(process, &whom, reap);
+        finish_notice(process, &whom, reaped);
         return process.pid().ended.wake_all();
     }
 }
@@ -243,8 +244,8 @@ impl Notice {
     }
 }
 
-fn finish_notice(process: &Arc<ThreadGroup>, parent: &ThreadGroup, reap: bool) {
-    if reap && process.claim() {
+fn finish_notice(process: &Arc<ThreadGroup>, parent: &ThreadGroup, reaped: bool) {
+    if reaped {
         release(process);
     }
     parent.child_events.wake_all();
@@ -252,8 +253,8 @@ fn finish_notice(process: &Arc<ThreadGroup>, parent: &ThreadGroup, reap: bool) {
 
 /// Tells a new parent of a zombie it has been given.
 fn tell_parent(process: &Arc<ThreadGroup>, parent: &Arc<ThreadGroup>) {
-    let reap = Notice::prepare(process, parent, true).give(parent);
-    finish_notice(process, parent, reap);
+    let reaped = Notice::prepare(process, parent, true).give(parent) && process.claim();
+    finish_notice(process, parent, reaped);
 }
 
 /// `si_code` and `si_status` of a wait status.

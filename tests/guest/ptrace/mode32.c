@@ -8,7 +8,11 @@ static void go_to_32_bit_mode(void)
 {
 	char *page = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	memcpy(page, code, sizeof code);
-	asm volatile("push $0x23; push %0; lretq" ::"r"((unsigned long)page) : "memory");
+	struct {
+		unsigned address;
+		unsigned short segment;
+	} __attribute__((packed)) target = {(unsigned)(unsigned long)page, 0x23};
+	asm volatile("ljmpl *(%0)" ::"r"(&target) : "memory");
 }
 
 static pid_t tracee(void)
