@@ -29,7 +29,7 @@ CASE(strict_mode_kills_by_SIGKILL)
 	DIES(SIGKILL, seccomp(SECCOMP_SET_MODE_STRICT, 0, 0); syscall(SYS_getpid));
 	DIES(SIGKILL, seccomp(SECCOMP_SET_MODE_STRICT, 0, 0); syscall(SYS_exit_group, 0));
 	DIES(SIGKILL, seccomp(SECCOMP_SET_MODE_STRICT, 0, 0); syscall(SYS_prctl, PR_GET_SECCOMP));
-	DIES(SIGKILL, seccomp(SECCOMP_SET_MODE_STRICT, 0, 0); syscall(1000));
+	DIES(SIGKILL, seccomp(SECCOMP_SET_MODE_STRICT, 0, 0); syscall(3000));
 }
 
 CASE(strict_mode_returns_from_handlers)
