@@ -252,3 +252,22 @@ fn what_is_no_module_is_refused() {
     assert_refused(&output(&mut lstar(&["module", "sign", &file, &file])), &["no key", "lstar module key"]);
     assert_refused(&output(&mut lstar(&["module", "key", &file])), &["exists"]);
 }
+
+#[test]
+fn the_commands_of_the_page_work() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/modules.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let folder = Folder::new("modules-page");
+    let program = env!("CARGO_BIN_EXE_lstar");
+    let commands: Vec<_> = page.lines().filter(|line| line.starts_with("./lstar ")).collect();
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    for command in commands {
+        let line = command.replace("./lstar run", &format!("{program} run --accel tcg")).replace("./lstar", program);
+        let output = Command::new("setsid").args(["sh", "-c", &line]).current_dir(&folder.0).output();
+        let output = output.expect("setsid is part of every system");
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
+        if command.contains("insmod") {
+            assert!(text(&output.stdout).starts_with("hello from answer\n"), "{command}: {}", text(&output.stdout));
+        }
+    }
+}

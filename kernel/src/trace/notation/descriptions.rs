@@ -28,8 +28,8 @@ const PROCESS: &[Description] = describe! {
     ptrace(Choice(PTRACE, "PTRACE_???"), Int, Address, Address);
     modify_ldt(Int, Address, Size);
     init_module(Address, Size, Text);
-    finit_module(Descriptor, Text, Hex32);
-    delete_module(Text, Bits(PIPE, "O_???"));
+    finit_module(Descriptor, Text, Bits(MODULE, "MODULE_INIT_???"));
+    delete_module(Text, Bits(OPEN, "O_???"));
     clone(
         Register(1, &Named("child_stack", &Address)),
         Register(0, &Named("flags", &Word(process::clone_flags))),
@@ -110,9 +110,6 @@ const PROCESS: &[Description] = describe! {
     );
     sched_setaffinity(Int, Size, In(process::cpus));
     sched_getaffinity(Int, Size, Out(process::cpus));
-    init_module(Address, Size, Path);
-    delete_module(Path, Bits(OPEN, "O_???"));
-    finit_module(Descriptor, Path, Bits(MODULE, "MODULE_INIT_???"));
     set_tid_address(Address);
     restart_syscall() => Answer::Decimal;
     exit_group(Int);

@@ -39,13 +39,17 @@ fn exit(kernel: &Kernel) {
 
 /// multiply(x): x times the factor.
 fn multiply(call: &Call) -> Result<u64, Errno> {
-    call.argument(0).checked_mul(FACTOR.load(Ordering::Relaxed)).filter(|product| *product < 1 << 31).ok_or(Errno::ERANGE)
+    call.argument(0)
+        .checked_mul(FACTOR.load(Ordering::Relaxed))
+        .filter(|product| *product < 1 << 31)
+        .ok_or(Errno::ERANGE)
 }
 
 /// copy(to, from, length): at most 64 bytes; EFAULT for either pointer.
 fn copy(call: &Call) -> Result<u64, Errno> {
     let mut bytes = [0; 64];
-    let bytes = usize::try_from(call.argument(2)).ok().and_then(|length| bytes.get_mut(..length)).ok_or(Errno::EINVAL)?;
+    let bytes =
+        usize::try_from(call.argument(2)).ok().and_then(|length| bytes.get_mut(..length)).ok_or(Errno::EINVAL)?;
     user::copy_in(bytes, call.argument(1))?;
     user::copy_out(call.argument(0), bytes)?;
     Ok(bytes.len() as u64)
