@@ -33,7 +33,7 @@ pub mod rank {
         TMPFS = 125, "the entries of a tmpfs directory";
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
-        MODULE_PARTS = 136, "the calls and devices of modules";
+        MODULE_PARTS = 134, "the calls and devices of modules";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         INODE_TABLE = 125, "a remote file system's inodes by number";
         EPOLL_NESTING = 168, "epoll instances that watch one another";

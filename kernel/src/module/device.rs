@@ -1,7 +1,7 @@
 //! Character devices that modules make: nodes in /dev, of one major number.
 use super::services::error_of;
 use super::{Module, User};
-use crate::device::{add_character_node, register_character};
+use crate::device::{add_character_node, register_character, unregister_character};
 use crate::error::*;
 use crate::file::{File, FileOperations, Inode, IoBuffer, devtmpfs};
 use crate::process::Task;
@@ -35,35 +35,36 @@ pub fn add(module: &Arc<Module>, name: &[u8], permissions: u32, device: Device) 
     let mut name = String::new();
     name.try_reserve_exact(text.len())?;
     name.push_str(text);
-    // EBUSY: it is registered already.
-    match register_character(MAJOR, 0..MINORS, "module", open) {
-        Ok(()) => {}
-        Err(error) if error == EBUSY => {}
-        Err(error) => return Err(error),
-    }
     let minor = {
         let mut nodes = NODES.write();
         let is_free = |minor: &u32| !nodes.iter().any(|node| node.minor == *minor);
         let minor = (0..MINORS).find(is_free).ok_or(ENOSPC)?;
+        let node = try_arc(Node { module: module.clone(), name, minor, device })?;
         nodes.try_reserve(1)?;
-        nodes.push(try_arc(Node { module: module.clone(), name, minor, device })?);
+        if nodes.is_empty() {
+            register_character(MAJOR, 0..MINORS, "module", open)?;
+        }
+        nodes.push(node);
         minor
     };
-    add_character_node(text, permissions & 0o777, MAJOR, minor).inspect_err(|_| {
-        let mut nodes = NODES.write();
-        let node = nodes.iter().position(|node| node.minor == minor).map(|place| nodes.swap_remove(place));
-        drop(nodes);
-        drop(node);
-    })
+    let is_new = |node: &Node| node.minor == minor;
+    add_character_node(text, permissions & 0o777, MAJOR, minor).inspect_err(|_| drop(take(is_new)))
+}
+
+/// Takes a device of the list; without devices the driver is none.
+fn take(wanted: impl Fn(&Node) -> bool) -> Option<Arc<Node>> {
+    let mut nodes = NODES.write();
+    let place = nodes.iter().position(|node| wanted(node))?;
+    let node = nodes.swap_remove(place);
+    if nodes.is_empty() {
+        unregister_character(MAJOR, 0..MINORS);
+    }
+    Some(node)
 }
 
 /// Removes a module's devices and their nodes.
 pub fn withdraw(module: &Arc<Module>) {
-    loop {
-        let mut nodes = NODES.write();
-        let Some(place) = nodes.iter().position(|node| Arc::ptr_eq(&node.module, module)) else { return };
-        let node = nodes.swap_remove(place);
-        drop(nodes);
+    while let Some(node) = take(|node| Arc::ptr_eq(&node.module, module)) {
         // A node that somebody has removed is no matter.
         let _ = devtmpfs::remove_node(&node.name);
     }
