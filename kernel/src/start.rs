@@ -54,9 +54,9 @@ pub fn first_context() -> Arc<FileSystemContext> {
     shared().context.clone()
 }
 
-/// A value of the kernel command line: `name=value`. The last one counts.
+/// A value of the kernel command line: `name=value`. The last one counts; none before the start.
 pub fn command_line_value(name: &str) -> Option<&'static str> {
-    let words = shared().boot.command_line.split_ascii_whitespace();
+    let words = shared_if_started()?.boot.command_line.split_ascii_whitespace();
     words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).next_back()
 }
 /// The kernel command line.
