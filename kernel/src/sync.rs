@@ -41,6 +41,7 @@ pub mod rank {
         // Spin locks.
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
         PROCESS_GROUP = 312, "the members of a process group";
+        FUTEX = 313, "a futex hash bucket: owners are looked for under it";
         PROCESS_FAMILY = 314, "a process's parent and children";
         NAMESPACE = 315, "a namespace's tables";
         PID_ENTRY = 316, "who bears a process id";
@@ -54,7 +55,6 @@ pub mod rank {
         SIGNAL = 380, "a process's signal handlers and queues";
         SIGNAL_ACTIONS = 384, "a table of signal actions";
         SIGNAL_THREAD = 388, "a thread's own signal queue";
-        FUTEX = 400, "a futex hash bucket";
         TTY_CONTROL = 305, "a terminal's session and foreground group";
         DEVICE = 420, "a device's registers and queues";
         WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";
