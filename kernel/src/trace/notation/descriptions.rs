@@ -166,6 +166,28 @@ const FILE: &[Description] = describe! {
     ftruncate(Descriptor, Offset);
     getdents(Descriptor, Out(file::directory_entries), Unsigned);
     getcwd(Out(file::working_directory), Size);
+    oldstat(Path, Address);
+    oldlstat(Path, Address);
+    oldfstat(Descriptor, Address);
+    stat64(Path, Address);
+    lstat64(Path, Address);
+    fstat64(Descriptor, Address);
+    fstatat64(Directory, Path, Address, Bits(AT_FLAGS, "AT_???"));
+    _llseek(Descriptor, Hex32, Hex32, Out(file::offset_behind), Choice(SEEK, "SEEK_???"));
+    truncate64(Path, Offset);
+    ftruncate64(Descriptor, Offset);
+    chown32(Path, Id, Id);
+    lchown32(Path, Id, Id);
+    fchown32(Descriptor, Id, Id);
+    fcntl64(
+        Descriptor,
+        Choice(FCNTL, "F_???"),
+        If(file::fcntl_has_argument, &Late(file::fcntl_argument)),
+    ) => Answer::Own(file::fcntl_answer);
+    sendfile64(Descriptor, Descriptor, In(file::offset_behind), Size);
+    statfs64(Path, Size, Address);
+    fstatfs64(Descriptor, Size, Address);
+    fadvise64_64(Descriptor, Offset, Offset, Choice(FADVICE, "POSIX_FADV_???"));
     chdir(Path);
     fchdir(Descriptor);
     rename(Path, Path);
@@ -270,6 +292,14 @@ const DEVICE: &[Description] = describe! {
         In(poll::descriptor_set),
         In(time::timeval),
     ) => Answer::Also(poll::select_answer);
+    _newselect(
+        Int,
+        In(poll::descriptor_set),
+        In(poll::descriptor_set),
+        In(poll::descriptor_set),
+        In(time::timeval),
+    ) => Answer::Also(poll::select_answer);
+    umount(Path);
     vhangup();
     pivot_root(Path, Path);
     mount(Path, Path, Text, Bits(MOUNT, "MS_???"), Text);
@@ -304,6 +334,9 @@ const INFORMATION: &[Description] = describe! {
     nanosleep(In(time::timespec), Late(time::remaining));
     getitimer(Choice(INTERVAL, "ITIMER_???"), Out(time::interval));
     setitimer(Choice(INTERVAL, "ITIMER_???"), In(time::interval), Out(time::interval));
+    oldolduname(Address);
+    olduname(Address);
+    stime(In(time::seconds));
     uname(Out(system::system_name));
     gettimeofday(Out(time::timeval), Address);
     sysinfo(Out(system::information));
@@ -355,6 +388,22 @@ const COMMUNICATION: &[Description] = describe! {
 
 const PROTECTION: &[Description] = describe! {
     umask(Word(|show, mask| show.text.plain_octal(mask & 0xffff_ffff))) => Answer::Octal;
+    getuid32();
+    getgid32();
+    geteuid32();
+    getegid32();
+    setuid32(Id);
+    setgid32(Id);
+    setreuid32(Id, Id);
+    setregid32(Id, Id);
+    getgroups32(Int, Out(process::ids));
+    setgroups32(Size, In(process::ids));
+    setresuid32(Id, Id, Id);
+    getresuid32(Out(process::id_behind), Out(process::id_behind), Out(process::id_behind));
+    setresgid32(Id, Id, Id);
+    getresgid32(Out(process::id_behind), Out(process::id_behind), Out(process::id_behind));
+    setfsuid32(Id);
+    setfsgid32(Id);
     getuid();
     getgid();
     setuid(Id);
