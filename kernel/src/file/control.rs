@@ -386,7 +386,7 @@ fn sealable(file: &File) -> Result<&Arc<crate::memory::Mapping>> {
     file.inode().mapping().filter(|_| in_memory).ok_or(EINVAL)
 }
 
-/// fcntl64(2) of i386: fcntl with locks of 64-bit ranges besides.
+/// fcntl(2) and fcntl64(2) of i386, which are one: with locks of 64-bit ranges besides.
 pub fn fcntl64(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
     const F_GETLK64: u32 = 12;
     const F_SETLK64: u32 = 13;
@@ -405,14 +405,6 @@ pub fn fcntl64(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> 
         _ => return fcntl(task, fd, command, argument),
     }
     Ok(0)
-}
-
-/// fcntl(2) of i386, which knows no locks of 64-bit ranges.
-pub fn fcntl_narrow(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
-    match command {
-        12..=14 | 36..=38 => Err(EINVAL),
-        _ => fcntl(task, fd, command, argument),
-    }
 }
 
 /// flock(2).

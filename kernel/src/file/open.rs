@@ -323,9 +323,6 @@ fn open_operations(inode: &Arc<Inode>, flags: u32) -> Result<Box<dyn FileOperati
         FileType::BlockDevice => Err(ENXIO.because("no such block device")),
         FileType::Socket => Err(ENXIO.because("sockets are not opened by name")),
         FileType::Fifo => crate::ipc::pipe::open_fifo(inode, flags),
-        FileType::Regular if flags & flag::LARGE_FILE == 0 && inode.size() > super::open_file::LARGEST_WITHOUT_FLAG => {
-            Err(EOVERFLOW.because("a large file opened without O_LARGEFILE"))
-        }
         _ => inode.operations().open(inode, flags),
     }
 }

@@ -46,7 +46,7 @@ rows! {
     /// Copies from a file to another inside the kernel.
     [   -    -  187] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile::<i32>, Full;
     /// Controls a descriptor or an open file.
-    [   -    -   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl_narrow, Partial("no SIGIO, leases, directory notification or write hints");
+    [   -    -   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl64, Partial("no SIGIO, leases, directory notification or write hints");
     /// Controls a descriptor or an open file.
     [  72   72    -] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
     /// Locks a whole file.
