@@ -85,7 +85,8 @@ fn random_calls_do_no_harm() {
     println!("{text}");
     assert_eq!(output.status.code(), Some(0), "seed {seed}: the machine did not end well: {log}");
 
-    let number = |line: &str, place: usize| line.split_whitespace().nth(place).and_then(|word| word.parse::<i64>().ok());
+    let number =
+        |line: &str, place: usize| line.split_whitespace().nth(place).and_then(|word| word.parse::<i64>().ok());
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_string();
     let leaked = number(&line("memory "), 1).expect("the memory was looked at");
     assert!(leaked < MEMORY, "seed {seed}: {leaked} KiB are gone");

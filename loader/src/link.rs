@@ -156,7 +156,9 @@ impl Object<'_> {
         if section.kind == kind::RELOCATIONS || target.kind == kind::NO_BITS {
             return Err(Refusal::Malformed("relocations without addends, or of nothing"));
         }
-        if section.entry_size != ENTRY as u64 || !section.size.is_multiple_of(ENTRY as u64) || section.link != self.symbol_section
+        if section.entry_size != ENTRY as u64
+            || !section.size.is_multiple_of(ENTRY as u64)
+            || section.link != self.symbol_section
         {
             return Err(Refusal::Malformed("relocations of another size, or by other symbols"));
         }

@@ -1,8 +1,8 @@
 //! Segments of a program's choosing: set_thread_area(2), get_thread_area(2), modify_ldt(2), and what clone(2) makes of its `tls` argument.
 use super::Task;
 use crate::error::*;
-use crate::syscall::{UserAddress, UserPtr, UserSlice};
 use crate::syscall::user::plain_layout;
+use crate::syscall::{UserAddress, UserPtr, UserSlice};
 use machine::thread::{LOCAL_TABLE_ENTRIES, Segment, SegmentKind, Thread};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

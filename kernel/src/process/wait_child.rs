@@ -95,8 +95,11 @@ impl Request {
         }
         // A child is taken by reference and looked at without the list's lock.
         let mut position = 0;
-        while !matches!(self.which, Which::Process(_)) {
-            let next = {
+        let is_found_by_number = matches!(self.which, Which::Process(_));
+        loop {
+            let next = if is_found_by_number {
+                None
+            } else {
                 let family = own.family.lock();
                 let mut rest = family.children.iter_arcs().skip(position);
                 rest.find(|child| {

@@ -31,7 +31,8 @@ fn tag(fxsave: &[u8], index: usize, top: usize) -> u32 {
         return EMPTY;
     }
     let at = FXSAVE_REGISTERS + 16 * (index.wrapping_sub(top) & 7);
-    let (significand, exponent) = (u64::from(word(fxsave, at)) | u64::from(word(fxsave, at + 4)) << 32, half(fxsave, at + 8));
+    let (significand, exponent) =
+        (u64::from(word(fxsave, at)) | u64::from(word(fxsave, at + 4)) << 32, half(fxsave, at + 8));
     match exponent & 0x7fff {
         0x7fff => SPECIAL,
         0 if significand == 0 => ZERO,

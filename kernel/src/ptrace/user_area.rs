@@ -17,7 +17,8 @@ struct Layout {
     size: u64,
     general: Set,
 }
-const LAYOUT: Layout = Layout { word: 8, registers_end: COUNT as u64 * 8, debug: 848, size: 928, general: Set::General };
+const LAYOUT: Layout =
+    Layout { word: 8, registers_end: COUNT as u64 * 8, debug: 848, size: 928, general: Set::General };
 const LAYOUT_32: Layout =
     Layout { word: 4, registers_end: COUNT_32 as u64 * 4, debug: 252, size: 284, general: Set::General32 };
 

@@ -101,7 +101,8 @@ pub(crate) unsafe fn load_local_table(local: &CpuLocal, address: u64, size: usiz
     const PRESENT_TABLE: u64 = 0x82 << 40;
     let limit = (size as u64).wrapping_sub(1) & 0xffff;
     let low = limit | (address & 0xff_ffff) << 16 | PRESENT_TABLE | (address >> 24 & 0xff) << 56;
-    let (words, selector) = if address == 0 { ([0, 0], 0u32) } else { ([low, address >> 32], (LOCAL_TABLE as u32) << 3) };
+    let (words, selector) =
+        if address == 0 { ([0, 0], 0u32) } else { ([low, address >> 32], (LOCAL_TABLE as u32) << 3) };
     // SAFETY: only this CPU touches its tables, and interrupts are off; the selector names the descriptor just written, or none.
     unsafe {
         let place = &raw mut (*local.tables.get()).segments;

@@ -108,7 +108,9 @@ pub(super) unsafe extern "C" fn from_user<K: Kernel>(frame: *mut UserFrame, vect
     if vector == super::DEVICE_NOT_AVAILABLE && thread::first_use() {
         return;
     }
-    if matches!(vector, SEGMENT_NOT_PRESENT | STACK_SEGMENT | super::GENERAL_PROTECTION) && thread::refresh_local_table() {
+    if matches!(vector, SEGMENT_NOT_PRESENT | STACK_SEGMENT | super::GENERAL_PROTECTION)
+        && thread::refresh_local_table()
+    {
         return;
     }
     // Before interrupts are on: another task's fault would replace it.

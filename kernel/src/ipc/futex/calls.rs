@@ -1,8 +1,8 @@
 //! futex(2) and futex_waitv(2).
 use super::operate::{self, Operation};
+use super::priority;
 use super::table::MATCH_ANY;
 use super::wait::{self, Wanted};
-use super::priority;
 use crate::error::*;
 use crate::process::Task;
 use crate::syscall::{UserPtr, user::plain_layout};
