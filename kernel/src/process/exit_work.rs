@@ -39,6 +39,7 @@ fn notified(task: &Task, frame: &mut UserFrame) {
     if task.clear_flag(flag::STARTING) {
         crate::start::first_steps(task, frame);
     }
+    task.group().timers.send_due(task.group());
     let word = task.set_child_tid.swap(0, Ordering::Relaxed);
     if word != 0 {
         // Linux ignores a fault here.

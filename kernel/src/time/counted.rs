@@ -10,6 +10,8 @@ pub struct CountedTimer {
     signal: u32,
     /// Looked at without the lock: most processes have none.
     armed: AtomicBool,
+    /// It has expired and its signal is not sent yet: that takes memory, which an interrupt handler has not.
+    due: AtomicBool,
     state: IrqLock<State>,
 }
 
@@ -26,6 +28,7 @@ impl CountedTimer {
         CountedTimer {
             signal,
             armed: AtomicBool::new(false),
+            due: AtomicBool::new(false),
             state: IrqLock::new(rank::LEAF, State { left: 0, interval: 0 }),
         }
     }
@@ -43,9 +46,17 @@ impl CountedTimer {
         *state = State { left: i64::try_from(value.saturating_add(TICK)).unwrap_or(i64::MAX), interval };
         self.armed.store(value != 0, Ordering::Relaxed);
     }
-    /// A tick of its time has passed in a process. In interrupt context.
-    pub fn note_tick(&self, process: &ThreadGroup) {
-        if self.armed.load(Ordering::Relaxed) && self.advance() {
+    /// A tick of its time has passed; whether it has expired. In interrupt context.
+    pub fn note_tick(&self) -> bool {
+        let expired = self.armed.load(Ordering::Relaxed) && self.advance();
+        if expired {
+            self.due.store(true, Ordering::Relaxed);
+        }
+        expired
+    }
+    /// Sends its signal to its process, if that is due.
+    pub fn send_due(&self, process: &ThreadGroup) {
+        if self.due.load(Ordering::Relaxed) && self.due.swap(false, Ordering::Relaxed) {
             // Pending once; without memory it is pending without information.
             let _ = send_to_group(process, SignalInfo::kernel(self.signal));
         }

@@ -56,12 +56,16 @@ impl ProcessTimers {
         }
     }
 
-    /// A tick met a thread of the process. In interrupt context.
-    pub fn note_tick(&self, process: &ThreadGroup, in_user_mode: bool) {
-        if in_user_mode {
-            self.user.note_tick(process);
-        }
-        self.both.note_tick(process);
+    /// A tick met a thread of the process; whether a timer has expired, so that the thread must call
+    /// [`ProcessTimers::send_due`] on its way back to user mode. In interrupt context.
+    pub fn note_tick(&self, in_user_mode: bool) -> bool {
+        let user = in_user_mode && self.user.note_tick();
+        self.both.note_tick() || user
+    }
+    /// Sends the signals of timers of processor time that have expired.
+    pub fn send_due(&self, process: &ThreadGroup) {
+        self.user.send_due(process);
+        self.both.send_due(process);
     }
 
     /// Interval and time left of a timer in nanoseconds; EINVAL if there is no such timer.

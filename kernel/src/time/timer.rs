@@ -79,12 +79,18 @@ impl Timer {
     /// timer itself, may be dropped then without the interrupt handler being the last to hold them. No lock that the action
     /// takes may be held.
     pub fn stop(&self) {
-        while !self.cancel() {
-            let queue = QUEUES.of(CpuId(self.cpu.load(Ordering::Relaxed)));
-            if queue.running.load(Ordering::Acquire) != self.address() {
+        loop {
+            self.cancel();
+            // It may run on several CPUs: where it expired before it was armed anew on this one.
+            for cpu in 0..machine::cpu::online_cpus() as u32 {
+                while QUEUES.of(CpuId(cpu)).running.load(Ordering::Acquire) == self.address() {
+                    core::hint::spin_loop();
+                }
+            }
+            // The action of a periodic timer has armed it again, if it ran.
+            if !self.cancel() {
                 return;
             }
-            core::hint::spin_loop();
         }
     }
     fn address(&self) -> usize {

@@ -140,7 +140,6 @@ fn exceptions() -> bool {
         ("hlt", &[0xf4], 13, 0, 0),
         ("int3", &[0xcc], 3, 0, 0),
         // QEMU counts 16 bytes a vector in these error codes, hardware 8.
-        ("int 0x80", &[0xcd, 0x80], 13, ANY, 0),
         ("int 0x20", &[0xcd, 0x20], 13, ANY, 0),
         ("int 2", &[0xcd, 0x02], 13, ANY, 0),
         ("xor eax, eax; div eax", &[0x31, 0xc0, 0xf7, 0xf0], 0, 0, 0),

@@ -61,7 +61,9 @@ impl Expire for Expiry {
         let in_user_mode = machine::cpu::interrupted_user_mode();
         queue.samples.note(in_user_mode, queue.busy());
         task.counters.samples.note(in_user_mode, task.schedule.runtime());
-        task.group().timers.note_tick(task.group(), in_user_mode);
+        if task.group().timers.note_tick(in_user_mode) {
+            task.thread().set_work(machine::thread::work::NOTIFY);
+        }
         Some(machine::time::monotonic().saturating_add(TICK))
     }
 }
