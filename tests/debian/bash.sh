@@ -12,7 +12,7 @@ kill -USR1 $$
 background=$!
 wait $background
 echo "background job ended with $?"
-for i in 1 2 3; do (sleep 0.$i; echo "job $i") & done
+for i in 1 2 3; do (sleep $i; echo "job $i") & done
 wait
 (set -e; false; echo "not reached")
 echo "set -e ended the subshell with $?"

@@ -5,6 +5,9 @@ use object::{Object, ObjectKind, ObjectSymbol, SymbolKind};
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Bytes of the longest function.
+const LONGEST: u64 = 1 << 20;
+
 /// The functions of a kernel and of programs, numbered by name.
 pub struct Symbols {
     names: Vec<String>,
@@ -53,7 +56,8 @@ impl Symbols {
         found.dedup_by_key(|(address, _, _)| *address);
         for index in 0..found.len() {
             let (start, size, name) = &found[index];
-            let next = found.get(index + 1).map_or(*start + 4096, |(next, _, _)| *next);
+            // A symbol without a size, before a gap, is no owner of the gap.
+            let next = found.get(index + 1).map_or(u64::MAX, |(next, _, _)| *next).min(start.saturating_add(LONGEST));
             let end = if *size == 0 { next } else { next.min(start + size) };
             let number = self.number(&readable(name)) as u64;
             self.places.push([*start, end, number]);

@@ -220,7 +220,7 @@ CASE(protecting_is_seen_by_the_other_processor_at_once)
 	});
 }
 
-CASE(fork_while_another_thread_writes)
+CASE_WITHIN(fork_while_another_thread_writes, 60)
 {
 	pthread_t thread;
 	char *p = map(PAGE, MAP_PRIVATE);
