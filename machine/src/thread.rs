@@ -75,6 +75,8 @@ pub struct Thread {
     saved_stack: Cell<u64>,
     stack: Option<KernelStack>,
     has_user_frame: bool,
+    /// An interrupt lets the scheduler in. Another one meanwhile does not: each would take more of the stack.
+    pub(crate) preempted_by_interrupt: Cell<bool>,
     space: UnsafeCell<Option<Arc<UserSpace>>>,
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
@@ -104,6 +106,7 @@ impl Thread {
             saved_stack: Cell::new(0),
             stack,
             has_user_frame: false,
+            preempted_by_interrupt: Cell::new(false),
             space: UnsafeCell::new(None),
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),

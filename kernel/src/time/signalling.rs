@@ -10,6 +10,9 @@ use crate::wait::{Sleep, WaitQueue};
 use alloc::sync::{Arc, Weak};
 use machine::collections::{Linked, Links, List};
 
+/// Nanoseconds from one expiry of a timer to the next, at least.
+const SHORTEST: u64 = 20_000;
+
 /// Says what is sent when a timer has expired. Called by the kernel thread; may sleep.
 pub trait Signal: Send + Sync {
     /// Sends the signal to the process for `expirations` expirations since the last time.
@@ -75,7 +78,10 @@ impl Expire for Signalling {
         if progress.deadline != Some(deadline) {
             return None;
         }
-        let (next, passed) = advance(deadline, progress.interval, machine::time::monotonic());
+        let now = machine::time::monotonic();
+        // A period that is shorter than an interrupt would leave no time for anything else: several count as one.
+        let until = if progress.interval < SHORTEST { now.saturating_add(SHORTEST) } else { now };
+        let (next, passed) = advance(deadline, progress.interval, until);
         progress.unsent = progress.unsent.saturating_add(passed.max(1));
         progress.deadline = (progress.interval != 0).then_some(next);
         let next = progress.deadline;

@@ -97,12 +97,21 @@ unsafe extern "C" fn handle(frame: *mut TrapFrame, vector: u8) {
 /// `frame` is the frame of the interrupted kernel code; interrupts are off.
 unsafe extern "C" fn before_kernel(frame: *const TrapFrame) {
     // SAFETY: by this function's contract.
-    if local::preemption_word() == 0 && unsafe { (*frame).interrupts_were_on() } {
-        // SAFETY: interrupts were on in the interrupted code, which holds no lock.
-        unsafe { instructions::enable_interrupts() };
-        cpu::preempt_now();
-        instructions::disable_interrupts();
+    if local::preemption_word() != 0 || !unsafe { (*frame).interrupts_were_on() } {
+        return;
     }
+    let thread = local::this().thread.get();
+    // SAFETY: null before the first task, else the current thread, which lives while it runs; its cells are this CPU's.
+    let Some(thread) = (unsafe { thread.as_ref() }) else { return };
+    // What comes while the scheduler is at work waits for the next way out.
+    if thread.preempted_by_interrupt.replace(true) {
+        return;
+    }
+    // SAFETY: interrupts were on in the interrupted code, which holds no lock.
+    unsafe { instructions::enable_interrupts() };
+    cpu::preempt_now();
+    instructions::disable_interrupts();
+    thread.preempted_by_interrupt.set(false);
 }
 
 /// Puts the stubs of vectors 32 to 255 into the table.
