@@ -106,28 +106,13 @@ impl WaitQueue {
         let task = Task::current();
         let Some(waiter) = take_waiter(task) else { return wait_without_memory(task, how, deadline, condition) };
         waiter.exclusive.store(exclusive, Ordering::Relaxed);
-        let alarm = deadline.map(|deadline| Alarm::arm(task, deadline));
-        let result = loop {
-            // Wake-ups from here on keep the task from sleeping: also one that takes the entry off before the condition is seen.
-            let seen = task.wakes();
-            // Exclusive entries are taken off by the wake-up.
+        let result = wait_for_wake(how, deadline, || {
+            // Before the condition is looked at, so that no wake-up is missed. Exclusive entries are taken off by theirs.
             if !waiter.links.is_linked() {
                 self.add(waiter.clone());
             }
-            if let Some(value) = condition() {
-                break Ok(value);
-            }
-            if let Some(error) = reason_to_stop(task, how, deadline) {
-                break Err(error);
-            }
-            match alarm {
-                Some(Alarm::Failed) => crate::process::schedule::yield_now(),
-                _ => task.sleep(how.state(), seen),
-            }
-        };
-        if let Some(Alarm::Armed(timer)) = alarm {
-            timer.stop();
-        }
+            condition()
+        });
         let was_queued = self.remove_entry(&waiter);
         if exclusive && !was_queued && result.is_err() {
             // The wake-up that took this entry off is somebody else's.
@@ -269,7 +254,7 @@ pub fn wait_for_wake<R>(
     let task = Task::current();
     let alarm = deadline.map(|deadline| Alarm::arm(task, deadline));
     let result = loop {
-        // Wake-ups from here on keep the task from sleeping.
+        // Wake-ups from here on keep the task from sleeping: also one that comes before the condition is seen.
         let seen = task.wakes();
         if let Some(value) = condition() {
             break Ok(value);

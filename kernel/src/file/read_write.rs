@@ -113,7 +113,7 @@ pub fn preadv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low:
     if offset < 0 {
         return Err(EINVAL);
     }
-    read_vector_at(task, fd, vector, count, offset, 0)
+    preadv64v2(task, fd, vector, count, offset, 0)
 }
 /// preadv2(2): offset -1 means the file's position.
 pub fn preadv2(
@@ -125,9 +125,10 @@ pub fn preadv2(
     high_and_flags: VectorTail,
 ) -> Result<usize> {
     let offset = joined_offset(task, offset, high_and_flags.high);
-    read_vector_at(task, fd, vector, count, offset, high_and_flags.flags)
+    preadv64v2(task, fd, vector, count, offset, high_and_flags.flags)
 }
-fn read_vector_at(
+/// preadv2(2) with its offset in one register, as x32 has it: preadv64v2.
+pub fn preadv64v2(
     task: &Task,
     fd: Fd,
     vector: UserPtr<IoVector>,
@@ -154,35 +155,13 @@ fn read_vector_at(
     let offset = offset_on(&file, offset, into.remaining())?;
     file.read_at(&mut into, offset)
 }
-/// preadv2(2) of x32, whose offset is in one register: preadv64v2.
-pub fn preadv64v2(
-    task: &Task,
-    fd: Fd,
-    vector: UserPtr<IoVector>,
-    count: usize,
-    offset: i64,
-    flags: u32,
-) -> Result<usize> {
-    read_vector_at(task, fd, vector, count, offset, flags)
-}
-/// pwritev2(2) of x32, whose offset is in one register: pwritev64v2.
-pub fn pwritev64v2(
-    task: &Task,
-    fd: Fd,
-    vector: UserPtr<IoVector>,
-    count: usize,
-    offset: i64,
-    flags: u32,
-) -> Result<usize> {
-    write_vector_at(task, fd, vector, count, offset, flags)
-}
 /// pwritev(2).
 pub fn pwritev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low: u64, high: u64) -> Result<usize> {
     let offset = joined_offset(task, low, high);
     if offset < 0 {
         return Err(EINVAL);
     }
-    write_vector_at(task, fd, vector, count, offset, 0)
+    pwritev64v2(task, fd, vector, count, offset, 0)
 }
 /// pwritev2(2): offset -1 means the file's position.
 pub fn pwritev2(
@@ -194,9 +173,10 @@ pub fn pwritev2(
     high_and_flags: VectorTail,
 ) -> Result<usize> {
     let offset = joined_offset(task, offset, high_and_flags.high);
-    write_vector_at(task, fd, vector, count, offset, high_and_flags.flags)
+    pwritev64v2(task, fd, vector, count, offset, high_and_flags.flags)
 }
-fn write_vector_at(
+/// pwritev2(2) with its offset in one register, as x32 has it: pwritev64v2.
+pub fn pwritev64v2(
     task: &Task,
     fd: Fd,
     vector: UserPtr<IoVector>,

@@ -85,44 +85,47 @@ impl Request {
     }
     /// Looks at all children and tracees: an event, nothing yet, or ECHILD.
     fn look(&self, task: &Task) -> Result<Option<Event>> {
-        let own = task.group();
         let mut found = false;
-        if let Some(child) = self.only_child(task) {
-            found = true;
-            if let Some(event) = self.take_event(&child) {
-                return Ok(Some(event));
-            }
+        let mut event = match &self.which {
+            Which::Process(_) => self.look_at_only_child(task, &mut found),
+            _ => self.look_at_children(task, &mut found),
+        };
+        if event.is_none() && !task.group().family.lock().tracees.is_empty() {
+            event = self.look_at_tracees(task, &mut found);
         }
+        if event.is_none() && !found && !self.any(task) {
+            return Err(ECHILD);
+        }
+        Ok(event)
+    }
+    /// The child's part of [`Request::look`] where one alone is meant.
+    fn look_at_only_child(&self, task: &Task, found: &mut bool) -> Option<Event> {
+        let child = self.only_child(task)?;
+        *found = true;
+        self.take_event(&child)
+    }
+    /// The children's part of [`Request::look`].
+    fn look_at_children(&self, task: &Task, found: &mut bool) -> Option<Event> {
+        let own = task.group();
         // A child is taken by reference and looked at without the list's lock.
         let mut position = 0;
-        let is_found_by_number = matches!(self.which, Which::Process(_));
         loop {
-            let next = if is_found_by_number {
-                None
-            } else {
+            let child = {
                 let family = own.family.lock();
                 let mut rest = family.children.iter_arcs().skip(position);
                 rest.find(|child| {
                     position += 1;
                     self.has_news(child)
                 })
-                .cloned()
+                .cloned()?
             };
-            let Some(child) = next else { break };
             if !self.concerns(task, &child) {
                 continue;
             }
-            found = true;
+            *found = true;
             if let Some(event) = self.take_event(&child) {
-                return Ok(Some(event));
+                return Some(event);
             }
-        }
-        if own.family.lock().tracees.is_empty() {
-            return if found || self.any(task) { Ok(None) } else { Err(ECHILD) };
-        }
-        match self.look_at_tracees(task, &mut found) {
-            None if !found && !self.any(task) => Err(ECHILD),
-            event => Ok(event),
         }
     }
     /// The tracees' part of [`Request::look`].

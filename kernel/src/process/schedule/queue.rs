@@ -32,8 +32,9 @@ pub struct RunQueue {
     idle: Once<Arc<Task>>,
     slice_timer: Once<Arc<Timer>>,
     slice_armed: AtomicBool,
-    /// Made as the CPU starts.
-    pub(super) tick: Once<super::tick::Tick>,
+    /// Without memory for it, user and system time on this CPU are not told apart.
+    pub(super) tick_timer: Once<Arc<Timer>>,
+    pub(super) tick_armed: AtomicBool,
     /// The CPU's busy time by what the ticks met.
     pub(super) samples: super::tick::Samples,
     /// Slices that ended here, for balancing from time to time.
@@ -89,7 +90,8 @@ impl RunQueue {
             idle: Once::new(),
             slice_timer: Once::new(),
             slice_armed: AtomicBool::new(false),
-            tick: Once::new(),
+            tick_timer: Once::new(),
+            tick_armed: AtomicBool::new(false),
             samples: super::tick::Samples::new(),
             slices: AtomicU32::new(0),
             busy: AtomicU64::new(0),
@@ -122,8 +124,10 @@ impl RunQueue {
         {
             let _ = self.slice_timer.set(timer);
         }
-        if let Ok(tick) = super::tick::Tick::new(cpu) {
-            let _ = self.tick.set(tick);
+        if let Ok(action) = machine::memory::try_arc(super::tick::Tick(cpu))
+            && let Ok(timer) = Timer::new(action)
+        {
+            let _ = self.tick_timer.set(timer);
         }
     }
     pub(super) fn is_idle_task(&self, task: &Task) -> bool {

@@ -2,9 +2,8 @@
 //! time into user and system time, and move the timers that count either (setitimer(2)). An idle CPU does not tick.
 use super::queue::{QUEUES, RunQueue};
 use crate::process::Task;
-use crate::time::timer::{Expire, Timer};
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::time::timer::Expire;
+use core::sync::atomic::{AtomicU64, Ordering};
 use machine::cpu::CpuId;
 
 /// Nanoseconds from one tick to the next (Debian's Linux: CONFIG_HZ=250).
@@ -41,21 +40,13 @@ impl Samples {
 }
 
 /// A CPU's tick.
-pub struct Tick {
-    timer: Arc<Timer>,
-    armed: Arc<AtomicBool>,
-}
-
-struct Expiry {
-    cpu: CpuId,
-    armed: Arc<AtomicBool>,
-}
-impl Expire for Expiry {
+pub(super) struct Tick(pub(super) CpuId);
+impl Expire for Tick {
     fn expire(&self, _deadline: u64) -> Option<u64> {
-        let queue = QUEUES.of(self.cpu);
+        let queue = QUEUES.of(self.0);
         let task = Task::current();
         if queue.is_idle_task(task) {
-            self.armed.store(false, Ordering::Relaxed);
+            queue.tick_armed.store(false, Ordering::Relaxed);
             return None;
         }
         let in_user_mode = machine::cpu::interrupted_user_mode();
@@ -68,24 +59,15 @@ impl Expire for Expiry {
     }
 }
 
-impl Tick {
-    /// The tick of a CPU; without memory for it, user and system time there are not told apart.
-    pub fn new(cpu: CpuId) -> Result<Tick, machine::OutOfMemory> {
-        let armed = machine::memory::try_arc(AtomicBool::new(false))?;
-        let timer = Timer::new(machine::memory::try_arc(Expiry { cpu, armed: armed.clone() })?)?;
-        Ok(Tick { timer, armed })
-    }
-}
-
 impl RunQueue {
     /// This CPU begins to run a task: it ticks from now on. Interrupts are off.
     #[inline]
     pub(super) fn start_tick(&self) {
-        if let Some(tick) = self.tick.get()
-            && !tick.armed.load(Ordering::Relaxed)
+        if !self.tick_armed.load(Ordering::Relaxed)
+            && let Some(timer) = self.tick_timer.get()
         {
-            tick.armed.store(true, Ordering::Relaxed);
-            tick.timer.arm(machine::time::monotonic().saturating_add(TICK));
+            self.tick_armed.store(true, Ordering::Relaxed);
+            timer.arm(machine::time::monotonic().saturating_add(TICK));
         }
     }
     /// Nanoseconds in which user and kernel code ran, up to the last accounting.
