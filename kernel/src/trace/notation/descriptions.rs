@@ -56,7 +56,6 @@ const PROCESS: &[Description] = describe! {
     getsid(Int);
     rt_sigpending(Out(signal::set), Size);
     rt_sigtimedwait(In(signal::set), Out(signal::information), In(time::timespec), Size);
-    rt_sigtimedwait_time64(In(signal::set), Out(signal::information), In(time::timespec), Size);
     rt_sigqueueinfo(Int, Signal, In(signal::information));
     rt_sigsuspend(In(signal::set), Size);
     sigaltstack(In(signal::stack), Out(signal::stack));
@@ -69,7 +68,6 @@ const PROCESS: &[Description] = describe! {
     sched_get_priority_max(Word(process::policy));
     sched_get_priority_min(Word(process::policy));
     sched_rr_get_interval(Int, Out(time::timespec));
-    sched_rr_get_interval_time64(Int, Out(time::timespec));
     prctl(
         Choice(PRCTL, "PR_???"),
         If(process::prctl_has::<1>, &Late(process::prctl_argument)),
@@ -81,20 +79,6 @@ const PROCESS: &[Description] = describe! {
     gettid();
     tkill(Int, Signal);
     futex(
-        Address,
-        Word(process::futex_operation),
-        If(process::futex_has_value, &Unsigned),
-        If(
-            |show| process::futex_has_time(show) || process::futex_has_second_value(show),
-            &Word(|show, word| match process::futex_has_time(show) {
-                true => time::timespec(show, word),
-                false => show.text.unsigned(word & 0xffff_ffff),
-            }),
-        ),
-        If(process::futex_has_second_address, &Address),
-        If(process::futex_has_third_value, &Word(process::futex_third_value)),
-    );
-    futex_time64(
         Address,
         Word(process::futex_operation),
         If(process::futex_has_value, &Unsigned),
@@ -243,7 +227,6 @@ const FILE: &[Description] = describe! {
     sync_file_range(Descriptor, Offset, Offset, Bits(SYNC_RANGE, "SYNC_FILE_RANGE_???"));
     vmsplice(Descriptor, In(file::vector), Size, Bits(SPLICE, "SPLICE_F_???"));
     utimensat(Directory, Path, In(time::file_times), Bits(AT_FLAGS, "AT_???"));
-    utimensat_time64(Directory, Path, In(time::file_times), Bits(AT_FLAGS, "AT_???"));
     fallocate(Descriptor, Bits(FALLOCATE, "FALLOC_FL_???"), Offset, Offset);
     dup3(Descriptor, Descriptor, Bits(CLOEXEC, "O_???"));
     preadv(Descriptor, Out(file::filled_vector), Size, Long, If(is_narrow, &Long));
@@ -315,16 +298,7 @@ const DEVICE: &[Description] = describe! {
         In(time::timespec),
         In(poll::pselect_mask),
     ) => Answer::Also(poll::pselect_answer);
-    pselect6_time64(
-        Int,
-        In(poll::descriptor_set),
-        In(poll::descriptor_set),
-        In(poll::descriptor_set),
-        In(time::timespec),
-        In(poll::pselect_mask),
-    ) => Answer::Also(poll::pselect_answer);
     ppoll(In(poll::poll_set), Unsigned, In(time::timespec), In(signal::set), Size) => Answer::Also(poll::poll_answer);
-    ppoll_time64(In(poll::poll_set), Unsigned, In(time::timespec), In(signal::set), Size) => Answer::Also(poll::poll_answer);
     epoll_pwait(Descriptor, Out(poll::events), Int, Int, In(signal::set), Size);
     epoll_create1(Bits(EPOLL_CREATE, "EPOLL_???"));
     epoll_pwait2(Descriptor, Out(poll::events), Int, In(time::timespec), In(signal::set), Size);
@@ -359,14 +333,6 @@ const INFORMATION: &[Description] = describe! {
     timerfd_settime(Descriptor, Bits(TIMERFD_SET, "TFD_???"), In(time::timer_setting), Out(time::timer_setting));
     timerfd_gettime(Descriptor, Out(time::timer_setting));
     getrandom(Out(system::random_bytes), Size, Bits(RANDOM, "GRND_???"));
-    clock_gettime64(Choice(CLOCKS, "CLOCK_???"), Out(time::timespec));
-    clock_settime64(Choice(CLOCKS, "CLOCK_???"), In(time::timespec));
-    clock_getres_time64(Choice(CLOCKS, "CLOCK_???"), Out(time::timespec));
-    clock_nanosleep_time64(Choice(CLOCKS, "CLOCK_???"), Bits(TIMER_FLAGS, "TIMER_???"), In(time::timespec), Late(time::remaining));
-    timer_gettime64(Int, Out(time::timer_setting));
-    timer_settime64(Int, Bits(TIMER_FLAGS, "TIMER_???"), In(time::timer_setting), Out(time::timer_setting));
-    timerfd_gettime64(Descriptor, Out(time::timer_setting));
-    timerfd_settime64(Descriptor, Bits(TIMERFD_SET, "TFD_???"), In(time::timer_setting), Out(time::timer_setting));
 };
 
 const COMMUNICATION: &[Description] = describe! {

@@ -114,9 +114,14 @@ pub fn of_row(row: &Row) -> Option<&'static Description> {
     of(row.name).filter(|description| any || description.arguments.len() == row.arguments.len())
 }
 
-/// The description of a call.
+/// The description of a call. A call of i386's with times of 64 bits is written as the one it widens.
 pub fn of(name: &str) -> Option<&'static Description> {
-    DESCRIPTIONS.iter().copied().flatten().find(|description| description.name == name)
+    let written_as = match name.strip_suffix("_time64") {
+        Some(narrow) => narrow,
+        None if name.ends_with("time64") => name.trim_end_matches("64"),
+        None => name,
+    };
+    DESCRIPTIONS.iter().copied().flatten().find(|description| description.name == written_as)
 }
 
 impl Notation {
