@@ -19,7 +19,8 @@ pub trait Expire: Send + Sync {
 /// A one-shot timer with its action. Deadlines are nanoseconds of the monotonic clock.
 pub struct Timer {
     links: TreeLinks,
-    /// The CPU on whose tree the timer was put last; the tree itself knows whether it still is there.
+    /// The CPU on whose tree the timer was put last, written with that tree's lock held once it is in there; the tree itself
+    /// knows whether it still is.
     cpu: AtomicU32,
     action: Arc<dyn Expire>,
 }
@@ -51,12 +52,12 @@ impl Timer {
         self.cancel();
         let guard = PreemptGuard::new();
         let mut armed = QUEUES.get(&guard).armed.lock();
-        self.cpu.store(guard.cpu().0, Ordering::Relaxed);
         // A timer that another task armed at the same moment stays where that put it.
-        if armed.insert(deadline, self.clone()).is_ok()
-            && armed.first().is_some_and(|(_, first)| Arc::ptr_eq(first, self))
-        {
-            machine::time::set_timer(Some(deadline));
+        if armed.insert(deadline, self.clone()).is_ok() {
+            self.cpu.store(guard.cpu().0, Ordering::Relaxed);
+            if armed.first().is_some_and(|(_, first)| Arc::ptr_eq(first, self)) {
+                machine::time::set_timer(Some(deadline));
+            }
         }
     }
 
@@ -116,15 +117,15 @@ pub fn interrupt() {
                 let Some((deadline, timer)) = armed.pop_first() else { return };
                 queue.running.store(timer.address(), Ordering::Relaxed);
                 drop(armed);
-                match timer.action.expire(deadline) {
-                    Some(next) => {
+                if let Some(next) = timer.action.expire(deadline) {
+                    let mut armed = queue.armed.lock();
+                    // Refused where the timer was armed anew meanwhile: that deadline wins, on the CPU that has it.
+                    if armed.insert(next, timer.clone()).is_ok() {
                         timer.cpu.store(guard.cpu().0, Ordering::Relaxed);
-                        // Refused where the timer was armed anew meanwhile: that deadline wins.
-                        let refused = queue.armed.lock().insert(next, timer);
-                        drop(refused);
                     }
-                    None => drop(timer),
                 }
+                // Whoever owns the timer stops it before it goes, and waits for the mark below: this is never the last.
+                drop(timer);
                 queue.running.store(0, Ordering::Release);
             }
             first => {
