@@ -139,11 +139,22 @@ fn run_once(places: &Places, configuration: &Configuration, jobs: &[Job], log: &
         (true, _, Some(status)) => Some(format!("the machine ended with status {status} after the last program")),
         (true, _, None) => Some("the machine did not switch itself off after the last program".to_owned()),
         (false, true, _) => Some(format!("the kernel was silent for {} s", limit.as_secs())),
-        (false, false, Some(123)) => Some("the kernel panicked".to_owned()),
+        (false, false, Some(123)) => Some(panicked(log, &configuration.kernel)),
         (false, false, Some(status)) => Some(format!("the machine ended early with status {status}")),
         (false, false, None) => Some("QEMU did not end".to_owned()),
     };
     Ok(Outcome { transcripts, failure })
+}
+
+/// What the log says of a panic, in a line; the rest is shown at once.
+fn panicked(log: &Path, image: &Path) -> String {
+    match fs::read(log).ok().and_then(|console| crate::panic::find(&console, image)) {
+        Some((first, all)) => {
+            println!("{all}");
+            first
+        }
+        None => "the kernel panicked".to_owned(),
+    }
 }
 
 /// Takes in one line of the stream; gives the program's own text when it is that.

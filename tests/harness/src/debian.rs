@@ -3,7 +3,7 @@
 use crate::batch::{Job, Places};
 use crate::guest::{Program, ProgramAbi};
 use crate::record::Transcript;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lstar::debian;
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -52,32 +52,35 @@ pub fn run(places: &Places, kernel: &str, options: &[String], jobs: &[Job]) -> R
         return Ok(transcripts);
     }
     let root = debian::root()?;
-    loop {
+    for boot in 0.. {
         let rest: Vec<&Job> = jobs.iter().filter(|job| !transcripts.contains_key(&job.program.name)).collect();
         let Some(first) = rest.first() else { return Ok(transcripts) };
-        let (found, status) = run_once(places, kernel, options, &root, &rest)?;
+        let log = places.logs().join(format!("debian-{}-{boot}.log", kernel.replace('/', "_")));
+        let (found, failure) = run_once(places, kernel, options, &root, &rest, &log)?;
         if found.is_empty() {
             // Not even the first one began: it is the culprit, so that the loop ends.
-            let end = format!("the machine ended early with status {status}");
-            transcripts.insert(first.program.name.clone(), Transcript { lines: Vec::new(), end: Some(end) });
+            let end = Some(failure.clone());
+            transcripts.insert(first.program.name.clone(), Transcript { lines: Vec::new(), end });
         }
         for (name, mut transcript) in found {
-            transcript.end.get_or_insert_with(|| format!("the machine ended early with status {status}"));
+            transcript.end.get_or_insert_with(|| failure.clone());
             transcripts.insert(name, transcript);
         }
     }
+    bail!("no boot")
 }
 
+/// Gives what the scripts said, and why the machine ended before they did, if it did.
 fn run_once(
     places: &Places,
     kernel: &str,
     options: &[String],
     root: &Path,
     jobs: &[&Job],
+    log: &Path,
 ) -> Result<(BTreeMap<String, Transcript>, String)> {
     let lstar = places.workspace.join("target/release/lstar");
     ensure!(lstar.exists(), "the command is not built ({}); ./lstar build builds it", lstar.display());
-    let log = places.logs().join(format!("debian-{}.log", kernel.replace('/', "_")));
     fs::create_dir_all(places.logs())?;
     let mut child = Command::new(lstar)
         .env("LSTAR_HOME", &places.workspace)
@@ -101,7 +104,7 @@ fn run_once(
     });
     let mut transcripts = BTreeMap::new();
     let mut current: Option<String> = None;
-    let mut kept = fs::File::create(&log).with_context(|| log.display().to_string())?;
+    let mut kept = fs::File::create(log).with_context(|| log.display().to_string())?;
     for line in BufReader::new(child.stdout.take().context("no stdout")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         writeln!(kept, "{line}")?;
@@ -119,10 +122,18 @@ fn run_once(
     let status = child.wait()?;
     // It fails when the machine ended before it had read everything, which the status tells.
     let _ = writer.join();
-    for line in complaints.join().unwrap_or_default() {
+    let complaints = complaints.join().unwrap_or_default();
+    for line in &complaints {
         writeln!(kept, "stderr: {line}")?;
     }
-    Ok((transcripts, status.code().map_or_else(|| "unknown".to_owned(), |code| code.to_string())))
+    // The command has symbolized it already.
+    if let Some(at) = complaints.iter().position(|line| line.starts_with("kernel panic: ")) {
+        let (first, all) = crate::panic::shorten(&complaints[at..].join("\n"));
+        println!("{all}");
+        return Ok((transcripts, first));
+    }
+    let status = status.code().map_or_else(|| "unknown".to_owned(), |code| code.to_string());
+    Ok((transcripts, format!("the machine ended early with status {status}")))
 }
 
 /// One script that runs them all, each in a shell of its own with a time limit and both outputs joined.

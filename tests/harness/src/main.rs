@@ -11,6 +11,7 @@ mod expectations;
 mod guest;
 mod machine;
 mod oracle;
+mod panic;
 mod record;
 
 use anyhow::{Context, Result, ensure};
@@ -185,7 +186,7 @@ fn jobs_programs(jobs: &[Job]) -> Vec<Program> {
 #[derive(Default)]
 struct Tally {
     passed: u32,
-    failed: u32,
+    failed: Vec<String>,
     skipped: u32,
     known: u32,
 }
@@ -223,8 +224,7 @@ impl Tally {
                         println!("ok    {full}");
                     }
                     (Judgement::Passed, Some(reason)) => {
-                        self.failed += 1;
-                        println!("FAIL  {full}: unexpectedly passed (listed: {reason})");
+                        self.fail(format!("{full}: unexpectedly passed (listed: {reason})"));
                     }
                     (Judgement::Skipped(why), _) => {
                         self.skipped += 1;
@@ -235,8 +235,7 @@ impl Tally {
                         println!("known {full}: {reason} ({why})");
                     }
                     (Judgement::Failed(why), None) => {
-                        self.failed += 1;
-                        println!("FAIL  {full}: {why}");
+                        self.fail(format!("{full}: {why}"));
                         if options.verbose {
                             for line in
                                 got.get(&case).map(|c| [&c.observed[..], &c.notes[..]].concat()).unwrap_or_default()
@@ -250,13 +249,22 @@ impl Tally {
         }
     }
 
-    /// Prints the totals; true when nothing failed.
+    /// Prints a failure, and keeps it for the end.
+    fn fail(&mut self, what: String) {
+        println!("FAIL  {what}");
+        self.failed.push(what);
+    }
+
+    /// Prints the totals, with the failures again where there are any; true when there are none.
     fn close(&self) -> bool {
         if self.skipped + self.known > 0 {
             println!("{} skipped, {} known to fail", self.skipped, self.known);
         }
-        println!("{} passed, {} failed", self.passed, self.failed);
-        self.failed == 0
+        for what in &self.failed {
+            println!("FAIL  {what}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failed.len());
+        self.failed.is_empty()
     }
 }
 
