@@ -1,41 +1,52 @@
 //! Errors inside the kernel: an errno, or the wish to restart the call after a signal.
 use abi::Errno;
+use core::fmt;
+use core::num::NonZeroU64;
 
-/// Why a system call (or a step of one) did not succeed.
+/// Why a system call (or a step of one) did not succeed: an errno that user space sees, or a restart, which is decided on the
+/// way back to user mode and never seen there.
 ///
-/// Small enough to travel in a register. Restart codes are a kind of their own: they are decided on the way back to user
-/// mode and never seen there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Error {
-    /// An error that user space sees.
-    Errno(Errno),
-    /// The call was interrupted by a signal.
-    Restart(Restart),
-}
+/// One word that is never zero: a result with it travels in registers, and none is larger than it must be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Error(NonZeroU64);
 
 /// What becomes of an interrupted call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Restart {
     /// Restarted if the handler has SA_RESTART or no handler runs, else EINTR (Linux: ERESTARTSYS).
-    System,
-    /// Restarted if no handler runs, else EINTR (ERESTARTNOHAND).
-    NoHandler,
+    System = 512,
     /// Always restarted (ERESTARTNOINTR).
-    Always,
+    Always = 513,
+    /// Restarted if no handler runs, else EINTR (ERESTARTNOHAND).
+    NoHandler = 514,
     /// Resumed through restart_syscall with the task's restart block, EINTR if a handler runs (ERESTART_RESTARTBLOCK).
-    Block,
+    Block = 516,
+}
+impl Restart {
+    /// The restart whose code is in a result register.
+    pub fn from_register(value: i64) -> Option<Restart> {
+        let all = [Restart::System, Restart::Always, Restart::NoHandler, Restart::Block];
+        all.into_iter().find(|restart| *restart as i64 == value.wrapping_neg())
+    }
 }
 
 /// The result of a step that may fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 impl Error {
-    /// The error number user space would see if the call ended now.
-    pub const fn errno(self) -> Errno {
-        match self {
-            Error::Errno(errno) => errno,
-            Error::Restart(_) => Errno::EINTR,
+    const fn from_code(code: u64) -> Error {
+        match NonZeroU64::new(code) {
+            Some(code) => Error(code),
+            None => panic!("neither an errno nor a restart"),
         }
+    }
+    const fn restart_of(restart: Restart) -> Error {
+        Error::from_code(restart as u64)
+    }
+
+    /// Whether it is the wish to restart the call.
+    pub const fn is_restart(self) -> bool {
+        self.0.get() >= Restart::System as u64
     }
 
     /// Notes why this error arose, for the trace; costs nothing where nobody traces.
@@ -45,21 +56,26 @@ impl Error {
     }
 
     /// The value for the result register: a negative errno, or the internal code of a restart.
-    #[inline]
+    #[inline(always)]
     pub const fn into_register(self) -> i64 {
-        match self {
-            Error::Errno(errno) => -(errno.number() as i64),
-            Error::Restart(Restart::System) => -512,
-            Error::Restart(Restart::Always) => -513,
-            Error::Restart(Restart::NoHandler) => -514,
-            Error::Restart(Restart::Block) => -516,
+        -(self.0.get() as i64)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.0.get();
+        match u16::try_from(code).ok().and_then(Errno::from_number) {
+            Some(errno) => errno.fmt(f),
+            None => write!(f, "restart {code}"),
         }
     }
 }
 
 impl From<Errno> for Error {
+    #[inline]
     fn from(errno: Errno) -> Self {
-        Error::Errno(errno)
+        Error::from_code(errno.number() as u64)
     }
 }
 
@@ -89,18 +105,18 @@ impl From<machine::user::Fault> for Error {
 }
 
 /// The call is to be restarted as SA_RESTART says.
-pub const ERESTARTSYS: Error = Error::Restart(Restart::System);
+pub const ERESTARTSYS: Error = Error::restart_of(Restart::System);
 /// The call is to be restarted unless a handler runs.
-pub const ERESTARTNOHAND: Error = Error::Restart(Restart::NoHandler);
+pub const ERESTARTNOHAND: Error = Error::restart_of(Restart::NoHandler);
 /// The call is to be restarted in any case.
-pub const ERESTARTNOINTR: Error = Error::Restart(Restart::Always);
+pub const ERESTARTNOINTR: Error = Error::restart_of(Restart::Always);
 /// The call is to be resumed by the task's restart block.
-pub const ERESTART_RESTARTBLOCK: Error = Error::Restart(Restart::Block);
+pub const ERESTART_RESTARTBLOCK: Error = Error::restart_of(Restart::Block);
 
 macro_rules! errno_constants {
     ($($name:ident)*) => { $(
         #[doc = concat!("See [`Errno::", stringify!($name), "`].")]
-        pub const $name: Error = Error::Errno(Errno::$name);
+        pub const $name: Error = Error::from_code(Errno::$name.number() as u64);
     )* };
 }
 errno_constants! {

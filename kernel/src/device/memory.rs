@@ -75,25 +75,18 @@ impl FileOperations for Null {
 struct Zero {
     is_full: bool,
 }
+impl Zero {
+    /// Bytes between two looks at signals.
+    const STEP: usize = 64 * 1024;
+}
 impl FileOperations for Zero {
     fn read(&self, _file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
-        /// Bytes between two looks at signals.
-        const STEP: usize = 64 * 1024;
-        let mut total = 0usize;
-        while into.remaining() > 0 {
-            let step = into.remaining().min(STEP);
-            match into.put_zeros(step) {
-                Ok(moved) => {
-                    total = total.saturating_add(moved);
-                    if moved < step {
-                        break;
-                    }
-                }
-                Err(error) if total == 0 => return Err(error),
+        let mut total = into.put_zeros(Self::STEP)?;
+        // After a whole step there may be more.
+        while total.is_multiple_of(Self::STEP) && into.remaining() > 0 && !Task::current().signal_pending() {
+            match into.put_zeros(Self::STEP) {
+                Ok(moved) => total = total.saturating_add(moved),
                 Err(_) => break,
-            }
-            if into.remaining() > 0 && Task::current().signal_pending() {
-                break;
             }
         }
         Ok(total)

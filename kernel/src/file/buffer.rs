@@ -14,14 +14,15 @@ const USER_END: u64 = 0x7fff_ffff_f000;
 /// Whether a range lies in the user half (access_ok); EFAULT.
 #[inline(always)]
 pub fn check_user_range(address: u64, length: usize) -> Result<()> {
-    if address > USER_END || length as u64 > USER_END - address {
-        return Err(EFAULT);
+    // One addition and one comparison, for every read and write comes here.
+    match address.checked_add(length as u64) {
+        Some(end) if end <= USER_END => Ok(()),
+        _ => Err(EFAULT),
     }
-    Ok(())
 }
 
 enum Kind<'a> {
-    User(UserSlice),
+    User(u64),
     Vector(&'a [UserSlice], UserSlice),
     KernelMut(&'a mut [u8], usize),
     Kernel(&'a [u8]),
@@ -38,7 +39,7 @@ impl<'a> IoBuffer<'a> {
     /// One user buffer.
     #[inline(always)]
     pub fn user(buffer: UserSlice) -> Self {
-        IoBuffer { kind: Kind::User(buffer), remaining: buffer.length }
+        IoBuffer { kind: Kind::User(buffer.address), remaining: buffer.length }
     }
     /// Several user buffers (readv, writev).
     pub fn vector(segments: &'a [UserSlice]) -> Self {
@@ -63,8 +64,8 @@ impl<'a> IoBuffer<'a> {
     pub fn truncate(&mut self, length: usize) {
         self.remaining = self.remaining.min(length);
     }
-    /// Moves up to `length` bytes by `copy`, which gets a piece of user memory or of kernel memory and how far it is, and
-    /// answers how many bytes it could not copy.
+    /// Moves up to `length` bytes by `to_user`, which gets a piece of user memory and how far it is and answers how many bytes
+    /// it could not move, or by `to_kernel`, which gets a piece of kernel memory.
     #[inline(always)]
     fn transfer(
         &mut self,
@@ -73,16 +74,24 @@ impl<'a> IoBuffer<'a> {
         mut to_kernel: impl FnMut(Bytes, usize),
     ) -> Result<usize> {
         let wanted = length.min(self.remaining);
-        if let Kind::User(slice) = &mut self.kind {
-            // The common case in few instructions.
-            if wanted == 0 {
-                return Ok(0);
-            }
-            let done = wanted.saturating_sub(to_user(slice.address, 0, wanted));
-            slice.advance(done);
-            self.remaining -= done;
-            return if done == 0 { Err(EFAULT) } else { Ok(done) };
-        }
+        let Kind::User(address) = &mut self.kind else {
+            return self.transfer_pieces(wanted, &mut to_user, &mut to_kernel);
+        };
+        // The common case in few instructions.
+        let left = to_user(*address, 0, wanted);
+        let done = wanted.saturating_sub(left);
+        *address = address.wrapping_add(done as u64);
+        self.remaining -= done;
+        if left != 0 && done == 0 { Err(EFAULT) } else { Ok(done) }
+    }
+    /// The way of `transfer` where one buffer is not all, or kernel memory is meant.
+    #[inline(never)]
+    fn transfer_pieces(
+        &mut self,
+        wanted: usize,
+        to_user: &mut dyn FnMut(u64, usize, usize) -> usize,
+        to_kernel: &mut dyn FnMut(Bytes, usize),
+    ) -> Result<usize> {
         let mut done = 0;
         while done < wanted {
             let left = wanted - done;
@@ -208,7 +217,7 @@ impl<'a> IoBuffer<'a> {
         self.remaining -= count;
         let mut left = count;
         match &mut self.kind {
-            Kind::User(slice) => slice.advance(left),
+            Kind::User(address) => *address = address.wrapping_add(left as u64),
             Kind::Vector(segments, current) => {
                 while left > 0 {
                     let step = left.min(current.length);

@@ -417,5 +417,5 @@ pub fn openat2(task: &Task, directory: Fd, path: UserPath, how: u64, size: usize
 
 /// close(2): the descriptor is gone whatever the answer.
 pub fn close(task: &Task, fd: Fd) -> Result<()> {
-    task.files().close(fd).map_err(|error| if let Error::Restart(_) = error { EINTR } else { error })
+    task.files().close(fd).map_err(|error| if error.is_restart() { EINTR } else { error })
 }

@@ -13,7 +13,7 @@ pub static SERVICES: Services = Services { log, add_call, add_device, yield_now,
 /// The error in a negative result.
 pub fn error_of(value: i64) -> Error {
     let number = value.checked_neg().and_then(|number| u16::try_from(number).ok());
-    number.and_then(Errno::from_number).map_or(EINVAL, Error::Errno)
+    number.and_then(Errno::from_number).map_or(EINVAL, Error::from)
 }
 
 fn log(level: u32, text: &[u8]) {

@@ -23,6 +23,13 @@ pub struct Action {
     pub abi: Abi,
 }
 
+impl Action {
+    /// Whether it ignores a signal, by SIG_IGN or by default.
+    pub fn ignores(&self, signal: u32) -> bool {
+        self.handler == SIG_IGN || self.handler == SIG_DFL && IGNORED_BY_DEFAULT & set_of(signal) != 0
+    }
+}
+
 /// `struct sigaction` as the kernel has it.
 impl UserLayout for Action {
     fn size(abi: Abi) -> usize {
@@ -42,12 +49,15 @@ impl UserLayout for Action {
         if abi.has_narrow_pointers() {
             return crate::syscall::user::read_through::<Self, 20>(abi, address);
         }
-        let mut words = [0u64; 4];
-        if machine::user::copy_from_user(words.as_mut_bytes(), address) != 0 {
-            return Err(EFAULT);
-        }
-        let [handler, flags, restorer, mask] = words;
+        let [handler, flags, restorer, mask] = machine::user::load_words(address)?;
         Ok(Action { handler, flags, restorer, mask, abi })
+    }
+    fn write_to(&self, abi: Abi, address: u64) -> Result<()> {
+        if abi.has_narrow_pointers() {
+            return crate::syscall::user::write_through::<Self, 20>(self, abi, address);
+        }
+        let words = [self.handler, self.flags, self.restorer, self.mask];
+        if machine::user::copy_to_user(address, words.as_bytes()) != 0 { Err(EFAULT) } else { Ok(()) }
     }
     fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         let mut at = 0;
@@ -106,27 +116,29 @@ impl SignalActions {
         let index = signal.wrapping_sub(1) as usize;
         self.actions.lock().get(index).copied().unwrap_or_default()
     }
-    /// Replaces the action of a signal; the old one.
-    pub fn set(&self, signal: u32, action: Action) -> Action {
-        self.replace(signal, action, |_| true).unwrap_or_default()
+    /// Replaces the action of a signal.
+    pub fn set(&self, signal: u32, mut action: Action) {
+        self.swap(signal, &mut action, |_| true);
     }
-    /// As `set`, unless the old one is not to be changed any more.
-    pub fn change(&self, signal: u32, action: Action) -> Option<Action> {
-        self.replace(signal, action, |old| old.flags & SA_IMMUTABLE == 0)
+    /// Swaps the action of a signal with another one, unless the old one is not to be changed any more. Whether it was.
+    #[inline]
+    pub fn change(&self, signal: u32, action: &mut Action) -> bool {
+        self.swap(signal, action, |old| old.flags & SA_IMMUTABLE == 0)
     }
     #[inline]
-    fn replace(&self, signal: u32, action: Action, allowed: impl FnOnce(&Action) -> bool) -> Option<Action> {
+    fn swap(&self, signal: u32, action: &mut Action, allowed: impl FnOnce(&Action) -> bool) -> bool {
+        let (bit, handler) = (set_of(signal), action.handler);
         let mut actions = self.actions.lock();
-        let place = actions.get_mut(signal.wrapping_sub(1) as usize).filter(|old| allowed(old))?;
-        let old = core::mem::replace(place, action);
-        let bit = set_of(signal);
+        let index = signal.wrapping_sub(1) as usize;
+        let Some(place) = actions.get_mut(index).filter(|old| allowed(old)) else { return false };
+        core::mem::swap(place, action);
         let update = |set: &AtomicU64, on: bool| {
-            let bits = set.load(Ordering::Relaxed);
-            set.store(if on { bits | bit } else { bits & !bit }, Ordering::Relaxed);
+            let bits = set.load(Ordering::Relaxed) & !bit;
+            set.store(if on { bits | bit } else { bits }, Ordering::Relaxed);
         };
-        update(&self.ignored, action.handler == SIG_IGN);
-        update(&self.caught, action.handler > SIG_IGN);
-        Some(old)
+        update(&self.ignored, handler == SIG_IGN);
+        update(&self.caught, handler > SIG_IGN);
+        true
     }
     /// Signals whose action is SIG_IGN.
     pub fn ignored(&self) -> SignalSet {

@@ -41,14 +41,15 @@ pub(super) fn change_action(task: &Task, signal: u32, wanted: Option<Action>) ->
         Some(mut action) => {
             action.flags &= SA_KNOWN;
             action.mask &= !UNBLOCKABLE;
-            let (previous, ignores) =
-                task.group().with_actions(|actions| (actions.change(signal, action), actions.ignores(signal)));
-            let previous = previous.ok_or(EINVAL)?;
+            let ignores = action.ignores(signal);
+            if !task.group().with_actions(|actions| actions.change(signal, &mut action)) {
+                return Err(EINVAL);
+            }
             if ignores {
                 // POSIX: setting an action that ignores drops what is pending, blocked or not.
                 deliver::discard(task, signal);
             }
-            Ok(previous)
+            Ok(action)
         }
     }
 }

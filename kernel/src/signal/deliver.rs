@@ -44,13 +44,7 @@ fn interrupted_call(frame: &UserFrame) -> Option<Restart> {
     if (frame.original_rax as i64) < 0 {
         return None;
     }
-    match frame.rax as i64 {
-        -512 => Some(Restart::System),
-        -513 => Some(Restart::Always),
-        -514 => Some(Restart::NoHandler),
-        -516 => Some(Restart::Block),
-        _ => None,
-    }
+    Restart::from_register(frame.rax as i64)
 }
 
 /// `syscall` and `int 0x80` are both two bytes long.

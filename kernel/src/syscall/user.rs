@@ -53,8 +53,9 @@ pub fn read_through<T: UserLayout, const LARGEST: usize>(abi: Abi, address: u64)
     }
     Ok(T::decode(abi, bytes))
 }
+/// As [`read_through`], for writing.
 #[inline(always)]
-fn write_through<T: UserLayout, const LARGEST: usize>(value: &T, abi: Abi, address: u64) -> Result<()> {
+pub fn write_through<T: UserLayout, const LARGEST: usize>(value: &T, abi: Abi, address: u64) -> Result<()> {
     let mut bytes = [0; LARGEST];
     let bytes = bytes.get_mut(..T::size(abi)).ok_or(EINVAL)?;
     value.encode(abi, bytes);

@@ -1,5 +1,5 @@
 //! Counted handles of untyped frames.
-use super::info::{FrameInfo, Kind, info};
+use super::info::{FrameInfo, Kind, halves, info, word_of};
 use super::{PAGE_SIZE, bytes, percpu};
 use crate::OutOfMemory;
 use crate::paging::direct_map;
@@ -35,7 +35,6 @@ impl Frame {
         let info = info(number);
         info.count.store(1, Ordering::Relaxed);
         info.word.store(0, Ordering::Relaxed);
-        info.index.store(0, Ordering::Relaxed);
         // SAFETY: counted as one reference just now.
         Ok(unsafe { Frame::from_raw(number) })
     }
@@ -172,16 +171,13 @@ impl Frame {
     pub fn number(&self) -> u64 {
         u64::from(self.0.get())
     }
-    /// Names the owner (an id of the kernel's choice, 0 for none) and the page's index in it, for the reverse map. The two
-    /// words are not written as one: the owner's lock makes them belong together.
-    pub fn set_owner(&self, owner: u64, index: u32) {
-        self.info().index.store(index, Ordering::Relaxed);
-        self.info().word.store(owner, Ordering::Release);
+    /// Names the owner (an id of the kernel's choice, 0 for none) and the page's index in it, for the reverse map.
+    pub fn set_owner(&self, owner: u32, index: u32) {
+        self.info().word.store(word_of(owner, index), Ordering::Release);
     }
     /// Owner and index, as set last.
-    pub fn owner(&self) -> (u64, u32) {
-        let owner = self.info().word.load(Ordering::Acquire);
-        (owner, self.info().index.load(Ordering::Relaxed))
+    pub fn owner(&self) -> (u32, u32) {
+        halves(self.info().word.load(Ordering::Acquire))
     }
     /// The flags (see [`flags`]).
     pub fn flags(&self) -> u16 {

@@ -1,4 +1,4 @@
-//! What is known of each physical frame: 24 bytes, indexed by frame number.
+//! What is known of each physical frame: 16 bytes, indexed by frame number.
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// What a frame is used for. Everything but `Untyped` and `Device` belongs to the kernel and is never mapped elsewhere.
@@ -26,21 +26,29 @@ pub(crate) const KINDS: usize = 7;
 /// One frame's record. The meaning of the fields depends on the kind.
 #[repr(C)]
 pub(crate) struct FrameInfo {
-    /// Untyped: counted references. Slab: free objects. Table: entries in use.
+    /// Untyped: counted references. Slab: free objects, and in the upper half where the first one is. Table: entries in use.
     pub(crate) count: AtomicU32,
     /// Kind in the low byte, order of a block in the next, flags of untyped frames in the upper half.
     pub(crate) state: AtomicU32,
-    /// Untyped: owner for the reverse map. Free: links of the free list. Slab: first free object.
+    /// Two halves, next or owner in the lower one. Untyped: owner for the reverse map, index within it. Free and slab: links of
+    /// the list. Table: which groups of entries were ever used.
     pub(crate) word: AtomicU64,
-    /// Untyped: index within the owner. Slab: next slab.
-    pub(crate) index: AtomicU32,
-    /// Slab: previous slab.
-    pub(crate) other: AtomicU32,
 }
-const _: () = assert!(size_of::<FrameInfo>() == 24);
+const _: () = assert!(size_of::<FrameInfo>() == 16);
 
 /// No frame, in links.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// The two halves of a record's word.
+#[inline(always)]
+pub(crate) fn halves(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+/// A record's word of two halves.
+#[inline(always)]
+pub(crate) fn word_of(lower: u32, upper: u32) -> u64 {
+    u64::from(lower) | u64::from(upper) << 32
+}
 
 impl FrameInfo {
     /// Sets kind and order, clearing the flags.

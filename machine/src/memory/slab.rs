@@ -1,5 +1,5 @@
 //! Size classes of the kernel heap: slabs of one frame each, whose free objects are linked through themselves.
-use super::info::{FrameInfo, Kind, NONE, info};
+use super::info::{FrameInfo, Kind, NONE, halves, info, word_of};
 use super::{PAGE_SIZE, percpu};
 use crate::paging::{direct_map, direct_map_physical};
 use core::ptr;
@@ -42,25 +42,42 @@ const KEEP: u32 = 1;
 /// A free object holds the address of the next one.
 type Object = *mut *mut u8;
 
+/// The first free object of a slab (any address if there is none), and how many there are.
+#[inline(always)]
+fn free_of(number: u32, slab: &FrameInfo) -> (*mut u8, u32) {
+    let packed = slab.count.load(Relaxed);
+    let address = u64::from(number) * PAGE_SIZE as u64 + u64::from(packed >> 16);
+    (direct_map(address), packed & 0xffff)
+}
+#[inline(always)]
+fn set_free(slab: &FrameInfo, first: *mut u8, count: u32) {
+    let offset = first.addr() as u32 % PAGE_SIZE as u32;
+    slab.count.store(offset << 16 | count, Relaxed);
+}
+
 impl Class {
     pub(crate) const fn new() -> Self {
         Class { first: NONE, empty: 0 }
     }
     fn unlink(&mut self, slab: &FrameInfo) {
-        let (next, previous) = (slab.index.load(Relaxed), slab.other.load(Relaxed));
+        let (next, previous) = halves(slab.word.load(Relaxed));
         match previous {
             NONE => self.first = next,
-            previous => info(previous).index.store(next, Relaxed),
+            number => {
+                let other = info(number);
+                other.word.store(word_of(next, halves(other.word.load(Relaxed)).1), Relaxed);
+            }
         }
         if next != NONE {
-            info(next).other.store(previous, Relaxed);
+            let other = info(next);
+            other.word.store(word_of(halves(other.word.load(Relaxed)).0, previous), Relaxed);
         }
     }
     fn link(&mut self, number: u32, slab: &FrameInfo) {
-        slab.index.store(self.first, Relaxed);
-        slab.other.store(NONE, Relaxed);
+        slab.word.store(word_of(self.first, NONE), Relaxed);
         if self.first != NONE {
-            info(self.first).other.store(number, Relaxed);
+            let other = info(self.first);
+            other.word.store(word_of(halves(other.word.load(Relaxed)).0, number), Relaxed);
         }
         self.first = number;
     }
@@ -77,8 +94,7 @@ impl Class {
             }
         }
         let slab = info(number);
-        slab.word.store(base as u64, Relaxed);
-        slab.count.store(capacity as u32, Relaxed);
+        set_free(slab, base, capacity as u32);
         self.link(number, slab);
         self.empty += 1;
     }
@@ -88,7 +104,7 @@ impl Class {
         let mut taken = 0;
         while taken < wanted && self.first != NONE {
             let slab = info(self.first);
-            let (mut object, mut free) = (slab.word.load(Relaxed) as *mut u8, slab.count.load(Relaxed));
+            let (mut object, mut free) = free_of(self.first, slab);
             if free == capacity {
                 self.empty -= 1;
             }
@@ -103,8 +119,7 @@ impl Class {
                 taken += 1;
                 free -= 1;
             }
-            slab.word.store(object as u64, Relaxed);
-            slab.count.store(free, Relaxed);
+            set_free(slab, object, free);
             if free == 0 {
                 self.unlink(slab);
             }
@@ -120,11 +135,11 @@ impl Class {
         let number = (direct_map_physical(object) / PAGE_SIZE as u64) as u32;
         let slab = info(number);
         debug_assert!(slab.is(Kind::Heap));
+        let (first, free) = free_of(number, slab);
         // SAFETY: the object is ours again.
-        unsafe { object.cast::<*mut u8>().write(slab.word.load(Relaxed) as *mut u8) };
-        slab.word.store(object as u64, Relaxed);
-        let free = slab.count.load(Relaxed) + 1;
-        slab.count.store(free, Relaxed);
+        unsafe { object.cast::<*mut u8>().write(first) };
+        let free = free + 1;
+        set_free(slab, object, free);
         if free == 1 {
             self.link(number, slab);
         }

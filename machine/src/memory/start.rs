@@ -153,7 +153,6 @@ pub(crate) unsafe fn adopt(first: u32, pages: usize, mut give: impl FnMut(Frame)
         let info = infos().of(number);
         info.set_kind(Kind::Untyped, 0);
         info.word.store(0, Relaxed);
-        info.index.store(0, Relaxed);
         info.count.store(1, Relaxed);
         // SAFETY: untyped with one reference now.
         give(unsafe { Frame::from_raw(number) });

@@ -32,7 +32,7 @@ pub(crate) fn start() -> MutexGuard<'static, ()> {
         ];
         initialize(&map, &[range(0x20_0000, 0x40_0000), IMAGE, RESERVED, range(0, 0x10_0000)]);
         // 24320 pages from 1 MiB on, less the reserved ones and the records.
-        assert_eq!(statistics().total, 24320 - 512 - 1282 - 9 - 144);
+        assert_eq!(statistics().total, 24320 - 512 - 1282 - 9 - 96);
     });
     ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

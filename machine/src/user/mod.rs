@@ -9,6 +9,7 @@ mod tests;
 
 use crate::memory::Frame;
 use crate::paging::USER_END;
+use core::mem::MaybeUninit;
 use access::{NOFAULT, Routines, SLEEPING};
 pub(crate) use access::{fixup, initialize};
 
@@ -19,8 +20,8 @@ pub struct Fault;
 /// Whether a range lies in user space. As on Linux nothing of one that reaches beyond is copied.
 #[inline(always)]
 fn is_user(start: u64, length: usize) -> bool {
-    let length = length as u64;
-    length <= USER_END && start <= USER_END - length
+    // Ranges that wrap are not there either; one addition and one comparison.
+    start.checked_add(length as u64).is_some_and(|end| end <= USER_END)
 }
 /// A sleeping copy needs a context that may sleep; the trap refuses to resolve the fault otherwise.
 #[inline(always)]
@@ -69,6 +70,7 @@ pub fn copy_from_user(into: &mut [u8], from: u64) -> usize {
 ///
 /// # Safety
 /// `into` may be written for `length` bytes, and nobody else uses them.
+#[inline(always)]
 pub(crate) unsafe fn copy_from_user_raw(into: *mut u8, from: u64, length: usize) -> usize {
     check_context();
     if !is_user(from, length) {
@@ -76,6 +78,15 @@ pub(crate) unsafe fn copy_from_user_raw(into: *mut u8, from: u64, length: usize)
     }
     // SAFETY: the user range is in user space, the other is the caller's.
     unsafe { (SLEEPING.copy)(into as u64, from, length) }
+}
+/// Reads words that lie one behind the other.
+#[inline(always)]
+pub fn load_words<const COUNT: usize>(from: u64) -> Result<[u64; COUNT], Fault> {
+    let mut words = MaybeUninit::<[u64; COUNT]>::uninit();
+    // SAFETY: the array is this function's own.
+    let left = unsafe { copy_from_user_raw(words.as_mut_ptr().cast(), from, 8 * COUNT) };
+    // SAFETY: filled where nothing was left, and any bits are words.
+    if left == 0 { Ok(unsafe { words.assume_init() }) } else { Err(Fault) }
 }
 /// Copies to user memory.
 #[inline]

@@ -49,7 +49,7 @@ pub struct Client {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Error(number) => u16::try_from(number).ok().and_then(Errno::from_number).map_or(EIO, Error::Errno),
+            Failure::Error(number) => u16::try_from(number).ok().and_then(Errno::from_number).map_or(EIO, Error::from),
             Failure::Malformed => EIO.because("a malformed answer of the 9P server"),
         }
     }
@@ -153,7 +153,7 @@ impl Client {
                 Err(ENOENT)
             }
             Err(error) => {
-                if matches!(error, Error::Errno(_)) {
+                if !error.is_restart() {
                     self.give_back(new_fid);
                 }
                 Err(error)
