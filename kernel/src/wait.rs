@@ -357,3 +357,18 @@ impl machine::sync::WaitPoint for WaitQueue {
         WaitQueue::wake_all(self);
     }
 }
+
+/// Waits until references that were given up, and that readers without counts may still hold, are dropped: a look at counts after
+/// that sees none of them. Sleeps.
+pub fn until_deferred_is_dropped() {
+    const PAUSE: u64 = 100_000;
+    let mark = machine::rcu::Mark::now();
+    let nobody_wakes = WaitQueue::new();
+    while !mark.is_reached() {
+        if !machine::rcu::run_deferred() {
+            let end = machine::time::monotonic().saturating_add(PAUSE);
+            // Ends by the deadline.
+            let _ = nobody_wakes.wait_until::<()>(Sleep::Uninterruptible, Some(end), || None);
+        }
+    }
+}

@@ -91,7 +91,7 @@ impl Mount {
     }
     /// A mount for the kernel's own files.
     pub fn internal(superblock: &Arc<Superblock>) -> Result<Arc<Mount>> {
-        let root = Dentry::root(superblock.root()?, b"/")?;
+        let root = superblock.root_dentry()?;
         Self::make(root, superblock.type_name().as_bytes(), 0, true)
     }
     /// A detached mount that shows (part of) what another shows, with the same flags and source.
@@ -110,8 +110,7 @@ impl Mount {
             return false;
         }
         // References that were given up may still wait for readers without counts to end.
-        machine::rcu::synchronize();
-        while machine::rcu::run_deferred() {}
+        crate::wait::until_deferred_is_dropped();
         Arc::strong_count(mount) > known + 1
     }
     fn make(root: Arc<Dentry>, source: &[u8], flags: u32, internal: bool) -> Result<Arc<Mount>> {
@@ -277,7 +276,7 @@ pub fn initial_namespace() -> Option<&'static Arc<MountNamespace>> {
 
 /// Mounts the first root file system; done once at boot.
 pub fn initialize(superblock: &Arc<Superblock>) -> Result<Arc<MountNamespace>> {
-    let root = Dentry::root(superblock.root()?, b"/")?;
+    let root = superblock.root_dentry()?;
     let namespace = MountNamespace::new(Mount::new(root, b"none", 0)?)?;
     INITIAL.set(namespace.clone()).map_err(|_| EBUSY)?;
     Ok(namespace)

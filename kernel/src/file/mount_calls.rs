@@ -101,7 +101,7 @@ pub fn mount(
             let source = source.unwrap_or_else(|| b"none".to_vec());
             let request = MountRequest { task, source: &source, flags: flags & superblock_flag::ALL, data: &data };
             let superblock = find_file_system(&kind)?.mount(&request)?;
-            let root = super::Dentry::root(superblock.root()?, b"/")?;
+            let root = superblock.root_dentry()?;
             let mounted = Mount::new(root, &source, mount_flags)?;
             graft(&namespace, &mounted, &path)
         }

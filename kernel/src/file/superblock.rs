@@ -1,10 +1,12 @@
 //! Superblocks (mounted file systems) and the types of file system there are.
 use super::attributes::DeviceNumber;
+use super::dentry::Dentry;
 use super::inode::Inode;
 use crate::error::*;
 use crate::process::Task;
 use crate::sync::{Mutex, SpinLock, rank};
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::sync::{Arc, Weak};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::any::Any;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -116,6 +118,8 @@ pub struct Superblock {
     flags: AtomicU32,
     next_inode: AtomicU64,
     root: SpinLock<Option<Arc<Inode>>>,
+    /// The name of the root: one for all mounts, so that what one of them changes is seen below all.
+    root_name: SpinLock<Weak<Dentry>>,
     operations: Box<dyn SuperblockOperations>,
     /// Renames of directories between directories are one at a time.
     pub rename: Mutex<()>,
@@ -140,6 +144,7 @@ impl Superblock {
             flags: AtomicU32::new(0),
             next_inode: AtomicU64::new(1),
             root: SpinLock::new(rank::LEAF, None),
+            root_name: SpinLock::new(rank::LEAF, Weak::new()),
             operations,
             rename: Mutex::new(rank::RENAME, ()),
             mounts: AtomicU32::new(0),
@@ -153,6 +158,18 @@ impl Superblock {
     /// The root directory; ENOENT before it is set and after shut-down.
     pub fn root(&self) -> Result<Arc<Inode>> {
         self.root.lock().clone().ok_or(ENOENT)
+    }
+    /// The dentry of the root directory, the same for all mounts. ENOENT as for `root`.
+    pub fn root_dentry(&self) -> Result<Arc<Dentry>> {
+        let fresh = Dentry::root(self.root()?, b"/")?;
+        let mut name = self.root_name.lock();
+        if let Some(known) = name.upgrade() {
+            return Ok(known);
+        }
+        let replaced = core::mem::replace(&mut *name, Arc::downgrade(&fresh));
+        drop(name);
+        drop(replaced);
+        Ok(fresh)
     }
     /// Takes the root away: root and superblock refer to each other until then.
     pub fn take_root(&self) -> Option<Arc<Inode>> {

@@ -72,11 +72,15 @@ static QUEUES: [Padded<SpinLock<Vec<Deferred>>>; MAX_CPUS] =
 /// The batch whose grace period runs.
 static BATCH: SpinLock<Batch> = SpinLock::new(
     Rank(Rank::MACHINE + 0x400, "grace period"),
-    Batch { values: [const { Vec::new() }; MAX_CPUS], grace: None },
+    Batch { values: [const { Vec::new() }; MAX_CPUS], grace: None, begun: 0, dropping: 0, done: 0 },
 );
 struct Batch {
     values: [Vec<Deferred>; MAX_CPUS],
     grace: Option<Grace>,
+    /// How many batches there have been, how many of them are being dropped, and how many are gone.
+    begun: u64,
+    dropping: u64,
+    done: u64,
 }
 /// Values queued or in the batch.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -155,6 +159,7 @@ fn close_batch() {
     }
     if some {
         batch.grace = Some(Grace::begin());
+        batch.begun += 1;
     }
 }
 /// Drops the batch if its grace period is over; hurries the other CPUs if not.
@@ -170,11 +175,31 @@ fn drop_due() -> bool {
             Some(_) => (),
         }
         batch.grace = None;
+        batch.dropping += 1;
         core::mem::replace(&mut batch.values, [const { Vec::new() }; MAX_CPUS])
     };
     WAITING.fetch_sub(due.iter().map(Vec::len).sum(), Ordering::Relaxed);
     drop(due);
+    let mut batch = BATCH.lock();
+    batch.dropping -= 1;
+    batch.done += 1;
     true
+}
+
+/// A moment: what was deferred before it is dropped once [`Mark::is_reached`] says so, if [`run_deferred`] is called meanwhile.
+pub struct Mark(u64);
+impl Mark {
+    /// Now.
+    pub fn now() -> Mark {
+        // What is queued is in the next batch at the latest: none is closed while the lock is held.
+        Mark(BATCH.lock().begun + 1)
+    }
+    /// Whether all has been dropped that was deferred before.
+    pub fn is_reached(&self) -> bool {
+        let batch = BATCH.lock();
+        let is_idle = batch.grace.is_none() && WAITING.load(Ordering::Relaxed) == 0;
+        batch.dropping == 0 && (is_idle || batch.done >= self.0)
+    }
 }
 /// Whether dropped values wait for a grace period (then the kernel wakes its thread).
 pub fn has_deferred() -> bool {

@@ -87,3 +87,19 @@ fn readers_race_with_writers() {
     readers.into_iter().for_each(|reader| reader.join().unwrap());
     assert_eq!(drops.load(Ordering::SeqCst), 300);
 }
+
+#[test]
+fn a_mark_is_reached_when_all_before_it_is_dropped() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let drops = Arc::new(AtomicU32::new(0));
+    let cell = RcuCell::new(Arc::new(Noted(drops.clone(), 7)));
+    for _ in 0..10 {
+        cell.replace(Arc::new(Noted(drops.clone(), 7)));
+    }
+    let mark = Mark::now();
+    while !mark.is_reached() {
+        run_deferred();
+        note_quiescent();
+    }
+    assert!(drops.load(Ordering::SeqCst) >= 10);
+}

@@ -206,3 +206,34 @@ CASE(mount_errors)
 		ERR(umount("/tmp"), EPERM);
 	});
 }
+
+/* Every mount shows the same names, whichever of them makes and removes them. */
+static void one_tree_in_two_mounts(const char *type, const char *name)
+{
+	char first[64], second[64];
+	OK(mkdir("a", 0755));
+	OK(mkdir("b", 0755));
+	OK(mount(type, "a", type, 0, 0));
+	OK(mount(type, "b", type, 0, 0));
+	snprintf(first, sizeof first, "a/%s", name);
+	snprintf(second, sizeof second, "b/%s", name);
+	ERR(access(first, F_OK), ENOENT);
+	ERR(access(second, F_OK), ENOENT);
+	OK(mknod(first, S_IFCHR | 0600, 0x103));
+	OK(access(second, F_OK));
+	OK(unlink(second));
+	ERR(access(first, F_OK), ENOENT);
+	OK(mkdir(second, 0755));
+	OK(access(first, F_OK));
+	OK(rename(first, "a/other"));
+	ERR(access(second, F_OK), ENOENT);
+	OK(rmdir("b/other"));
+	ERR(access("a/other", F_OK), ENOENT);
+	OK(umount("a"));
+	OK(umount("b"));
+}
+CASE(devtmpfs_is_one_in_all_mounts)
+{
+	enter_scratch();
+	one_tree_in_two_mounts("devtmpfs", "a-node");
+}
