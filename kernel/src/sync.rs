@@ -30,6 +30,7 @@ pub mod rank {
         PIPE = 160, "a pipe's buffers";
         TTY_DATA = 165, "a terminal's line discipline";
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
+        SYSFS = 124, "the entries of a directory of sysfs";
         TMPFS = 125, "the entries of a tmpfs directory";
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";

@@ -4,7 +4,7 @@ use super::mount::{self, MountNamespace};
 use super::path::Path;
 use super::superblock::register_file_system;
 use super::tmpfs::{Options, Tmpfs, TmpfsType};
-use super::{anonymous, dentry, devtmpfs, ninep, procfs};
+use super::{anonymous, dentry, devtmpfs, ninep, procfs, sysfs};
 use crate::error::*;
 use alloc::sync::Arc;
 
@@ -16,6 +16,7 @@ pub fn initialize() -> Result<Arc<MountNamespace>> {
     register_file_system(&TmpfsType)?;
     register_file_system(&devtmpfs::DevtmpfsType)?;
     procfs::initialize()?;
+    sysfs::initialize()?;
     ninep::initialize()?;
     let options = Options { mode: Some(0o755), ..Options::default() };
     let namespace = mount::initialize(&Tmpfs::create("rootfs", options)?)?;

@@ -1,9 +1,9 @@
 //! Character devices that modules make: nodes in /dev, of one major number.
 use super::services::error_of;
 use super::{Module, User};
-use crate::device::{add_character_node, register_character, unregister_character};
+use crate::device::{add_character_node, register_character, remove_character_node, unregister_character};
 use crate::error::*;
-use crate::file::{File, FileOperations, Inode, IoBuffer, devtmpfs};
+use crate::file::{File, FileOperations, Inode, IoBuffer};
 use crate::process::Task;
 use crate::sync::{RwLock, rank};
 use alloc::boxed::Box;
@@ -65,8 +65,7 @@ fn take(wanted: impl Fn(&Node) -> bool) -> Option<Arc<Node>> {
 /// Removes a module's devices and their nodes.
 pub fn withdraw(module: &Arc<Module>) {
     while let Some(node) = take(|node| Arc::ptr_eq(&node.module, module)) {
-        // A node that somebody has removed is no matter.
-        let _ = devtmpfs::remove_node(&node.name);
+        remove_character_node(&node.name, MAJOR, node.minor);
     }
 }
 

@@ -55,6 +55,7 @@ pub fn load(file: &[u8], flags: u32, parameters: impl FnOnce() -> Result<Vec<u8>
     let taint = taint_of(&information, trust);
     let body = Body { memory: memory.clone(), exit, symbols, dependencies, taint };
     candidate.module.body.set(body).map_err(|_| EBUSY)?;
+    super::sysfs::add(&candidate.module)?;
     start(candidate, &memory, init, &parameters, taint)
 }
 

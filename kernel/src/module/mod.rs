@@ -2,7 +2,7 @@
 //!
 //! `load` brings a file to life step by step, in Linux's order of checks, and takes everything back if one fails; `calls` are
 //! the system calls; `system_call` and `device` are what modules add; `signature` decides whom to trust; `report` is what
-//! /proc shows. How objects are read is in the crate `loader`, what modules are written against in the crate `module`, and
+//! /proc shows, `sysfs` what /sys does. How objects are read is in the crate `loader`, what modules are written against in the crate `module`, and
 //! the way into their functions in `machine::module`.
 //!
 //! A module's text is entered by its first and last function and through calls and devices. Who uses it for long (an open
@@ -16,6 +16,7 @@ mod load;
 pub mod report;
 mod services;
 mod signature;
+mod sysfs;
 mod system_call;
 #[cfg(test)]
 mod tests;
@@ -122,6 +123,7 @@ impl Module {
     fn withdraw(self: &Arc<Self>) {
         system_call::withdraw(self);
         device::withdraw(self);
+        sysfs::withdraw(self);
     }
 }
 

@@ -27,6 +27,14 @@ pub fn is_disabled() -> bool {
     DISABLED.load(Ordering::Relaxed)
 }
 
+/// The letters of a module's taints.
+pub fn put_taint(bits: u32, out: &mut Output) -> Result<()> {
+    for (bit, letter) in [(TAINT_PROPRIETARY, b"P"), (TAINT_OUT_OF_TREE, b"O"), (TAINT_UNSIGNED, b"E")] {
+        out.put(if bits & bit != 0 { letter } else { b"" })?;
+    }
+    Ok(())
+}
+
 /// /proc/modules: name, size, users, who depends on it, state, address, taints.
 pub fn modules(out: &mut Output) -> Result<()> {
     let shows_addresses = Task::current().capable(Capability::Syslog);
@@ -50,9 +58,7 @@ pub fn modules(out: &mut Output) -> Result<()> {
         write!(out, " {state} 0x{:016x}", if shows_addresses { text } else { 0 })?;
         if body.taint != 0 {
             out.put(b" (")?;
-            for (bit, letter) in [(TAINT_PROPRIETARY, b"P"), (TAINT_OUT_OF_TREE, b"O"), (TAINT_UNSIGNED, b"E")] {
-                out.put(if body.taint & bit != 0 { letter } else { b"" })?;
-            }
+            put_taint(body.taint, out)?;
             out.put(b")")?;
         }
         out.put(b"\n")?;

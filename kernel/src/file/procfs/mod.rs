@@ -15,6 +15,7 @@ mod sysctl;
 mod system;
 mod text;
 
+pub use status::ranges;
 pub use text::Output;
 
 use super::attributes::{FileType, Timestamp};

@@ -121,8 +121,7 @@ impl Port {
     pub(super) fn disappear(&self) {
         self.host_connected.store(false, Ordering::Release);
         if self.exists.swap(false, Ordering::AcqRel) {
-            // A node that somebody removed already is no matter.
-            let _ = crate::file::devtmpfs::remove_node(self.node_name().as_str());
+            crate::device::remove_character_node(self.node_name().as_str(), MAJOR, self.minor());
         }
         self.wake();
     }

@@ -1,0 +1,72 @@
+//! sysfs: the kernel's objects as directories, their attributes as files, what belongs together as links.
+//!
+//! Whoever has objects to show adds nodes to the one tree ([`directory`], [`Node`]) and removes them when the objects go; an open
+//! file of an object that is gone gives ENODEV. The file-system side (`node.rs`) knows nothing of what the nodes mean.
+mod node;
+pub mod system;
+mod tree;
+
+pub use tree::{Attribute, Node};
+
+use super::inode::Inode;
+use super::superblock::*;
+use crate::error::*;
+use crate::sync::Once;
+use alloc::sync::Arc;
+use core::any::Any;
+use machine::memory::try_box;
+
+/// SYSFS_MAGIC.
+const MAGIC: u64 = 0x6265_6572;
+
+/// The tree, and the file system that shows it in every mount.
+struct Instance {
+    root: Arc<Node>,
+    superblock: Arc<Superblock>,
+    /// Mounts come and go; the root stays.
+    _inode: Arc<Inode>,
+}
+static INSTANCE: Once<Instance> = Once::new();
+
+/// Makes the tree, with what does not depend on devices, and registers the file system. Once, at boot.
+pub fn initialize() -> Result<()> {
+    let root = Node::root()?;
+    system::populate(&root)?;
+    let treatment = SuperblockOptions {
+        magic: MAGIC,
+        revalidates: true,
+        negative: NegativeEntries::Never,
+        ..SuperblockOptions::default()
+    };
+    let superblock = Superblock::new("sysfs", treatment, try_box(Operations)?)?;
+    let inode = node::inode(&superblock, &root)?;
+    superblock.set_root(inode.clone());
+    INSTANCE.set(Instance { root, superblock, _inode: inode }).map_err(|_| EBUSY)?;
+    register_file_system(&Type)
+}
+
+struct Type;
+impl FileSystemType for Type {
+    fn name(&self) -> &'static str {
+        "sysfs"
+    }
+    fn mount(&self, _: &MountRequest) -> Result<Arc<Superblock>> {
+        Ok(INSTANCE.get().ok_or(ENODEV)?.superblock.clone())
+    }
+}
+
+struct Operations;
+impl SuperblockOperations for Operations {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The directory of a path such as "module", made with those above it if missing. ENODEV before [`initialize`].
+pub fn directory(path: &str) -> Result<Arc<Node>> {
+    let mut at = INSTANCE.get().ok_or(ENODEV)?.root.clone();
+    for name in path.split('/') {
+        at = at.directory(name.as_bytes())?;
+    }
+    Ok(at)
+}
