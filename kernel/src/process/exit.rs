@@ -184,7 +184,7 @@ pub(crate) fn forget_thread(task: &Task) {
 /// One thread less stands before the process's end.
 pub(crate) fn thread_done(process: &Arc<ThreadGroup>) {
     if process.unfinished.fetch_sub(1, Ordering::AcqRel) != 1 {
-        return;
+        return process.thread_ended.wake_all();
     }
     let own = || process.leader().map_or(0, |leader| leader.exit_status.load(Ordering::Relaxed));
     let status = process.exit_begun().unwrap_or_else(own);
@@ -287,7 +287,7 @@ fn pass_on_children(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
             true => tree::any_thread(&heir),
             false => process.first_live_thread(task),
         };
-        let mine = |child: &ThreadGroup| last || child.family.lock().parent_thread == task.id();
+        let mine = |child: &ThreadGroup| last || child.family.lock_nested().parent_thread == task.id();
         let child = process.family.lock().children.iter_arcs().find(|child| mine(child)).cloned();
         let Some(child) = child else { break };
         if last {

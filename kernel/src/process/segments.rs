@@ -3,6 +3,7 @@ use super::Task;
 use crate::error::*;
 use crate::syscall::user::plain_layout;
 use crate::syscall::{UserAddress, UserPtr, UserSlice};
+use alloc::sync::Arc;
 use machine::thread::{LOCAL_TABLE_ENTRIES, Segment, SegmentKind, Thread};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -102,6 +103,25 @@ pub fn get_thread_area(task: &Task, descriptor: UserPtr<UserDescriptor>) -> Resu
     let entry = UserPtr::<u32>::new(descriptor.address()).read(task)?;
     let segment = task.thread().local_segment(UserDescriptor::place(entry)?);
     descriptor.write(task, &UserDescriptor::of(entry, segment))
+}
+
+/// PTRACE_GET_THREAD_AREA: get_thread_area(2) of a stopped thread, with the number in an argument.
+pub fn get_of_tracee(task: &Task, tracee: &Arc<Task>, entry: u64, data: u64) -> Result<()> {
+    let entry = tracee_entry(entry)?;
+    let place = UserDescriptor::place(entry)?;
+    let segment = crate::ptrace::look(tracee, |stopped| stopped.local_segment(place))?;
+    UserPtr::new(data).write(task, &UserDescriptor::of(entry, segment))
+}
+/// PTRACE_SET_THREAD_AREA: set_thread_area(2) likewise; the number in the descriptor does not count.
+pub fn set_of_tracee(task: &Task, tracee: &Arc<Task>, entry: u64, data: u64) -> Result<()> {
+    let entry = tracee_entry(entry)?;
+    let segment = UserPtr::<UserDescriptor>::new(data).read(task)?.local_segment()?;
+    let place = UserDescriptor::place(entry)?;
+    crate::ptrace::look(tracee, |stopped| stopped.set_local_segment(place, segment))
+}
+/// EIO for a negative number.
+fn tracee_entry(entry: u64) -> Result<u32> {
+    u32::try_from(entry as i32).map_err(|_| EIO)
 }
 
 /// What clone(2)'s `tls` argument is.

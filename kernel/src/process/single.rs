@@ -16,7 +16,11 @@ impl Task {
         if !process.begin_sole_survival(self) {
             return Err(EAGAIN);
         }
-        let alone = || (process.live.load(Ordering::Acquire) == 1 && process.threads_listed() == 1).then_some(());
+        // Threads that a tracer has not seen the end of are waited for too.
+        let alone = || {
+            let left = process.live.load(Ordering::Acquire).max(process.unfinished.load(Ordering::Acquire));
+            (left == 1 && process.threads_listed() == 1).then_some(())
+        };
         let waited = process.thread_ended.wait_until(Sleep::Killable, None, alone);
         if waited.is_err() {
             process.end_sole_survival();

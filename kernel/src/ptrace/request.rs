@@ -4,7 +4,7 @@ use super::state::{mode, trap};
 use super::tracee::{self, check_stopped, look};
 use super::{attach, call, resume, siginfo, stop, user_area};
 use crate::error::*;
-use crate::process::Task;
+use crate::process::{Task, segments};
 use crate::signal::{self, SI_USER, SIGKILL, SIGTRAP, SignalInfo};
 use crate::syscall::user::{UserLayout, UserWord};
 use crate::syscall::{Pid, UserPtr, UserSlice};
@@ -34,6 +34,8 @@ mod number {
     pub const SETFPXREGS: u64 = 19;
     pub const OLDSETOPTIONS: u64 = 21;
     pub const SYSCALL: u64 = 24;
+    pub const GET_THREAD_AREA: u64 = 25;
+    pub const SET_THREAD_AREA: u64 = 26;
     pub const ARCH_PRCTL: u64 = 30;
     pub const SYSEMU: u64 = 31;
     pub const SYSEMU_SINGLESTEP: u64 = 32;
@@ -112,6 +114,8 @@ fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data:
         number::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
         number::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
         number::LISTEN => listen(tracee),
+        number::GET_THREAD_AREA => segments::get_of_tracee(task, tracee, address, data),
+        number::SET_THREAD_AREA => segments::set_of_tracee(task, tracee, address, data),
         number::ARCH_PRCTL if !is_32_bit => arch_prctl(task, tracee, data as u32, address),
         number::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
         number::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),

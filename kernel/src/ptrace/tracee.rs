@@ -29,7 +29,7 @@ pub(super) fn check_stopped(tracee: &Task) -> Result<()> {
 }
 
 /// Looks at a stopped tracee's registers, once it is off its CPU; ESRCH if it does not stay stopped. `look` must not sleep.
-pub(super) fn look<R>(tracee: &Task, look: impl FnOnce(&mut Stopped<'_>) -> R) -> Result<R> {
+pub fn look<R>(tracee: &Task, look: impl FnOnce(&mut Stopped<'_>) -> R) -> Result<R> {
     let mut look = Some(look);
     loop {
         check_stopped(tracee)?;

@@ -28,7 +28,8 @@ pub fn run(task: &Task, frame: &mut UserFrame) {
     crate::ptrace::refresh(frame);
     match next {
         Next::End(status) => exit::request_group_exit(task, status),
-        Next::EndThread => exit::request_exit(task, SIGKILL as i32),
+        // As if it had ended by itself: no signal was sent to the process.
+        Next::EndThread => exit::request_exit(task, 0),
         Next::Handle(info, action) => handle(task, frame, &info, &action),
         Next::Nothing => {
             settle_call(task, frame, None);

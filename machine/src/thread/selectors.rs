@@ -145,35 +145,36 @@ impl Thread {
     /// Sets a thread-local segment, 0 to 2, of the current thread, a new one, or a stopped one; registers that name it are loaded
     /// again. Code segments are taken as empty ones: the table may hold none of a program's.
     pub fn set_local_segment(&self, number: usize, segment: Segment) {
+        self.with_state(|current| self.change_local_segment(number, segment, current));
+    }
+    /// As `set_local_segment`, by the holder of the state; `current`: of the current thread, with interrupts off.
+    pub(super) fn change_local_segment(&self, number: usize, segment: Segment, current: bool) {
         let segment = if segment.kind().contents & 2 == 0 { segment } else { Segment::NONE };
         let selector = ((FIRST_LOCAL_SEGMENT + number) << 3 | 3) as u16;
-        self.with_state(|current| {
-            let mut segments = self.local_segments.get();
-            let Some(place) = segments.get_mut(number) else { return };
-            *place = segment;
-            self.local_segments.set(segments);
-            self.has_local_segments.set(segments.iter().any(|segment| !segment.is_none()));
-            let selectors = Selectors::unpacked(if current { live() } else { self.selectors.get() });
-            let (mut fs, mut gs) =
-                if current { (live_fs(), live_gs()) } else { (self.fs_base.get(), self.gs_base.get()) };
-            if selectors.fs == selector {
-                fs = segment.base().into();
+        let mut segments = self.local_segments.get();
+        let Some(place) = segments.get_mut(number) else { return };
+        *place = segment;
+        self.local_segments.set(segments);
+        self.has_local_segments.set(segments.iter().any(|segment| !segment.is_none()));
+        let selectors = Selectors::unpacked(if current { live() } else { self.selectors.get() });
+        let (mut fs, mut gs) = if current { (live_fs(), live_gs()) } else { (self.fs_base.get(), self.gs_base.get()) };
+        if selectors.fs == selector {
+            fs = segment.base().into();
+        }
+        if selectors.gs == selector {
+            gs = segment.base().into();
+        }
+        if current {
+            let local = local::this();
+            self.load_local_segments(local);
+            if [selectors.ds, selectors.es, selectors.fs, selectors.gs].contains(&selector) {
+                local.selectors.set(load(selectors));
             }
-            if selectors.gs == selector {
-                gs = segment.base().into();
-            }
-            if current {
-                let local = local::this();
-                self.load_local_segments(local);
-                if [selectors.ds, selectors.es, selectors.fs, selectors.gs].contains(&selector) {
-                    local.selectors.set(load(selectors));
-                }
-                set_live_fs(fs);
-                set_live_gs(gs);
-            }
-            self.fs_base.set(fs);
-            self.gs_base.set(gs);
-        });
+            set_live_fs(fs);
+            set_live_gs(gs);
+        }
+        self.fs_base.set(fs);
+        self.gs_base.set(gs);
     }
     /// Where calls by `sysenter` and 32-bit `syscall` go on: the place in the vDSO behind them.
     #[inline(always)]

@@ -1,5 +1,5 @@
 //! The state of a thread that no CPU runs, as a tracer sees and changes it.
-use super::{Breakpoints, Selectors, Thread};
+use super::{Breakpoints, Segment, Selectors, Thread};
 use crate::entry::UserFrame;
 use crate::paging::USER_END;
 
@@ -39,6 +39,14 @@ impl Stopped<'_> {
     /// Sets them; those that cannot be loaded become 0 as the thread goes on.
     pub fn set_selectors(&mut self, selectors: Selectors) {
         self.thread.selectors.set(selectors.packed());
+    }
+    /// A thread-local segment, 0 to 2.
+    pub fn local_segment(&self, number: usize) -> Segment {
+        self.thread.local_segments.get().get(number).copied().unwrap_or_default()
+    }
+    /// Sets one, as [`Thread::set_local_segment`] does.
+    pub fn set_local_segment(&mut self, number: usize, segment: Segment) {
+        self.thread.change_local_segment(number, segment, false);
     }
     /// FS base.
     pub fn fs_base(&self) -> u64 {

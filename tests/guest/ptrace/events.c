@@ -211,6 +211,48 @@ CASE(exec_by_another_thread_takes_the_leaders_number)
 	EXITS(child, 0);
 }
 
+static int sits(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+/* The end of a traced thread is seen before its process executes anything. */
+CASE(exec_waits_until_the_ends_of_threads_are_seen)
+{
+	for (int by_leader = 0; by_leader < 2; by_leader++) {
+		pid_t child = begin(TRACED_CHILD({
+			clone(sits, stack + sizeof stack / 2,
+			      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0);
+			if (!by_leader)
+				clone(execute, stack + sizeof stack,
+				      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0);
+			else
+				execute(0);
+			for (;;)
+				pause();
+		}), PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC);
+		STOP(child, EVENT(PTRACE_EVENT_CLONE));
+		pid_t thread = message_of(child);
+		STOP(thread, SIGSTOP);
+		OK(T(PTRACE_CONT, thread, 0, 0));
+		OK(T(PTRACE_CONT, child, 0, 0));
+		if (!by_leader) {
+			STOP(child, EVENT(PTRACE_EVENT_CLONE));
+			pid_t other = message_of(child);
+			STOP(other, SIGSTOP);
+			OK(T(PTRACE_CONT, child, 0, 0));
+			OK(T(PTRACE_CONT, other, 0, 0));
+		}
+		sleep_ms(100);
+		NOTHING_FROM(child);
+		OUT("by leader %d: thread's status 0x%x", by_leader, wait_tracee(thread));
+		STOP(child, EVENT(PTRACE_EVENT_EXEC));
+		OK(T(PTRACE_CONT, child, 0, 0));
+		EXITS(child, 0);
+	}
+}
+
 CASE(exit_event)
 {
 	pid_t child = begin(TRACED_CHILD(_exit(9)), PTRACE_O_TRACEEXIT);

@@ -183,6 +183,37 @@ CASE(flags_keep_what_programs_must_not_change)
 	end_tracee(child);
 }
 
+CASE(thread_local_segments)
+{
+	struct {
+		unsigned entry, base, limit, flags;
+	} segment = {12, 0x12345000, 0xfffff, 0x51}, got = {0};
+	pid_t child = TRACED_CHILD();
+	OK(T(25, child, 12, &got));
+	OUT("at first %u %x %x %x", got.entry, got.base, got.limit, got.flags);
+	OK(T(26, child, 12, &segment));
+	OK(T(25, child, 12, &got));
+	OUT("then %u %x %x %x", got.entry, got.base, got.limit, got.flags);
+	segment.entry = 14;
+	OK(T(26, child, 13, &segment));
+	OK(T(25, child, 13, &got));
+	OUT("another %u %x %x %x", got.entry, got.base, got.limit, got.flags);
+	ERR(T(25, child, 11, &got), EINVAL);
+	ERR(T(25, child, 15, &got), EINVAL);
+	ERR(T(25, child, -1, &got), EIO);
+	ERR(T(26, child, -1, &segment), EIO);
+	ERR(T(26, child, 15, &segment), EINVAL);
+	ERR(T(26, child, 12, 8), EFAULT);
+	ERR(T(25, child, 12, 8), EFAULT);
+	segment.flags = 0x04;
+	ERR(T(26, child, 12, &segment), EINVAL);
+	memset(&segment, 0, sizeof segment);
+	OK(T(26, child, 12, &segment));
+	OK(T(25, child, 12, &got));
+	OUT("empty %u %x %x %x", got.entry, got.base, got.limit, got.flags);
+	end_tracee(child);
+}
+
 CASE(segment_bases)
 {
 	pid_t child = TRACED_CHILD();
