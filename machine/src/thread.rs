@@ -1,6 +1,7 @@
 //! The machine's part of a task: kernel stack, saved context, FPU state, user space, work flags.
 mod breakpoints;
 mod context;
+mod counter;
 mod descriptor;
 mod floating_point;
 mod fpu_area;
@@ -81,6 +82,8 @@ pub struct Thread {
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
     breakpoints: Cell<Breakpoints>,
+    /// Reading the time stamp counter faults.
+    counter_forbidden: Cell<bool>,
     /// Packed [`Selectors`].
     selectors: Cell<u64>,
     local_segments: Cell<[Segment; 3]>,
@@ -111,6 +114,7 @@ impl Thread {
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),
             breakpoints: Cell::new(Breakpoints::NONE),
+            counter_forbidden: Cell::new(false),
             selectors: Cell::new(0),
             local_segments: Cell::new([Segment::NONE; 3]),
             has_local_segments: Cell::new(false),

@@ -64,6 +64,7 @@ fn change_owner(task: &Task, place: &Path, user: u32, group: u32) -> Result<()> 
     }
     let mut mode = None;
     if !inode.is_directory() {
+        inode.remove_capabilities();
         let before = inode.mode();
         let mut gone = before & SET_USER_ID;
         let keeps_group = credentials.in_group(inode.group()) || credentials.capable(Capability::Fsetid);

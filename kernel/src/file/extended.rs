@@ -13,6 +13,8 @@ const HERE: Fd = Fd::WORKING_DIRECTORY;
 const LONGEST_NAME: usize = 255;
 /// Largest value and list (XATTR_SIZE_MAX).
 const LARGEST: usize = 65536;
+/// A file's capabilities: `struct vfs_cap_data` or `struct vfs_ns_cap_data`.
+pub const CAPABILITIES: &[u8] = b"security.capability";
 const XATTR_CREATE: u32 = 1;
 const XATTR_REPLACE: u32 = 2;
 
@@ -39,11 +41,16 @@ fn check_permission(credentials: &Credentials, inode: &Arc<Inode>, name: &[u8], 
 /// What may be written among security.* names.
 fn check_security(credentials: &Credentials, name: &[u8]) -> Result<()> {
     let needed = match name {
-        b"security.capability" => Capability::Setfcap,
+        CAPABILITIES => Capability::Setfcap,
         name if name.starts_with(b"security.") => Capability::SysAdmin,
         _ => return Ok(()),
     };
     if credentials.capable(needed) { Ok(()) } else { Err(EPERM) }
+}
+/// Whether the bytes are capabilities of version 2 or 3, in its size and with no flag but "effective".
+fn are_capabilities(value: &[u8]) -> bool {
+    let Some((magic, _)) = value.split_first_chunk::<4>() else { return false };
+    matches!((u32::from_le_bytes(*magic) & !1, value.len()), (0x0200_0000, 20) | (0x0300_0000, 24))
 }
 /// EINVAL for a prefix alone, EOPNOTSUPP for a name of no known kind.
 fn check_name(name: &[u8]) -> Result<()> {
@@ -72,12 +79,19 @@ fn set(task: &Task, place: &Path, name: UserPath, value: UserBytes, size: usize,
     let value = UserSlice::new(value.0, size).read_all()?;
     let inode = place.inode()?;
     let credentials = task.credentials();
+    if name == CAPABILITIES && !value.is_empty() && !are_capabilities(&value) {
+        return Err(EINVAL.because("no capabilities of a known version"));
+    }
     let _guard = inode.lock.write();
     check_permission(&credentials, inode, &name, Access::WRITE)?;
     check_security(&credentials, &name)?;
     check_name(&name)?;
     let (create, replace) = (flags & XATTR_CREATE != 0, flags & XATTR_REPLACE != 0);
-    inode.operations().set_extended_attribute(inode, &name, &value, create, replace)
+    inode.operations().set_extended_attribute(inode, &name, &value, create, replace)?;
+    if name == CAPABILITIES {
+        inode.note_capabilities();
+    }
+    Ok(())
 }
 fn get(task: &Task, place: &Path, name: UserPath, value: UserBytes, size: usize) -> Result<usize> {
     let name = read_name(name)?;

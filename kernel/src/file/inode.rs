@@ -265,6 +265,8 @@ impl InodeAttributes {
 const DEAD: u32 = 1;
 /// Reads leave the access time alone.
 const NO_ACCESS_TIME: u32 = 2;
+/// It has capabilities (security.capability).
+const HAS_CAPABILITIES: u32 = 8;
 /// A file without a name that may get one (O_TMPFILE without O_EXCL).
 const LINKABLE: u32 = 4;
 
@@ -450,6 +452,19 @@ impl Inode {
         let now = Timestamp::now();
         if accessed <= modified || accessed <= changed || now.seconds.wrapping_sub(accessed.seconds) >= 86_400 {
             self.times.write(|times| times.store(ACCESS, now));
+        }
+    }
+    /// Notes that the file has capabilities, which go when it is changed.
+    pub fn note_capabilities(&self) {
+        self.flags.fetch_or(HAS_CAPABILITIES, Ordering::Relaxed);
+    }
+    /// Takes the file's capabilities away: its contents or owner change.
+    #[inline]
+    pub fn remove_capabilities(&self) {
+        if self.flags.load(Ordering::Relaxed) & HAS_CAPABILITIES != 0 {
+            self.flags.fetch_and(!HAS_CAPABILITIES, Ordering::Relaxed);
+            // Nothing is lost where they are gone already.
+            let _ = self.operations.remove_extended_attribute(self, super::extended::CAPABILITIES);
         }
     }
     /// Never updates the access time (procfs, devices that should stay quiet).

@@ -55,7 +55,7 @@ impl RegularFile {
         if seals & SEALED_WRITING != 0 || seals & SEALED_GROWTH != 0 && start + from.remaining() as u64 > inode.size() {
             return Err(EPERM.because("the file is sealed"));
         }
-        remove_set_id(inode);
+        remove_privileges(inode);
         let (mut offset, mut result) = (start, Ok(0));
         let mut added = false;
         while from.remaining() > 0 {
@@ -128,8 +128,9 @@ pub fn limit_length(file: &File, from: &mut IoBuffer, start: u64) -> Result<()> 
     Ok(())
 }
 
-/// Takes the set-id bits away from a file that somebody without CAP_FSETID changes.
-pub fn remove_set_id(inode: &Inode) {
+/// Takes its capabilities away from a file that is changed, and the set-id bits if somebody without CAP_FSETID does it.
+pub fn remove_privileges(inode: &Inode) {
+    inode.remove_capabilities();
     let mode = inode.mode();
     let mut gone = mode & SET_USER_ID;
     if mode & (SET_GROUP_ID | 0o010) == SET_GROUP_ID | 0o010 {

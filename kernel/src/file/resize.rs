@@ -23,7 +23,7 @@ pub fn truncate_inode(inode: &Arc<Inode>, length: u64, always_touch: bool) -> Re
         }
     }
     let now = (length != old || always_touch).then(Timestamp::now);
-    super::regular::remove_set_id(inode);
+    super::regular::remove_privileges(inode);
     let changes = AttributeChanges {
         size: Some(length),
         modification_time: now,

@@ -110,8 +110,8 @@ pub struct Request {
     pub tls: u64,
     /// Where the pidfd goes.
     pub pidfd: u64,
-    /// Wanted ids from the innermost namespace outwards (address, count).
-    pub set_tid: (u64, u64),
+    /// Wanted ids from the innermost namespace outwards.
+    chosen: Option<Chosen>,
 }
 
 /// fork(2).
@@ -171,7 +171,7 @@ fn clone_with<T: ThreadLocal>(
         child_tid: child_tid.0,
         tls,
         pidfd: parent_tid.0,
-        set_tid: (0, 0),
+        chosen: None,
     };
     make::<T>(task, frame, request)
 }
@@ -233,6 +233,7 @@ pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: Use
     if exit_signal & !flags::SIGNAL_MASK != 0 || exit_signal >= u64::from(SIGNAL_COUNT) {
         return Err(EINVAL);
     }
+    let chosen = Chosen::read(task, set_tid, set_tid_size)?;
     // What clone(2)'s flags had, without the signal, and the new ones.
     let known = !flags::SIGNAL_MASK & 0xffff_ffff | flags::CLEAR_SIGHAND | flags::INTO_CGROUP | flags::NEWTIME;
     if bits & !known != 0 || bits & flags::DETACHED != 0 {
@@ -258,7 +259,7 @@ pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: Use
         child_tid,
         tls,
         pidfd,
-        set_tid: (set_tid, set_tid_size),
+        chosen,
     };
     make::<T>(task, frame, request)
 }
@@ -291,9 +292,6 @@ fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Res
         return Err(EINVAL);
     }
     check_flags(task, request.flags)?;
-    if request.set_tid.1 != 0 {
-        return Err(EINVAL.because("choosing ids is not there yet"));
-    }
     let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
     let child = build::<T>(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| super::exit::abandon(&child))?;
@@ -398,12 +396,45 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
             (false, false) => task.group().actions().copy()?,
         }),
     };
-    let pid = task.namespaces().pid_for_children.allocate()?;
+    let namespace = &task.namespaces().pid_for_children;
+    let pid = match request.chosen {
+        None => namespace.allocate()?,
+        Some(chosen) => namespace.allocate_chosen(chosen.check(task, namespace)?)?,
+    };
     let result = assemble(task, request, group_parts, &pid, thread, memory, context, files);
     if result.is_err() {
         pid.abandon();
     }
     result
+}
+
+/// The ids that clone3(2)'s `set_tid` asks for, one for each level of namespaces, of which there is one.
+#[derive(Clone, Copy, Debug)]
+struct Chosen {
+    count: u64,
+    first: i32,
+}
+impl Chosen {
+    /// EFAULT.
+    fn read(task: &Task, address: u64, count: u64) -> Result<Option<Chosen>> {
+        let ids = UserPtr::<i32>::new(address);
+        let mut chosen = None;
+        for index in 0..count as usize {
+            let id = ids.element(task, index).read(task)?;
+            chosen.get_or_insert(Chosen { count, first: id });
+        }
+        Ok(chosen)
+    }
+    /// The id. EINVAL for more ids than levels and for one that is none; EPERM without CAP_CHECKPOINT_RESTORE.
+    fn check(self, task: &Task, namespace: &super::pid::PidNamespace) -> Result<u32> {
+        if self.count > u64::from(namespace.level) + 1 {
+            return Err(EINVAL.because("more ids than pid namespaces"));
+        }
+        let can_be = |number: &u32| (1..namespace.maximum()).contains(number);
+        let number = u32::try_from(self.first).ok().filter(can_be).ok_or(EINVAL)?;
+        let allowed = task.capable(Capability::SysAdmin) || task.capable(Capability::CheckpointRestore);
+        if allowed { Ok(number) } else { Err(EPERM) }
+    }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -458,14 +489,17 @@ fn assemble(
         namespaces,
         signals: TaskSignals::new(task.signals.blocked(), alternate),
         name: task.name(),
-        flags: flag::FORKED,
+        flags: flag::FORKED | task.flags() & flag::INHERITED,
         personality: task.personality(),
     };
     let child = Task::new(parts)?;
     // The descriptor table comes last: from here on the new task must be ended properly.
     let own = if has(flags::FILES) { files.share() } else { files.copy()? };
     drop(child.replace_files(own));
-    child.timer_slack.store(task.timer_slack.load(Ordering::Relaxed), Ordering::Relaxed);
+    let slack = task.timer_slack.load(Ordering::Relaxed);
+    child.timer_slack.store(slack, Ordering::Relaxed);
+    child.default_timer_slack.store(slack, Ordering::Relaxed);
+    child.login.inherit(&task.login);
     if has(flags::CHILD_CLEARTID) {
         child.clear_child_tid.store(request.child_tid, Ordering::Relaxed);
     }

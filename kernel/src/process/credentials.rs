@@ -209,6 +209,14 @@ impl Credentials {
     pub fn capable(&self, capability: Capability) -> bool {
         self.effective & capability.bit() != 0
     }
+    /// Whether a process that becomes `new` may not be looked into by those who may look into this one.
+    pub fn hides_from(&self, new: &Credentials) -> bool {
+        new.effective_user != self.effective_user
+            || new.effective_group != self.effective_group
+            || new.file_system_user != self.file_system_user
+            || new.file_system_group != self.file_system_group
+            || new.permitted & !self.permitted != 0
+    }
     /// Whether the file-system group or a supplementary group is this one.
     pub fn in_group(&self, group: u32) -> bool {
         self.file_system_group == group || self.groups.contains(&group)
@@ -238,11 +246,7 @@ impl Task {
             }
             new.record = record;
         }
-        let identity_changed = new.effective_user != old.effective_user
-            || new.effective_group != old.effective_group
-            || new.file_system_user != old.file_system_user
-            || new.file_system_group != old.file_system_group
-            || new.permitted & !old.permitted != 0;
+        let identity_changed = old.hides_from(&new);
         self.set_credentials(machine::memory::try_arc(new)?);
         if identity_changed {
             self.group().dumpable.store(0, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Processes: tasks and thread groups, their birth and end, scheduling, identity.
 pub mod capability;
+pub mod choice;
 pub mod clone;
 pub mod credentials;
 pub mod exception;
@@ -11,6 +12,7 @@ pub mod identity16;
 pub mod ids;
 pub mod kernel_thread;
 pub mod limits;
+pub mod login;
 pub mod namespace;
 pub mod namespace_calls;
 pub mod pid;

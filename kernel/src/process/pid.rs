@@ -4,7 +4,7 @@
 //! is held for a few instructions; nobody needs one to know his own numbers.
 use super::session::{ProcessGroup, Session};
 use super::{Task, ThreadGroup};
-use crate::error::{EAGAIN, Result};
+use crate::error::{EAGAIN, EEXIST, Result};
 use crate::sync::{SpinLock, rank};
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
@@ -129,6 +129,27 @@ impl PidNamespace {
                     return Ok(entry);
                 }
                 Some(Err(missing)) => missing,
+            };
+            drop(table);
+            self.extend(missing)?;
+        }
+    }
+    /// Gives a new entry this number. EEXIST if it is in use.
+    pub fn allocate_chosen(self: &Arc<Self>, number: u32) -> Result<Arc<PidEntry>> {
+        let entry = self.zero()?;
+        entry.number.store(number, Ordering::Relaxed);
+        let chunk = number as usize / CHUNK;
+        loop {
+            let mut table = self.table.lock();
+            let missing = match table.chunks.get(chunk) {
+                None => Missing::Room(chunk),
+                Some(None) => Missing::Chunk(chunk),
+                Some(Some(_)) => {
+                    let slot = table.slot(number).filter(|slot| slot.is_none()).ok_or(EEXIST)?;
+                    *slot = Some(entry.clone());
+                    table.used += 1;
+                    return Ok(entry);
+                }
             };
             drop(table);
             self.extend(missing)?;

@@ -1,6 +1,7 @@
 //! prctl(2) and arch_prctl(2).
-use super::Task;
 use super::credentials::{Capability, securebit};
+use super::task::flag;
+use super::{Task, choice};
 use crate::error::*;
 use crate::signal::is_valid;
 use crate::syscall::{UserAddress, UserPtr, UserSlice};
@@ -28,13 +29,21 @@ mod option {
     pub const SET_SECUREBITS: i32 = 28;
     pub const SET_TIMERSLACK: i32 = 29;
     pub const GET_TIMERSLACK: i32 = 30;
+    pub const TASK_PERF_EVENTS_DISABLE: i32 = 31;
+    pub const TASK_PERF_EVENTS_ENABLE: i32 = 32;
+    pub const MCE_KILL: i32 = 33;
+    pub const MCE_KILL_GET: i32 = 34;
     pub const SET_CHILD_SUBREAPER: i32 = 36;
     pub const GET_CHILD_SUBREAPER: i32 = 37;
     pub const SET_NO_NEW_PRIVS: i32 = 38;
     pub const GET_NO_NEW_PRIVS: i32 = 39;
     pub const GET_TID_ADDRESS: i32 = 40;
+    pub const SET_THP_DISABLE: i32 = 41;
     pub const GET_THP_DISABLE: i32 = 42;
     pub const CAP_AMBIENT: i32 = 47;
+    pub const SET_IO_FLUSHER: i32 = 57;
+    pub const GET_IO_FLUSHER: i32 = 58;
+    pub const SET_PTRACER: i32 = 0x5961_6d61;
 }
 /// Operations of PR_CAP_AMBIENT.
 mod ambient {
@@ -44,8 +53,6 @@ mod ambient {
     pub const CLEAR_ALL: u64 = 4;
 }
 const NAME_SIZE: usize = 16;
-/// PR_TSC_ENABLE.
-const TSC_ENABLE: u32 = 1;
 
 /// prctl(2). Options that are not there are EINVAL.
 pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fifth: u64) -> Result<u64> {
@@ -89,15 +96,24 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
             new.bounding &= !capability_bit(second)?;
             Ok(())
         })?,
-        option::GET_TSC => UserPtr::<u32>::new(second).write(task, &TSC_ENABLE)?,
-        // That reading the time stamp counter faults is not there.
-        option::SET_TSC => return if second == u64::from(TSC_ENABLE) { Ok(0) } else { Err(EINVAL) },
-        option::GET_THP_DISABLE => return if none { Ok(0) } else { Err(EINVAL) },
+        option::GET_TSC => UserPtr::<u32>::new(second).write(task, &choice::time_stamp_counter(task))?,
+        option::SET_TSC => choice::set_time_stamp_counter(task, second as u32)?,
+        option::SET_IO_FLUSHER | option::GET_IO_FLUSHER if !task.capable(Capability::SysResource) => return Err(EPERM),
+        option::SET_THP_DISABLE | option::SET_IO_FLUSHER if !no_more => return Err(EINVAL),
+        option::GET_THP_DISABLE | option::GET_IO_FLUSHER | option::MCE_KILL_GET if !none => return Err(EINVAL),
+        option::SET_THP_DISABLE => choice::set_huge_pages_unwanted(task, second != 0),
+        option::GET_THP_DISABLE => return Ok(choice::are_huge_pages_unwanted(task).into()),
+        option::SET_IO_FLUSHER => choice::set_flusher(task, second)?,
+        option::GET_IO_FLUSHER => return Ok(task.has_flag(flag::IO_FLUSHER).into()),
+        option::MCE_KILL if fourth != 0 || fifth != 0 => return Err(EINVAL),
+        option::MCE_KILL => choice::set_memory_errors(task, second, third)?,
+        option::MCE_KILL_GET => return Ok(choice::memory_errors(task)),
+        // There are no counters to stop.
+        option::TASK_PERF_EVENTS_DISABLE | option::TASK_PERF_EVENTS_ENABLE => {}
         option::GET_SECUREBITS => return Ok(task.with_credentials(|own| own.securebits).into()),
         option::SET_SECUREBITS => set_securebits(task, second)?,
         option::SET_TIMERSLACK => {
-            const DEFAULT: u64 = 50_000;
-            let slack = if second as i64 <= 0 { DEFAULT } else { second };
+            let slack = if second == 0 { task.default_timer_slack.load(Ordering::Relaxed) } else { second };
             task.timer_slack.store(slack, Ordering::Relaxed);
         }
         option::GET_TIMERSLACK => return Ok(task.timer_slack.load(Ordering::Relaxed)),
@@ -124,6 +140,7 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
         option::GET_TID_ADDRESS => {
             UserPtr::<u64>::new(second).write(task, &task.clear_child_tid.load(Ordering::Relaxed))?;
         }
+        option::SET_PTRACER => choice::check_tracer(task, second as i32)?,
         option::CAP_AMBIENT => return change_ambient(task, second, third, fourth, fifth),
         _ => return Err(EINVAL),
     }

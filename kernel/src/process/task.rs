@@ -43,6 +43,14 @@ pub mod flag {
     pub const NO_NEW_PRIVILEGES: u32 = 1 << 10;
     /// setuid(2) has made a user of it that is over RLIMIT_NPROC: execve(2) fails.
     pub const OVER_PROCESS_LIMIT: u32 = 1 << 9;
+    /// Writes back what others wait for (PR_SET_IO_FLUSHER).
+    pub const IO_FLUSHER: u32 = 1 << 11;
+    /// Said what is to become of it when memory fails (PR_MCE_KILL)...
+    pub const MEMORY_ERRORS_CHOSEN: u32 = 1 << 12;
+    /// ... and that it is to be told early.
+    pub const MEMORY_ERRORS_EARLY: u32 = 1 << 13;
+    /// What children inherit as they are.
+    pub const INHERITED: u32 = IO_FLUSHER | MEMORY_ERRORS_CHOSEN | MEMORY_ERRORS_EARLY;
     /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
     pub const RESET_ON_FORK: u32 = 1 << 8;
 }
@@ -113,6 +121,10 @@ pub struct Task {
     personality: AtomicU32,
     /// PR_SET_TIMERSLACK in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// What it is set back to: the slack of the parent at the fork.
+    pub default_timer_slack: AtomicU64,
+    /// Who logged in, as children inherit it; see [`super::login`].
+    pub login: super::login::Login,
     /// Set while a vfork parent waits for this child.
     pub(super) vfork: SpinLock<Option<Arc<super::clone::VforkDone>>>,
     /// An entry for wait queues, kept from one sleep to the next.
@@ -200,6 +212,8 @@ impl Task {
             parent_death_signal: AtomicU32::new(0),
             personality: AtomicU32::new(parts.personality),
             timer_slack: AtomicU64::new(50_000),
+            default_timer_slack: AtomicU64::new(50_000),
+            login: super::login::Login::new(),
             vfork: SpinLock::new(rank::LEAF, None),
             spare_waiter: SpinLock::new(rank::LEAF, None),
             sleep_timer: crate::sync::Once::new(),

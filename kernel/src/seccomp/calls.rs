@@ -66,7 +66,12 @@ fn set_strict(task: &Task) -> Result<()> {
         task.judge(Mode::Strict);
     }
     drop(group);
-    if allowed { Ok(()) } else { Err(EINVAL) }
+    if !allowed {
+        return Err(EINVAL);
+    }
+    // Nobody shall measure others by it.
+    task.thread().forbid_counter(true);
+    Ok(())
 }
 
 /// Adds a filter; the listener's descriptor, or the number of a thread that cannot have the filter.

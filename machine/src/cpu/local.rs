@@ -64,6 +64,8 @@ pub(crate) struct CpuLocal {
     pub fpu_trap: Cell<bool>,
     /// The debug registers watch something.
     pub breakpoints_loaded: Cell<bool>,
+    /// CR4 forbids user mode to read the time stamp counter.
+    pub counter_forbidden: Cell<bool>,
     /// Source of such names.
     pub fpu_tokens_given: Cell<u64>,
     /// The deadline set by `time::set_timer`, `u64::MAX` for none.
@@ -109,6 +111,7 @@ impl CpuLocal {
             fpu_token: Cell::new(0),
             fpu_trap: Cell::new(false),
             breakpoints_loaded: Cell::new(false),
+            counter_forbidden: Cell::new(false),
             fpu_tokens_given: Cell::new(0),
             timer_deadline: AtomicU64::new(0),
             selectors: Cell::new(0),

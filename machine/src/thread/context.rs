@@ -169,6 +169,7 @@ pub fn switch_to<T: Task>(next: Arc<T>) {
         thread.load_floating_point(local);
     }
     thread.load_breakpoints(local);
+    thread.load_counter_permission(local);
     local.previous.set(local.task.get());
     local.previous_thread.set(previous);
     local.task.set(Arc::into_raw(next).cast());

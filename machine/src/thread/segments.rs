@@ -108,6 +108,7 @@ impl Thread {
         self.inspect(|| {
             self.fs_base.set(fs);
             self.gs_base.set(gs);
+            self.counter_forbidden.set(crate::cpu::local::this().counter_forbidden.get());
             self.copy_selectors_from_current();
             self.copy_floating_point_from_current();
         })

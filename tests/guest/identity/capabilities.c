@@ -1,8 +1,24 @@
-/* For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux. */
+/*
+ * For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux.
+ *
+ * Without a case, since every call that asks for it is missing here, or Linux asks nowhere:
+ *   CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW   sockets
+ *   CAP_NET_BROADCAST                                  Linux asks for it nowhere
+ *   CAP_IPC_OWNER                                      System V's semaphores, queues and memory
+ *   CAP_SYS_PACCT                                      acct(2)
+ *   CAP_LEASE                                          fcntl(2)'s F_SETLEASE
+ *   CAP_LINUX_IMMUTABLE                                the attributes of FS_IOC_SETFLAGS
+ *   CAP_AUDIT_WRITE, CAP_AUDIT_READ                    netlink sockets
+ *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN                    security modules that Debian does not turn on
+ *   CAP_PERFMON, CAP_BPF                               perf_event_open(2), bpf(2)
+ */
 #include "../check.h"
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/reboot.h>
+#include <linux/sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -97,6 +113,75 @@ static long keep_set_group_bit(void)
 	return status.st_mode & 02000 ? 0 : -1;
 }
 
+static long map_the_second_page(void)
+{
+	void *place = mmap((void *)4096, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return place == MAP_FAILED ? -1 : 0;
+}
+
+/* The terminal, if there is one, is not hung up: the caller has a session of its own. */
+static long hang_up(void)
+{
+	setsid();
+	return syscall(SYS_vhangup);
+}
+
+/* Who may not keep the machine awake has the bit taken away, which shows in the descriptor's file only. */
+static long keep_awake(void)
+{
+	int ends[2];
+	char path[64], text[512];
+	OK(pipe(ends));
+	int poll = OK(epoll_create1(0));
+	struct epoll_event event = {.events = EPOLLIN | EPOLLWAKEUP};
+	OK(epoll_ctl(poll, EPOLL_CTL_ADD, ends[0], &event));
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", poll);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	errno = EXDEV;
+	return strstr(text, "events: 20000019") ? 0 : -1;
+}
+
+static long write_login_user(const char *text)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY);
+	if (fd == -1)
+		return -1;
+	long result = write(fd, text, strlen(text));
+	int error = errno;
+	close(fd);
+	errno = error;
+	return result;
+}
+/* The first time anybody may. */
+static long log_in_twice(void)
+{
+	OK(write_login_user("1000"));
+	return write_login_user("1001");
+}
+
+/* CAP_SYS_ADMIN contains the power. */
+static long choose_a_pid(void)
+{
+	pid_t wanted = 29999;
+	struct clone_args arguments = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&wanted, .set_tid_size = 1};
+	drop(CAP_SYS_ADMIN);
+	long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+	if (child == 0)
+		_exit(getpid() != wanted);
+	if (child == -1)
+		return -1;
+	EQ(child, wanted);
+	EQ(exit_code(child), 0);
+	return 0;
+}
+
+/* What execve(2) gives is another file's business. */
+static long give_capabilities(void)
+{
+	struct vfs_cap_data data = {.magic_etc = VFS_CAP_REVISION_2, .data = {{.permitted = 1 << CAP_CHOWN}}};
+	return setxattr(name, "security.capability", &data, sizeof data, 0);
+}
+
 CAPABILITY(CAP_CHOWN, return chown(name, 5, 5))
 CAPABILITY(CAP_DAC_OVERRIDE, return open(name, O_RDWR))
 CAPABILITY(CAP_FOWNER, return chmod(name, 0644))
@@ -114,6 +199,13 @@ CAPABILITY(CAP_SYS_NICE, return setpriority(PRIO_PROCESS, 0, -5))
 CAPABILITY(CAP_SYS_TIME, struct timespec past = {-1, 0}; return clock_settime(CLOCK_REALTIME, &past))
 CAPABILITY(CAP_MKNOD, return mknod("device", S_IFCHR | 0600, makedev(1, 3)))
 CAPABILITY(CAP_SYSLOG, return klogctl(8, 0, 4))
+CAPABILITY(CAP_SYS_RAWIO, return map_the_second_page())
+CAPABILITY(CAP_SYS_TTY_CONFIG, return hang_up())
+CAPABILITY(CAP_AUDIT_CONTROL, return log_in_twice())
+CAPABILITY(CAP_SETFCAP, return give_capabilities())
+CAPABILITY(CAP_WAKE_ALARM, return timerfd_create(CLOCK_BOOTTIME_ALARM, 0))
+CAPABILITY(CAP_BLOCK_SUSPEND, return keep_awake())
+CAPABILITY(CAP_CHECKPOINT_RESTORE, return choose_a_pid())
 
 CASE(raising_a_hard_limit_takes_CAP_SYS_RESOURCE)
 {
@@ -161,7 +253,7 @@ CASE(looking_into_others_takes_CAP_SYS_PTRACE)
 		});
 }
 
-CASE(CAP_SETFCAP_and_trusted_attributes)
+CASE(trusted_attributes)
 {
 	IN_CHILD({
 		set_scene();

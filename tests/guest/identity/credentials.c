@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/fsuid.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 static struct __user_cap_data_struct data[2];
@@ -175,6 +176,14 @@ CASE(capget_versions_and_errors)
 	OK(syscall(SYS_capget, &header, data));
 	ERR(get_capabilities(-1), EINVAL);
 	ERR(get_capabilities(999999), ESRCH);
+	header = (struct __user_cap_header_struct){_LINUX_CAPABILITY_VERSION_3, -5};
+	OK(syscall(SYS_capget, &header, 0));
+	header = (struct __user_cap_header_struct){_LINUX_CAPABILITY_VERSION_1, 0};
+	ERR(syscall(SYS_capget, &header, 16L), EFAULT);
+	header = (struct __user_cap_header_struct){5, 0};
+	ERR(syscall(SYS_capset, &header, 0), EINVAL);
+	EQ(header.version, _LINUX_CAPABILITY_VERSION_3);
+	ERR(syscall(SYS_capset, &header, 0), EFAULT);
 	OK(get_capabilities(1));
 	ERR(syscall(SYS_capget, 16L, data), EFAULT);
 	header = (struct __user_cap_header_struct){_LINUX_CAPABILITY_VERSION_3, 1};
@@ -324,8 +333,12 @@ static void run_and_show(const char *what, const char *path, int as_user, int no
 
 CASE(setuid_and_setgid_programs)
 {
+	/* /tmp may be mounted so that programs there give nobody privileges. */
 	enter_scratch();
-	OK(chmod(".", 0755));
+	OK(mount("program", ".", "tmpfs", 0, "mode=755"));
+	char here[128];
+	CHECK(getcwd(here, sizeof here) != 0);
+	OK(chdir(here));
 	copy_self("program");
 	run_and_show("plain as user", "./program", 1, 0);
 	run_and_show("plain as root", "./program", 0, 0);

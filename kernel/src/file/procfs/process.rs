@@ -3,13 +3,10 @@ use super::{Output, Subject, text::parse_number};
 use crate::error::*;
 use crate::file::Path;
 use crate::process::thread_group::Resource;
-use crate::process::{Capability, Task};
+use crate::process::{Capability, Task, login};
 use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
-
-/// What a uid reads as when there was no login.
-const NOBODY_LOGGED_IN: u32 = u32::MAX;
 
 /// A task's name without the padding.
 pub fn name_of(task: &Task) -> ([u8; 16], usize) {
@@ -47,8 +44,19 @@ pub fn executable(subject: &Subject) -> Result<Path> {
 pub fn control_group(_subject: &Subject, out: &mut Output) -> Result<()> {
     out.put(b"0::/\n")
 }
-pub fn login_user(_subject: &Subject, out: &mut Output) -> Result<()> {
-    Ok(write!(out, "{NOBODY_LOGGED_IN}")?)
+pub fn login_user(subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(write!(out, "{}", subject.task()?.login.user())?)
+}
+pub fn login_session(subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(write!(out, "{}", subject.task()?.login.session())?)
+}
+/// Only a task itself says who has logged in. EPERM for others; EINVAL for what is no number.
+pub fn log_in(subject: &Subject, text: &[u8]) -> Result<()> {
+    let task = subject.task()?;
+    if !core::ptr::eq(&raw const *task, Task::current()) {
+        return Err(EPERM);
+    }
+    login::log_in(&task, u32::try_from(parse_number(text)?).map_err(|_| EINVAL)?)
 }
 pub fn personality(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{:08x}", subject.task()?.personality())?)

@@ -93,7 +93,8 @@ fn memory(task: &Task, out: &mut Output) -> Result<()> {
     ] {
         writeln!(out, "{name}:\t{:8} kB", pages.saturating_mul(4))?;
     }
-    Ok(writeln!(out, "CoreDumping:\t0\nTHP_enabled:\t1")?)
+    let huge = memory.with_layout(|layout| !layout.no_huge_pages);
+    Ok(writeln!(out, "CoreDumping:\t0\nTHP_enabled:\t{}", u8::from(huge))?)
 }
 
 fn signals(task: &Task, out: &mut Output) -> Result<()> {

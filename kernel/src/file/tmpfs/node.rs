@@ -350,7 +350,7 @@ impl InodeOperations for Node {
             false if replace => return Err(ENODATA),
             _ => {}
         }
-        attributes.insert(Box::from(name), Box::from(value));
+        attributes.insert(copy_bytes(name)?, copy_bytes(value)?);
         inode.touch_changed();
         Ok(())
     }
@@ -373,6 +373,13 @@ impl InodeOperations for Node {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+fn copy_bytes(bytes: &[u8]) -> Result<Box<[u8]>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy.into_boxed_slice())
 }
 
 /// tmpfs keeps security.* and trusted.* attributes; EOPNOTSUPP for others.

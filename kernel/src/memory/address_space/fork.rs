@@ -58,6 +58,7 @@ impl AddressSpace {
             arguments: layout.arguments.clone(),
             environment: layout.environment.clone(),
             auxiliary,
+            no_huge_pages: layout.no_huge_pages,
             executable: layout.executable.as_ref().and_then(Executable::hold),
         };
         if reserved.is_ok() {

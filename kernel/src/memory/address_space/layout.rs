@@ -134,6 +134,8 @@ pub struct Layout {
     pub environment: Range<u64>,
     /// The auxiliary vector as the program got it.
     pub auxiliary: Vec<(u64, u64)>,
+    /// No huge pages are wanted (PR_SET_THP_DISABLE): there are none, but it is said again.
+    pub no_huge_pages: bool,
     /// The executable file (/proc/PID/exe).
     pub executable: Option<Executable>,
 }
@@ -158,6 +160,7 @@ impl Layout {
             arguments: 0..0,
             environment: 0..0,
             auxiliary: Vec::new(),
+            no_huge_pages: false,
             executable: None,
         }
     }

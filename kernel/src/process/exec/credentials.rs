@@ -1,6 +1,6 @@
 //! What execve(2) makes of credentials: set-user-ID and set-group-ID bits, file capabilities, capabilities of root
 //! (capabilities(7), "Transformation of capabilities during execve()").
-use crate::error::Result;
+use crate::error::{EPERM, Result};
 use crate::process::{Capability, Credentials};
 
 /// SECBIT_NOROOT.
@@ -21,6 +21,8 @@ pub struct FilePrivileges {
 
 /// The credentials after execve(2), and whether the program must distrust its environment (AT_SECURE). `may_gain` is false
 /// when somebody else could use what it gains: a tracer without privileges, or a process that shares its working directory.
+///
+/// EPERM for a file that demands capabilities which the bounding set does not hold: the program may not know how to do without.
 pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> Result<(Credentials, bool)> {
     let mut new = old.try_copy()?;
     if !old.no_new_privileges {
@@ -29,14 +31,16 @@ pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> R
     }
     new.permitted = 0;
     let mut effective = false;
-    let file_capabilities = if old.no_new_privileges { None } else { file.capabilities };
-    if let Some((permitted, inheritable, becomes_effective)) = file_capabilities {
+    if let Some((permitted, inheritable, becomes_effective)) = file.capabilities {
         new.permitted = permitted & old.bounding | inheritable & old.inheritable;
         effective = becomes_effective;
+        if effective && permitted & !new.permitted != 0 {
+            return Err(EPERM);
+        }
     }
     let is_root = |user: u32| user == 0;
     let is_set_root = is_root(new.effective_user) && !is_root(new.user);
-    if old.securebits & NO_ROOT == 0 && !(file_capabilities.is_some() && is_set_root) {
+    if old.securebits & NO_ROOT == 0 && !(file.capabilities.is_some() && is_set_root) {
         if is_root(new.effective_user) || is_root(new.user) {
             new.permitted = old.bounding | old.inheritable;
         }
@@ -53,7 +57,7 @@ pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> R
     }
     (new.saved_user, new.file_system_user) = (new.effective_user, new.effective_user);
     (new.saved_group, new.file_system_group) = (new.effective_group, new.effective_group);
-    if file_capabilities.is_some() || is_set_id {
+    if file.capabilities.is_some() || is_set_id {
         new.ambient = 0;
     }
     new.permitted |= new.ambient;

@@ -58,7 +58,7 @@ pub fn file_privileges(file: &File) -> FilePrivileges {
         set_group: (mode & SET_GROUP_ID != 0 && group_executes).then(|| inode.group()),
         capabilities: inode
             .operations()
-            .extended_attribute(inode, b"security.capability")
+            .extended_attribute(inode, crate::file::extended::CAPABILITIES)
             .ok()
             .and_then(|value| file_capabilities(&value)),
     }
@@ -132,6 +132,9 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
         task.set_files(files.copy()?);
     }
     drop(files);
+    if task.memory().is_some_and(|memory| memory.with_layout(|layout| layout.no_huge_pages)) {
+        commit.space.with_layout_mut(|layout| layout.no_huge_pages = true);
+    }
     crate::process::exit::leave_memory(task);
     drop(task.replace_memory(Some(commit.space)));
     task.release_vfork_parent();
@@ -146,8 +149,9 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
     thread.clear_breakpoints();
     task.set_personality(commit.personality);
     task.set_name(commit.name);
+    let hides = task.with_credentials(|old| old.hides_from(&commit.credentials));
     task.set_credentials(commit.credentials);
-    if commit.is_secure {
+    if commit.is_secure || hides {
         task.parent_death_signal.store(0, Ordering::Relaxed);
     }
     process.dumpable.store(u32::from(commit.is_dumpable), Ordering::Relaxed);

@@ -62,6 +62,8 @@ struct Prepared {
     interpreter: Option<Image>,
     credentials: Credentials,
     is_secure: bool,
+    /// Nor does it run in a layout of its caller's choice.
+    clears_personality: bool,
     /// Others may read it, so the process may be dumped and traced.
     is_readable: bool,
 }
@@ -161,9 +163,11 @@ fn prepare_image(task: &Task, image: Image, executable: Executable) -> Result<Pr
     let mut before = old.try_copy()?;
     before.no_new_privileges = task.has_no_new_privileges();
     let (credentials, is_secure) = after_exec(&before, &privileges, hooks::may_gain_privileges(task))?;
+    let sets_id = privileges.set_user.is_some() || privileges.set_group.is_some();
+    let clears_personality = sets_id && !before.no_new_privileges || credentials.permitted & !old.permitted != 0;
     let is_readable = hooks::is_readable(&old, &image.file)
         && interpreter.as_ref().is_none_or(|image| hooks::is_readable(&old, &image.file));
-    Ok(Prepared { image, executable, interpreter, credentials, is_secure, is_readable })
+    Ok(Prepared { image, executable, interpreter, credentials, is_secure, clears_personality, is_readable })
 }
 
 /// Builds the new address space and gives it, with all that exec resets, to the task.
@@ -175,11 +179,16 @@ fn replace(
     mut limits: Limits,
 ) -> Result<UserFrame> {
     let mut personality = hooks::personality(task);
-    if prepared.is_secure {
+    if prepared.clears_personality {
         personality &= !layout::CLEARED_ON_SET_ID;
+    }
+    if prepared.is_secure {
         limits.stack = limits.stack.min(8 << 20);
     }
     let abi = prepared.image.abi();
+    if abi != Abi::I386 {
+        personality &= !layout::READ_IMPLIES_EXECUTE;
+    }
     if abi.has_narrow_pointers() && !prepared.image.says_about_stack() {
         // Programs from before there was a difference.
         personality |= layout::READ_IMPLIES_EXECUTE;
@@ -211,7 +220,8 @@ fn replace(
     });
     let is_dumpable = prepared.is_readable
         && prepared.credentials.user == prepared.credentials.effective_user
-        && prepared.credentials.group == prepared.credentials.effective_group;
+        && prepared.credentials.group == prepared.credentials.effective_group
+        && !task.with_credentials(|old| old.hides_from(&prepared.credentials));
     let credentials = machine::memory::try_arc(prepared.credentials.try_copy()?)?;
     hooks::commit(
         task,

@@ -46,7 +46,7 @@ rows! {
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     /// Trace a process: stop it, look into it, change it.
-    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch; thread-local segments");
+    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch are steps of one instruction");
     /// Set a process group.
     [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
     /// Parent's process id.
@@ -95,7 +95,7 @@ rows! {
     /// Read and write the local descriptor table.
     [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Partial("segments of 16 bits");
     /// Operations on a process or thread.
-    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("memory maps, speculation, core scheduling and machine checks");
+    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("PR_SET_MM, speculation control, core scheduling, user dispatch of calls");
     /// Segment bases.
     [ 158  158  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("CPUID faulting, shadow stacks, tagged addresses");
     /// Set resource limits.
