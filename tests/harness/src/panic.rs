@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn the_report_ends_before_the_tasks() {
-        let console = b"booting\nkernel panic: no more\ncpu 1\ntask 1 init S\n  at nowhere\nend of kernel panic report\n";
+        let console =
+            b"booting\nkernel panic: no more\ncpu 1\ntask 1 init S\n  at nowhere\nend of kernel panic report\n";
         let (first, all) = find(console, Path::new("/nonexistent")).expect("there is one");
         assert_eq!(first, "kernel panic: no more");
         assert_eq!(all, "kernel panic: no more\ncpu 1");
