@@ -5,6 +5,7 @@ pub const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 
 pub const ET_EXEC: u16 = 2;
 pub const ET_DYN: u16 = 3;
+pub const ET_CORE: u16 = 4;
 
 pub const EM_386: u16 = 3;
 pub const EM_486: u16 = 6;
@@ -12,11 +13,22 @@ pub const EM_X86_64: u16 = 62;
 
 pub const PT_LOAD: u32 = 1;
 pub const PT_INTERP: u32 = 3;
+pub const PT_NOTE: u32 = 4;
 pub const PT_GNU_STACK: u32 = 0x6474_e551;
 
 pub const PF_X: u32 = 1;
 pub const PF_W: u32 = 2;
 pub const PF_R: u32 = 4;
+
+pub const NT_PRSTATUS: u32 = 1;
+pub const NT_PRFPREG: u32 = 2;
+pub const NT_PRPSINFO: u32 = 3;
+pub const NT_AUXV: u32 = 6;
+pub const NT_386_TLS: u32 = 0x200;
+pub const NT_X86_XSTATE: u32 = 0x202;
+pub const NT_PRXFPREG: u32 = 0x46e6_2b7f;
+pub const NT_FILE: u32 = 0x4649_4c45;
+pub const NT_SIGINFO: u32 = 0x5349_4749;
 
 pub const AT_NULL: u64 = 0;
 pub const AT_EXECFD: u64 = 2;

@@ -53,3 +53,34 @@ sleep 0.3
 run -p $pid -ex 'frame function main' -ex 'print go' -ex 'set var go = 0' -ex 'print add(5)' -ex 'break 24' -ex 'continue' -ex 'print total' \
 	-ex 'detach' | grep -E '^\$|Breakpoint|^24'
 { wait $pid; } 2> /dev/null; echo "status $?"
+echo "-- core file"
+cat > crash.c <<'END'
+#include <pthread.h>
+#include <unistd.h>
+char text[] = "kept";
+static void *other(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+static int fall(int *where)
+{
+	return *where = 7;
+}
+int main(void)
+{
+	pthread_t thread;
+	double number = 1.5;
+	pthread_create(&thread, 0, other, &number);
+	usleep(100000);
+	text[0] = 'w';
+	return fall((int *)16);
+}
+END
+gcc -g -O0 -pthread -o crash crash.c
+ulimit -c unlimited
+rm -f core
+{ ./crash; } 2> /dev/null; echo "status $?"
+run -ex 'where' -ex 'print where' -ex 'print text' -ex 'up' -ex 'print number' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault' \
+	-ex 'print $xmm0.v2_double[0] > 0' -ex 'info threads' -ex 'thread 2' -ex 'frame function other' -ex 'info proc' crash core | sed -E 's/core.[0-9]+/core/; s/\([^)]*\) "/"/; s#/tmp/tmp\.[A-Za-z0-9]+#DIR#'

@@ -40,6 +40,7 @@ pub fn request_group_exit(task: &Task, status: i32) {
 /// Ends the current task. Nothing on its stack may own anything: called from the way to user mode, and last of all by kernel
 /// threads.
 pub fn finish(task: &Task) -> ! {
+    super::core_dump::take_part(task);
     let status = task.group().exit_begun().unwrap_or_else(|| task.exit_status.load(Ordering::Relaxed));
     crate::ptrace::exit_stop(task, status);
     leave(task);

@@ -2,6 +2,7 @@
 pub mod capability;
 pub mod choice;
 pub mod clone;
+pub mod core_dump;
 pub mod credentials;
 pub mod exception;
 pub mod exec;

@@ -124,6 +124,16 @@ fn tracee_entry(entry: u64) -> Result<u32> {
     u32::try_from(entry as i32).map_err(|_| EIO)
 }
 
+/// All thread-local segments as core dumps show them, one `struct user_desc` each; none if the thread has none.
+pub fn local_segments(task: &Task) -> Option<[[u8; 16]; COUNT as usize]> {
+    let segments: [Segment; COUNT as usize] = core::array::from_fn(|place| task.thread().local_segment(place));
+    let mut shown = [[0; 16]; COUNT as usize];
+    for (number, (segment, bytes)) in (FIRST..).zip(segments.iter().zip(&mut shown)) {
+        bytes.copy_from_slice(UserDescriptor::of(number, *segment).as_bytes());
+    }
+    segments.iter().any(|segment| !segment.is_none()).then_some(shown)
+}
+
 /// What clone(2)'s `tls` argument is.
 pub trait ThreadLocal {
     /// Gives it to a new thread.

@@ -33,7 +33,7 @@ pub mod flag {
     pub const FORKED: u32 = 1 << 3;
     /// Used superuser privileges (acct(2)).
     pub const SUPERUSER: u32 = 1 << 4;
-    /// Ended by a signal with a core dump wanted.
+    /// A signal ended it that it wrote a core dump for.
     pub const DUMPED_CORE: u32 = 1 << 5;
     /// Killed by a signal.
     pub const SIGNALED: u32 = 1 << 6;
@@ -51,6 +51,10 @@ pub mod flag {
     pub const MEMORY_ERRORS_EARLY: u32 = 1 << 13;
     /// What children inherit as they are.
     pub const INHERITED: u32 = IO_FLUSHER | MEMORY_ERRORS_CHOSEN | MEMORY_ERRORS_EARLY;
+    /// Waits on its way out for another thread to write a core dump.
+    pub const WAITS_FOR_DUMP: u32 = 1 << 14;
+    /// Is so far on its way out that no core dump shows it.
+    pub const PAST_DUMP: u32 = 1 << 15;
     /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
     pub const RESET_ON_FORK: u32 = 1 << 8;
 }

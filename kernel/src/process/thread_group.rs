@@ -73,6 +73,8 @@ pub struct ThreadGroup {
     pub start_time: u64,
     /// PR_SET_DUMPABLE's value.
     pub dumpable: AtomicU32,
+    /// A thread writes a core dump, which the others wait for on their way out. Changes under the signals' lock.
+    pub(super) dumping: AtomicBool,
     /// Whether the process took leave of its session's terminal (TIOCNOTTY by one that does not lead the session).
     terminal_given_up: AtomicBool,
     /// Interval timers.
@@ -126,6 +128,7 @@ impl ThreadGroup {
             actions: RcuCell::new(actions),
             start_time: machine::time::monotonic(),
             dumpable: AtomicU32::new(1),
+            dumping: AtomicBool::new(false),
             terminal_given_up: AtomicBool::new(false),
             timers: crate::time::interval::ProcessTimers::new(),
             oom_score_adjustment: AtomicI32::new(0),

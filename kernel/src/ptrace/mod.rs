@@ -11,7 +11,7 @@ mod end;
 mod event;
 mod fpu_32;
 mod registers;
-mod regset;
+pub(crate) mod regset;
 mod request;
 mod resume;
 mod siginfo;

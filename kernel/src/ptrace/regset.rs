@@ -4,10 +4,12 @@ use super::registers::{self, COUNT, COUNT_32};
 use super::state::mode;
 use super::tracee::look;
 use crate::error::*;
-use crate::process::Task;
+use crate::process::{Task, schedule};
+use abi::elf::{NT_PRFPREG, NT_PRSTATUS, NT_PRXFPREG, NT_X86_XSTATE};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use machine::thread::{fpu_features, fpu_state_size};
+use machine::entry::UserFrame;
+use machine::thread::{Stopped, fpu_features, fpu_state_size};
 
 /// Bytes of `struct user_fpregs_struct` and of an FXSAVE area.
 pub const FPU_SIZE: usize = 512;
@@ -29,11 +31,6 @@ pub enum Set {
     /// NT_X86_XSTATE.
     Extended,
 }
-
-const NT_PRSTATUS: u32 = 1;
-const NT_PRFPREG: u32 = 2;
-const NT_PRXFPREG: u32 = 0x46e6_2b7f;
-const NT_X86_XSTATE: u32 = 0x202;
 
 impl Set {
     /// The set of an ELF note's number, for a tracee in 64-bit or 32-bit mode; EINVAL.
@@ -88,9 +85,40 @@ fn put(bytes: &mut [u8], from: &[u8]) {
 
 /// Reads a whole set.
 pub fn read(tracee: &Arc<Task>, set: Set) -> Result<Vec<u8>> {
-    let mut bytes = buffer(set.size().max(FPU_SIZE))?;
+    let mut bytes = room(set)?;
     let forced = is_forced(tracee);
-    look(tracee, |stopped| match set {
+    look(tracee, |stopped| fill(stopped, set, forced, &mut bytes))?;
+    bytes.truncate(set.size());
+    Ok(bytes)
+}
+
+/// As [`read`], of the current thread, whose user registers are in `frame`.
+pub(crate) fn read_own(task: &Task, frame: &mut UserFrame, set: Set) -> Result<Vec<u8>> {
+    let mut bytes = room(set)?;
+    let forced = is_forced(task);
+    task.thread().while_current(frame, |stopped| fill(stopped, set, forced, &mut bytes));
+    bytes.truncate(set.size());
+    Ok(bytes)
+}
+
+/// As [`read`], of a thread that is about to sleep in the kernel and stays asleep.
+pub(crate) fn read_asleep(task: &Task, set: Set) -> Result<Vec<u8>> {
+    let mut bytes = room(set)?;
+    let forced = is_forced(task);
+    while task.thread().while_stopped(|stopped| fill(stopped, set, forced, &mut bytes)).is_none() {
+        schedule::yield_now();
+    }
+    bytes.truncate(set.size());
+    Ok(bytes)
+}
+
+/// A buffer for a set, with room for what some are made from.
+fn room(set: Set) -> Result<Vec<u8>> {
+    buffer(set.size().max(FPU_SIZE))
+}
+
+fn fill(stopped: &Stopped<'_>, set: Set, forced: bool, bytes: &mut [u8]) {
+    match set {
         Set::General => {
             for (place, value) in bytes.chunks_exact_mut(8).zip(registers::read(stopped, forced)) {
                 place.copy_from_slice(&value.to_ne_bytes());
@@ -102,24 +130,22 @@ pub fn read(tracee: &Arc<Task>, set: Set) -> Result<Vec<u8>> {
             }
         }
         Set::Fpu => {
-            stopped.read_fpu(&mut bytes);
+            stopped.read_fpu(bytes);
         }
         Set::Fpu32 => {
-            stopped.read_fpu(&mut bytes);
+            stopped.read_fpu(bytes);
             let segments = (stopped.frame().code_segment() as u16, stopped.selectors().ds);
-            let old = fpu_32::from_fxsave(&bytes, segments);
-            put(&mut bytes, &old);
+            let old = fpu_32::from_fxsave(bytes, segments);
+            put(bytes, &old);
         }
         Set::Extended => {
-            stopped.read_fpu(&mut bytes);
+            stopped.read_fpu(bytes);
             if let Some(place) = bytes.get_mut(COMPONENTS..FPU_SIZE) {
                 place.fill(0);
                 put(place, &fpu_features().to_ne_bytes());
             }
         }
-    })?;
-    bytes.truncate(set.size());
-    Ok(bytes)
+    }
 }
 
 /// Changes a set from its beginning, as far as `from` goes.

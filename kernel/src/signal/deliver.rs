@@ -3,8 +3,8 @@ use super::frame;
 use super::group::Dropped;
 use super::*;
 use crate::error::Restart;
-use crate::process::exit;
 use crate::process::{Task, task::flag};
+use crate::process::{core_dump, exit};
 use core::sync::atomic::Ordering;
 use machine::entry::UserFrame;
 use machine::thread::work;
@@ -17,6 +17,8 @@ enum Next {
     Handle(SignalInfo, Action),
     /// End the whole process with this wait status.
     End(i32),
+    /// End the whole process for a signal that nothing else is done about.
+    Fatal(SignalInfo),
     /// End this thread: another one executes a program and goes on alone.
     EndThread,
 }
@@ -28,6 +30,12 @@ pub fn run(task: &Task, frame: &mut UserFrame) {
     crate::ptrace::refresh(frame);
     match next {
         Next::End(status) => exit::request_group_exit(task, status),
+        // As if it had ended by itself: no signal was sent to the process.
+        Next::Fatal(info) => {
+            task.set_flag(flag::SIGNALED);
+            let status = core_dump::before_end(task, frame, &info);
+            exit::request_group_exit(task, status);
+        }
         // As if it had ended by itself: no signal was sent to the process.
         Next::EndThread => exit::request_exit(task, 0),
         Next::Handle(info, action) => handle(task, frame, &info, &action),
@@ -182,15 +190,8 @@ fn next(task: &Task) -> Next {
             stop::stop_group(task, info.signal);
             continue;
         }
-        return Next::End(fatal_status(task, &info));
+        return Next::Fatal(info);
     }
-}
-
-/// The wait status of a process that a signal ends: bit 7 says that a core was to be dumped.
-fn fatal_status(task: &Task, info: &SignalInfo) -> i32 {
-    task.set_flag(flag::SIGNALED);
-    // Core files are not written yet, so the bit that says that one was stays clear.
-    info.signal as i32
 }
 
 /// Forgets a signal's pending instances, as its action has become to ignore it.

@@ -57,6 +57,10 @@ impl GroupState {
     pub fn is_outlived(&self, task: &Task) -> bool {
         self.sole_survivor != 0 && self.sole_survivor != task.id()
     }
+    /// Changes the wait status of a group exit that has begun.
+    pub(crate) fn set_exit_status(&mut self, status: i32) {
+        self.exit_status = status;
+    }
     /// Signal of the current or last group stop.
     pub fn stop_signal(&self) -> u32 {
         self.stop_signal
@@ -175,7 +179,7 @@ impl GroupSignals {
         self.has_mark(mark::UNKILLABLE)
     }
     /// Begins the end of the group, which has not begun: all threads but `current` are killed.
-    pub(super) fn begin_end(&self, state: &mut GroupState, status: i32, current: Option<&Task>) {
+    pub(crate) fn begin_end(&self, state: &mut GroupState, status: i32, current: Option<&Task>) {
         state.exit_status = status;
         self.set_mark(mark::EXITING);
         self.clear_mark(mark::STOPPED);

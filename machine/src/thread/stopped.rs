@@ -20,6 +20,18 @@ impl Thread {
             look(&mut Stopped { thread: self, frame })
         })
     }
+    /// Runs `look` on the state of the current thread, whose user registers are in `frame`, as another would see it if it slept
+    /// now. `look` must not sleep. Panics for another thread.
+    pub fn while_current<R>(&self, frame: &mut UserFrame, look: impl FnOnce(&Stopped<'_>) -> R) -> R {
+        let guard = crate::cpu::InterruptGuard::new();
+        assert!(self.is_current(), "the state of another thread");
+        let local = crate::cpu::local::this();
+        self.save_segments(local);
+        self.save_floating_point(local);
+        let result = look(&Stopped { thread: self, frame });
+        drop(guard);
+        result
+    }
 }
 
 impl Stopped<'_> {
@@ -72,12 +84,12 @@ impl Stopped<'_> {
     }
     /// Copies the FPU state in XSAVE layout; how many bytes there are.
     pub fn read_fpu(&self, into: &mut [u8]) -> usize {
-        // SAFETY: held by `while_stopped`.
+        // SAFETY: held by `while_stopped` or `while_current`.
         unsafe { self.thread.floating_point() }.map_or(0, |state| state.copy_to(into))
     }
     /// Replaces the FPU state by XSAVE (or FXSAVE) bytes of user origin, sanitized; false if they are malformed.
     pub fn write_fpu(&mut self, from: &[u8]) -> bool {
-        // SAFETY: held by `while_stopped`.
+        // SAFETY: held by `while_stopped` or `while_current`.
         unsafe { self.thread.floating_point() }.is_some_and(|state| state.assign(from))
     }
     /// The breakpoints.

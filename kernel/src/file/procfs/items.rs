@@ -36,6 +36,7 @@ static PROCESS: &[Item] = &[
     Item::text("cgroup", 0o444, process::control_group),
     Item::text("cmdline", 0o444, memory_files::command_line),
     Item::writable("comm", 0o644, process::name, process::set_name),
+    Item::writable("coredump_filter", 0o644, process::dump_filter, process::set_dump_filter),
     Item { name: "cwd", mode: 0o777, kind: Kind::Jump(process::working_directory) },
     Item::guarded("environ", 0o400, memory_files::environment),
     Item { name: "exe", mode: 0o777, kind: Kind::Jump(process::executable) },

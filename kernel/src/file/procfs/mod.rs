@@ -16,6 +16,7 @@ mod system;
 mod text;
 
 pub use status::ranges;
+pub use stat::flags as task_flags;
 pub use text::Output;
 
 use super::attributes::{FileType, Timestamp};

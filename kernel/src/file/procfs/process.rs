@@ -1,9 +1,10 @@
 //! Small files of a process.
-use super::{Output, Subject, text::parse_number};
+use super::text::{parse_number, parse_word};
+use super::{Output, Subject};
 use crate::error::*;
 use crate::file::Path;
 use crate::process::thread_group::Resource;
-use crate::process::{Capability, Task, login};
+use crate::process::{Capability, Task, core_dump, login};
 use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -141,6 +142,19 @@ pub fn set_oom_adjustment(subject: &Subject, text: &[u8]) -> Result<()> {
         return Err(EACCES);
     }
     place.store(value, Ordering::Relaxed);
+    Ok(())
+}
+
+/// What a core dump shows of memory; empty for a process without any.
+pub fn dump_filter(subject: &Subject, out: &mut Output) -> Result<()> {
+    let Some(memory) = subject.task()?.memory() else { return Ok(()) };
+    Ok(writeln!(out, "{:08x}", memory.with_layout(|layout| layout.dump_filter))?)
+}
+/// ESRCH for a process without memory.
+pub fn set_dump_filter(subject: &Subject, text: &[u8]) -> Result<()> {
+    let value = parse_word(text)? & core_dump::filter::ALL;
+    let memory = subject.task()?.memory().ok_or(ESRCH)?;
+    memory.with_layout_mut(|layout| layout.dump_filter = value);
     Ok(())
 }
 

@@ -20,7 +20,8 @@ const PF_SIGNALED: u32 = 0x400;
 const PF_KTHREAD: u32 = 0x20_0000;
 const PF_RANDOMIZE: u32 = 0x40_0000;
 
-fn flags(task: &Task) -> u32 {
+/// The task's flags as Linux numbers them.
+pub fn flags(task: &Task) -> u32 {
     let mut bits = 0;
     for (own, shown) in [
         (flag::EXITING, PF_EXITING),

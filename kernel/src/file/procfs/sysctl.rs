@@ -3,9 +3,9 @@ use super::text::parse_number;
 use super::{Item, Output, Subject};
 use crate::error::*;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
-use crate::process::Task;
 use crate::process::namespace::{RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
+use crate::process::{Task, core_dump};
 use crate::sync::Once;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -31,6 +31,8 @@ static FILES: &[Item] = &[
 
 static KERNEL: &[Item] = &[
     constant!("cap_last_cap", 40),
+    Item::writable("core_pattern", 0o644, core_pattern, set_core_pattern),
+    Item::writable("core_uses_pid", 0o644, core_uses_pid, set_core_uses_pid),
     Item::text("domainname", 0o444, domain_name),
     Item::writable("hostname", 0o644, host_name, set_host_name),
     Item::writable(
@@ -87,6 +89,21 @@ fn put_name(name: &[u8], out: &mut Output) -> Result<()> {
     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
     out.put(if end == 0 { b"(none)" } else { name.get(..end).unwrap_or_default() })?;
     out.put(b"\n")
+}
+fn core_pattern(_subject: &Subject, out: &mut Output) -> Result<()> {
+    core_dump::pattern::with(|pattern| out.put(pattern))?;
+    out.put(b"\n")
+}
+fn set_core_pattern(_subject: &Subject, text: &[u8]) -> Result<()> {
+    core_dump::pattern::set(text);
+    Ok(())
+}
+fn core_uses_pid(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", u8::from(core_dump::pattern::USES_PID.load(Ordering::Relaxed)))?)
+}
+fn set_core_uses_pid(_subject: &Subject, text: &[u8]) -> Result<()> {
+    core_dump::pattern::USES_PID.store(parse_number(text)? != 0, Ordering::Relaxed);
+    Ok(())
 }
 fn host_name(_subject: &Subject, out: &mut Output) -> Result<()> {
     put_name(&Task::current().namespaces().uts.host_name(), out)

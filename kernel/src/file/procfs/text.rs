@@ -130,6 +130,22 @@ impl FileOperations for TextFile {
     }
 }
 
+/// A number of any of C's bases ("0x10", "020", "16") and nothing else but a line's end (kstrtouint). EINVAL; ERANGE.
+pub fn parse_word(bytes: &[u8]) -> Result<u32> {
+    let text = core::str::from_utf8(bytes).map_err(|_| EINVAL)?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (digits, base) = match text.strip_prefix('0') {
+        Some(rest) if rest.starts_with(['x', 'X']) => (&rest[1..], 16),
+        Some(rest) if !rest.is_empty() => (rest, 8),
+        _ => (text, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return Err(EINVAL);
+    }
+    u32::from_str_radix(digits, base).map_err(|_| ERANGE)
+}
+
 /// A decimal number at the beginning of what was written, surrounded by white space. EINVAL.
 pub fn parse_number(bytes: &[u8]) -> Result<i64> {
     let text = core::str::from_utf8(bytes).map_err(|_| EINVAL)?;

@@ -59,6 +59,7 @@ impl AddressSpace {
             environment: layout.environment.clone(),
             auxiliary,
             no_huge_pages: layout.no_huge_pages,
+            dump_filter: layout.dump_filter,
             executable: layout.executable.as_ref().and_then(Executable::hold),
         };
         if reserved.is_ok() {

@@ -136,6 +136,8 @@ pub struct Layout {
     pub auxiliary: Vec<(u64, u64)>,
     /// No huge pages are wanted (PR_SET_THP_DISABLE): there are none, but it is said again.
     pub no_huge_pages: bool,
+    /// What a core dump shows (/proc/PID/coredump_filter).
+    pub dump_filter: u32,
     /// The executable file (/proc/PID/exe).
     pub executable: Option<Executable>,
 }
@@ -161,6 +163,7 @@ impl Layout {
             environment: 0..0,
             auxiliary: Vec::new(),
             no_huge_pages: false,
+            dump_filter: crate::process::core_dump::filter::DEFAULT,
             executable: None,
         }
     }

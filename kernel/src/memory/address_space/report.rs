@@ -21,6 +21,8 @@ pub struct AreaReport {
     pub name: Option<&'static str>,
     /// Protection key.
     pub key: u8,
+    /// Pages of its own have been made in it, of a private mapping.
+    pub has_private_pages: bool,
 }
 
 /// Pages of an area by state (/proc/PID/smaps).
@@ -64,7 +66,15 @@ impl Space {
         };
         let is_lent = name.is_some_and(|name| name == "[vvar]" || name == "[vdso]");
         let offset = if area.file.is_some() && !is_lent { area.page_offset << 12 } else { 0 };
-        Some(AreaReport { range: area.start..area.end, flags: area.flags, offset, file, name, key: area.key })
+        Some(AreaReport {
+            range: area.start..area.end,
+            flags: area.flags,
+            offset,
+            file,
+            name,
+            key: area.key,
+            has_private_pages: area.has_private_pages(),
+        })
     }
     /// All areas, as far as there is memory for the list.
     pub fn area_reports(&self) -> Result<Vec<AreaReport>> {

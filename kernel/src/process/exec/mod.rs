@@ -209,7 +209,9 @@ fn replace(
     let auxiliary = auxiliary_vector(prepared, &program, base, arguments.name(top), &vdso)?;
     let stack_pointer = write_stack(&space, abi, arguments, top, floor, &choice, auxiliary)?;
     let heap = layout::heap_start(&choice, program.end, program.is_alone, crate::random::word);
+    let dump_filter = task.memory().map(|old| old.with_layout(|layout| layout.dump_filter));
     space.with_layout_mut(|layout| {
+        layout.dump_filter = dump_filter.unwrap_or(layout.dump_filter);
         layout.heap = heap..heap;
         layout.code = program.code.0..program.code.1;
         layout.data = program.data.0..program.data.1;

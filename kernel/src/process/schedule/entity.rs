@@ -100,8 +100,12 @@ pub struct Entity {
     wakes: AtomicU32,
     /// Runnable: running, in a tree, or between the two. Changes under the lock of its CPU's queue.
     pub(super) on_queue: AtomicBool,
-    /// The CPU whose queue it is or was last in.
+    /// The CPU whose queue it is or was last in. Changes under the lock of the queue it goes to, before `on_queue` is set, and
+    /// also under that of the queue it comes from while it is runnable: who holds a queue's lock, sees `on_queue` and then
+    /// that CPU here knows that the task stays.
     pub(super) cpu: AtomicU32,
+    /// Taken out of the tree to run, and not back yet. Changes under the lock of its CPU's queue.
+    pub(super) is_chosen: AtomicBool,
     /// Virtual run time in nanoseconds of nice 0.
     pub(super) virtual_time: AtomicU64,
     /// When the current stretch on the CPU was last accounted.
@@ -127,6 +131,7 @@ impl Entity {
             wakes: AtomicU32::new(0),
             on_queue: AtomicBool::new(false),
             cpu: AtomicU32::new(0),
+            is_chosen: AtomicBool::new(false),
             virtual_time: AtomicU64::new(0),
             started: AtomicU64::new(0),
             runtime: AtomicU64::new(0),

@@ -161,7 +161,7 @@ impl RunQueue {
         }
         if may_sleep && entity.state() != state::RUNNING && entity.on_queue.load(Ordering::Relaxed) {
             entity.on_queue.store(false, Ordering::Release);
-            self.runnable.fetch_sub(1, Ordering::SeqCst);
+            self.count_out();
         }
         let own = entity.virtual_time.load(Ordering::Relaxed);
         let stays = !is_idle && entity.on_queue.load(Ordering::Relaxed) && entity.may_run_on(current_cpu());
@@ -192,6 +192,7 @@ impl RunQueue {
         }
         entity.started.store(0, Ordering::Relaxed);
         next.schedule.started.store(now, Ordering::Relaxed);
+        next.schedule.is_chosen.store(true, Ordering::Relaxed);
         self.running_virtual.store(key, Ordering::Relaxed);
         self.advance(key);
         drop(waiting);
@@ -203,36 +204,51 @@ impl RunQueue {
     fn advance(&self, virtual_time: u64) {
         self.minimum.fetch_max(virtual_time, Ordering::Relaxed);
     }
-    /// A task whose context has just been saved goes back into the tree, if it is still runnable.
+    /// A task whose context has just been saved goes back into the tree, if it is still runnable and this CPU's: a wake-up
+    /// may have placed it elsewhere meanwhile, where it may even be running.
     pub(super) fn put_back(&self, task: Arc<Task>, cpu: CpuId) {
         if self.is_idle_task(&task) {
             return;
         }
-        if !task.schedule.may_run_on(cpu) && task.schedule.on_queue.load(Ordering::Relaxed) {
+        let entity = &task.schedule;
+        let mut waiting = self.waiting.lock();
+        // In this order: a wake-up sets the CPU first, without this queue's lock.
+        if !entity.on_queue.load(Ordering::Acquire) || entity.cpu() != cpu {
+            drop(waiting);
+            return;
+        }
+        entity.is_chosen.store(false, Ordering::Relaxed);
+        if !entity.may_run_on(cpu) {
+            drop(waiting);
             return super::wake::move_away(task);
         }
-        let mut waiting = self.waiting.lock();
-        let refused = if task.schedule.on_queue.load(Ordering::Relaxed) {
-            let key = task.schedule.virtual_time.load(Ordering::Relaxed);
-            // Refused only if a wake-up has put it in already.
-            waiting.insert(key, task).err()
-        } else {
-            Some(task)
-        };
+        let key = entity.virtual_time.load(Ordering::Relaxed);
+        // Refused only if a wake-up has put it in already.
+        let refused = waiting.insert(key, task).err();
         drop(waiting);
         drop(refused);
     }
-    /// Takes a runnable task off the queue, whether it is in the tree or between CPU and tree; false if it is not runnable.
-    pub(super) fn withdraw(&self, task: &Task) -> bool {
+    /// Takes a runnable task that waits off its queue. `Some(false)` if it is not runnable, or runs or is about to; `None` if it
+    /// has gone to another queue.
+    fn try_withdraw(&self, task: &Task, cpu: CpuId) -> Option<bool> {
+        let entity = &task.schedule;
         let mut waiting = self.waiting.lock();
-        let removed = waiting.remove(task);
-        let was_on = task.schedule.on_queue.swap(false, Ordering::AcqRel);
-        if was_on {
-            self.runnable.fetch_sub(1, Ordering::SeqCst);
+        if entity.cpu() != cpu {
+            return None;
         }
+        if entity.is_chosen.load(Ordering::Relaxed) || !entity.on_queue.swap(false, Ordering::AcqRel) {
+            return Some(false);
+        }
+        self.count_out();
+        let removed = waiting.remove(task);
         drop(waiting);
         drop(removed);
-        was_on
+        Some(true)
+    }
+    /// One runnable task less; the lock is held.
+    fn count_out(&self) {
+        let before = self.runnable.fetch_sub(1, Ordering::SeqCst);
+        debug_assert!(before > 0, "a task counted out of a queue it is not on");
     }
     /// Puts a task that has become runnable into this queue; true if it should take the CPU from the running one.
     pub(super) fn enqueue(&self, task: Arc<Task>, cpu: CpuId, is_new: bool) -> bool {
@@ -251,6 +267,7 @@ impl RunQueue {
         let entity = &task.schedule;
         let minimum = self.minimum.load(Ordering::Relaxed);
         let old_cpu = entity.cpu.swap(cpu.0, Ordering::Relaxed);
+        entity.is_chosen.store(false, Ordering::Relaxed);
         let mut virtual_time = entity.virtual_time.load(Ordering::Relaxed);
         if old_cpu != cpu.0 {
             let old_minimum = QUEUES.of(CpuId(old_cpu)).minimum.load(Ordering::Relaxed);
@@ -265,15 +282,18 @@ impl RunQueue {
         let _ = waiting.insert(virtual_time, task);
         virtual_time
     }
-    /// Under the queue's lock: if the task is still on the queue, it is made runnable on the spot.
-    pub(super) fn keep_running(&self, task: &Task) -> bool {
+    /// If the task is still on the queue, it is made runnable on the spot. `None` if it has gone to another queue.
+    fn try_keep_running(&self, task: &Task, cpu: CpuId) -> Option<bool> {
         let waiting = self.waiting.lock();
+        if task.schedule.cpu() != cpu {
+            return None;
+        }
         let on_queue = task.schedule.on_queue.load(Ordering::Acquire);
         if on_queue {
             task.schedule.set_state(state::RUNNING);
         }
         drop(waiting);
-        on_queue
+        Some(on_queue)
     }
     /// Whether the end of a slice must be noticed and no timer is armed for it.
     pub(super) fn needs_slice(&self) -> bool {
@@ -322,10 +342,30 @@ impl RunQueue {
             .find(|task| task.schedule.may_run_on(cpu) && !task.thread().is_on_cpu())
             .cloned();
         let Some(task) = chosen.and_then(|chosen| theirs.remove(&chosen)) else { return false };
-        other.runnable.fetch_sub(1, Ordering::SeqCst);
+        other.count_out();
         self.insert(&mut own, task, cpu, true);
         true
     }
+}
+
+/// Calls `act` with the queue that a task is in, until it was still in that one under its lock.
+fn on_own_queue(task: &Task, act: impl Fn(&RunQueue, CpuId) -> Option<bool>) -> bool {
+    loop {
+        let cpu = task.schedule.cpu();
+        if let Some(done) = act(QUEUES.of(cpu), cpu) {
+            return done;
+        }
+    }
+}
+
+/// Takes a runnable task that waits off its queue; false if it is not runnable, or runs or is about to.
+pub(super) fn withdraw(task: &Task) -> bool {
+    on_own_queue(task, |queue, cpu| queue.try_withdraw(task, cpu))
+}
+
+/// Makes a task that has not left its queue yet runnable on the spot; false if it has.
+pub(super) fn keep_running(task: &Task) -> bool {
+    on_own_queue(task, |queue, cpu| queue.try_keep_running(task, cpu))
 }
 
 /// The CPU of a set with the fewest runnable tasks, and their number.

@@ -1,7 +1,7 @@
 //! Waking tasks and placing them on CPUs.
 use super::Task;
 use super::entity::state;
-use super::queue::{IDLE_CPUS, QUEUES, least_busy};
+use super::queue::{IDLE_CPUS, QUEUES, keep_running, least_busy, withdraw};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::cpu::{CpuId, PreemptGuard, kick, online_cpus};
@@ -39,7 +39,7 @@ fn place(task: &Task, here: CpuId) -> CpuId {
 /// Moves a runnable task whose context has just been saved to a CPU it may run on.
 pub(super) fn move_away(task: Arc<Task>) {
     let locked = task.schedule.lock.lock();
-    let moved = match QUEUES.of(task.schedule.cpu()).withdraw(&task) {
+    let moved = match withdraw(&task) {
         true => enqueue(task.clone(), true),
         false => None,
     };
@@ -102,7 +102,7 @@ impl Task {
             return false;
         }
         // On the queue still: it has not got to sleep yet, or is about to.
-        if entity.on_queue.load(Ordering::Acquire) && QUEUES.of(entity.cpu()).keep_running(self) {
+        if entity.on_queue.load(Ordering::Acquire) && keep_running(self) {
             return true;
         }
         entity.set_state(state::RUNNING);
@@ -119,15 +119,15 @@ impl Task {
         if self.schedule.may_run_on(cpu) {
             return;
         }
-        let running = self.thread().is_on_cpu();
-        let moved = match !running && QUEUES.of(cpu).withdraw(self) {
+        let moved = match withdraw(self) {
             true => enqueue(self.clone(), true),
-            false => None,
+            false => {
+                // Wherever it runs, it is noticed there.
+                kick(self.schedule.cpu());
+                None
+            }
         };
         drop(locked);
         follow_up(moved);
-        if running {
-            kick(cpu);
-        }
     }
 }
