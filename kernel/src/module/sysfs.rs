@@ -52,8 +52,7 @@ fn still_there(module: &Weak<Module>) -> Result<Arc<Module>> {
 }
 
 type Show = fn(&Module, &mut Output) -> Result<()>;
-const FILES: [(&str, Show); 4] =
-    [("coresize", core_size), ("initstate", state), ("refcnt", users), ("taint", taint)];
+const FILES: [(&str, Show); 4] = [("coresize", core_size), ("initstate", state), ("refcnt", users), ("taint", taint)];
 
 fn core_size(module: &Module, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{}", module.body.get().map_or(0, |body| body.memory.size()))?)

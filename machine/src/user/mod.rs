@@ -9,9 +9,9 @@ mod tests;
 
 use crate::memory::Frame;
 use crate::paging::USER_END;
-use core::mem::MaybeUninit;
 use access::{NOFAULT, Routines, SLEEPING};
 pub(crate) use access::{fixup, initialize};
+use core::mem::MaybeUninit;
 
 /// User memory was not accessible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,8 +15,8 @@ mod sysctl;
 mod system;
 mod text;
 
-pub use status::ranges;
 pub use stat::flags as task_flags;
+pub use status::ranges;
 pub use text::Output;
 
 use super::attributes::{FileType, Timestamp};

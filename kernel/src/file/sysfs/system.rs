@@ -12,8 +12,18 @@ const HIGHEST_CPU: usize = machine::cpu::MAX_CPUS - 1;
 
 /// The directories that are always there.
 const DIRECTORIES: [&str; 12] = [
-    "block", "bus", "class", "dev/block", "dev/char", "devices/system/cpu", "devices/virtual", "firmware", "fs", "kernel",
-    "module", "power",
+    "block",
+    "bus",
+    "class",
+    "dev/block",
+    "dev/char",
+    "devices/system/cpu",
+    "devices/virtual",
+    "firmware",
+    "fs",
+    "kernel",
+    "module",
+    "power",
 ];
 
 /// Fills a new tree.
