@@ -80,6 +80,8 @@ pub const SI_MESGQ: i32 = -3;
 pub const SI_ASYNCIO: i32 = -4;
 pub const SI_SIGIO: i32 = -5;
 pub const SI_TKILL: i32 = -6;
+pub const SI_DETHREAD: i32 = -7;
+pub const SI_ASYNCNL: i32 = -60;
 
 pub const ILL_ILLOPN: i32 = 2;
 pub const FPE_INTDIV: i32 = 1;

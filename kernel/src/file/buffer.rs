@@ -199,10 +199,10 @@ impl<'a> IoBuffer<'a> {
     pub fn put_zeros(&mut self, length: usize) -> Result<usize> {
         self.transfer(
             length,
-            // Linux clears in steps of eight bytes, and counts whole ones where a fault ends it.
+            // Linux clears less than 64 bytes in steps of eight, and counts whole ones where a fault ends it.
             |address, _, piece| match user::clear_user(address, piece) {
-                0 => 0,
-                left => piece - (piece.saturating_sub(left) & !7),
+                left if left != 0 && piece < 64 => piece - (piece.saturating_sub(left) & !7),
+                left => left,
             },
             |bytes, _| {
                 if let Bytes::Destination(room) = bytes {

@@ -48,6 +48,26 @@ impl Layout {
         }
         into.extend_from_slice(rest);
     }
+    /// How many bytes the entries have that are whole within the first `length`, and the position behind them; none if there are none.
+    fn whole(self, bytes: &[u8], length: usize) -> Option<(usize, u64)> {
+        let narrow = self == Layout::Narrow;
+        let mut found = None;
+        let mut end = 0;
+        while let Some((_, rest)) = bytes.split_at_checked(end) {
+            let field = |at: usize, size: usize| {
+                let mut word = [0; 8];
+                word.get_mut(..size)?.copy_from_slice(rest.get(at..at + size)?);
+                Some(u64::from_ne_bytes(word))
+            };
+            let (next, size) = if narrow { (field(4, 4), field(8, 2)) } else { (field(8, 8), field(16, 2)) };
+            end += size.unwrap_or(0) as usize;
+            match next {
+                Some(next) if size.is_some() && end <= length => found = Some((end, next)),
+                _ => break,
+            }
+        }
+        found
+    }
     /// The usual layout in few steps.
     #[inline]
     fn push_new(into: &mut Vec<u8>, entry: &DirectoryEntry, kind: u8, length: usize) {
@@ -68,13 +88,34 @@ impl Layout {
 /// Most bytes gathered before they are copied out.
 const BUFFER: usize = 32 << 10;
 
+/// Gives a directory's entries from a position on to `emit` until that says no; those that every directory has come first. ENOENT
+/// when it is removed.
+fn iterate(file: &File, position: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
+    let inode = file.inode();
+    let _guard = inode.lock.read();
+    if inode.is_dead() {
+        return Err(ENOENT);
+    }
+    let kind = super::attributes::FileType::Directory;
+    if position == 0 && !emit(DirectoryEntry { inode: inode.number(), kind, name: b".", next: 1 }) {
+        return Ok(());
+    }
+    if position <= 1 {
+        let parent = file.path().dentry.parent();
+        let number = parent.as_ref().and_then(|parent| parent.inode()).map_or(inode.number(), |parent| parent.number());
+        if !emit(DirectoryEntry { inode: number, kind, name: b"..", next: 2 }) {
+            return Ok(());
+        }
+    }
+    inode.operations().iterate(inode, position.max(2), emit)
+}
+
 /// Fills a user buffer with entries from the file's position on.
 fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<usize> {
     if file.mode() & mode::DIRECTORY == 0 {
         return Err(ENOTDIR);
     }
     file.with_position(|position| {
-        let inode = file.inode();
         let mut bytes = Vec::new();
         let room = count.min(BUFFER);
         // With room for the zeros that are cut off behind the last entry.
@@ -91,31 +132,22 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
             layout.push(&mut bytes, &entry, length);
             true
         };
-        let guard = inode.lock.read();
-        if inode.is_dead() {
-            return Err(ENOENT);
-        }
-        let kind = super::attributes::FileType::Directory;
-        if *position == 0 {
-            emit(DirectoryEntry { inode: inode.number(), kind, name: b".", next: 1 });
-        }
-        if *position <= 1 && after.get() == 1 {
-            let parent = file.path().dentry.parent();
-            let number =
-                parent.as_ref().and_then(|parent| parent.inode()).map_or(inode.number(), |parent| parent.number());
-            emit(DirectoryEntry { inode: number, kind, name: b"..", next: 2 });
-        }
-        let result = if after.get() >= 2 { inode.operations().iterate(inode, after.get(), &mut emit) } else { Ok(()) };
-        drop(guard);
+        let result = iterate(file, *position, &mut emit);
         if bytes.is_empty() {
             result?;
             return if full.get() { Err(EINVAL.because("the buffer holds no entry")) } else { Ok(0) };
         }
         file.path().touch_accessed();
         super::buffer::check_user_range(buffer.0, bytes.len())?;
-        UserSlice::new(buffer.0, bytes.len()).write(&bytes)?;
-        *position = after.get();
-        Ok(bytes.len())
+        let left = machine::user::copy_to_user(buffer.0, &bytes);
+        if left == 0 {
+            *position = after.get();
+            return Ok(bytes.len());
+        }
+        // The entries that are there whole count.
+        let (count, next) = layout.whole(&bytes, bytes.len() - left).ok_or(EFAULT)?;
+        *position = next;
+        Ok(count)
     })
 }
 
@@ -130,6 +162,37 @@ pub fn getdents_narrow(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Re
 /// getdents64(2).
 pub fn getdents64(task: &Task, fd: Fd, buffer: UserBytes, count: u32) -> Result<usize> {
     list(&*task.borrow_file(fd)?, buffer, count as usize, Layout::New)
+}
+
+/// readdir(2), i386's: one entry as number, position, length and name. 1, or 0 at the end.
+pub fn readdir(task: &Task, fd: Fd, entry: UserBytes, _count: u32) -> Result<usize> {
+    let file = task.file(fd)?;
+    if file.mode() & mode::DIRECTORY == 0 {
+        return Err(ENOTDIR);
+    }
+    file.with_position(|position| {
+        let mut bytes = Vec::new();
+        let mut next = *position;
+        let mut is_found = Ok(false);
+        iterate(&file, *position, &mut |found| {
+            next = found.next;
+            is_found = bytes.try_reserve_exact(found.name.len() + 11).map(|()| true);
+            if is_found.is_ok() {
+                bytes.extend_from_slice([found.inode as u32, *position as u32].map(u32::to_ne_bytes).as_flattened());
+                bytes.extend_from_slice(&(found.name.len() as u16).to_ne_bytes());
+                bytes.extend_from_slice(found.name);
+                bytes.push(0);
+            }
+            false
+        })?;
+        file.path().touch_accessed();
+        if !is_found? {
+            return Ok(0);
+        }
+        UserSlice::new(entry.0, bytes.len()).write(&bytes)?;
+        *position = next;
+        Ok(1)
+    })
 }
 
 /// getcwd(2): the length with the NUL; ENOENT in a removed directory, ERANGE.

@@ -5,7 +5,7 @@ use crate::file::IoBuffer;
 use crate::file::buffer::{IoVector, LARGEST_TRANSFER, read_vector};
 use crate::file::open_file::{File, mode};
 use crate::process::Task;
-use crate::syscall::{Fd, UserPtr};
+use crate::syscall::{Fd, UserPtr, UserSlice};
 use alloc::{sync::Arc, vec::Vec};
 
 const NON_BLOCKING: u32 = 2;
@@ -221,6 +221,28 @@ pub fn tee(task: &Task, input: Fd, output: Fd, length: usize, flags: u32) -> Res
     Ok(done)
 }
 
+/// Writes user memory page by page until the pipe is full or a page cannot be read: EFAULT if it is the first.
+fn give_pages(file: &File, pipe: &Pipe, segments: &[UserSlice]) -> Result<usize> {
+    let mut done = 0usize;
+    for segment in segments {
+        let mut rest = *segment;
+        while rest.length > 0 {
+            if done > 0 && pipe.wait_for_room(true).is_err() {
+                return Ok(done);
+            }
+            let in_page = PAGE - rest.address as usize % PAGE;
+            let piece = UserSlice::new(rest.address, rest.length.min(in_page));
+            match file.write(&mut IoBuffer::user(piece)) {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) | Ok(0) => return Ok(done),
+                Ok(count) => done = done.saturating_add(count),
+            }
+            rest.advance(piece.length);
+        }
+    }
+    Ok(done)
+}
+
 /// vmsplice(2): as writev(2) or readv(2) on the pipe.
 pub fn vmsplice(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, flags: u32) -> Result<usize> {
     if flags & !KNOWN != 0 {
@@ -239,7 +261,7 @@ pub fn vmsplice(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, fl
     let nonblocking = flags & NON_BLOCKING != 0 || file.is_nonblocking();
     if file.is_writable() {
         pipe.wait_for_room(nonblocking)?;
-        return file.write(&mut buffer);
+        return give_pages(&file, pipe, &segments);
     }
     if !pipe.wait_for_data(nonblocking)? {
         return Ok(0);

@@ -69,7 +69,8 @@ pub fn pidfd_send_signal(task: &Task, fd: Fd, signal: u32, info: UserPtr<SignalI
         return Err(EINVAL);
     }
     let (entry, _) = entry_of(task, fd)?;
-    let information = match info.read_optional(task)? {
+    let sent = (!info.is_null()).then(|| SignalInfo::read_sent(task, info, signal)).transpose()?;
+    let information = match sent {
         None => SignalInfo::sent(signal, SI_USER, task),
         Some(information) => {
             if information.signal != signal {

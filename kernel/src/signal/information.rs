@@ -1,7 +1,8 @@
 //! What comes with a signal: `siginfo_t`.
 use super::*;
+use crate::error::{E2BIG, Result};
 use crate::process::Task;
-use crate::syscall::user::UserLayout;
+use crate::syscall::user::{UserLayout, UserPtr, UserSlice};
 use abi::Abi;
 
 /// A signal with what its receiver may know about it.
@@ -81,6 +82,8 @@ impl SignalInfo {
 
 /// Bytes of `siginfo_t`.
 pub const SIZE: usize = 128;
+/// What the kernel knows of the 64-bit one.
+const KNOWN_SIZE: usize = 48;
 
 /// What the fields are, by signal and code (sigaction(2), "The siginfo_t argument").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,6 +147,39 @@ impl SignalInfo {
             Kind::Poll => [wide(a), wide(b), 0, 0],
             Kind::Call => [wide(a), pair(b, c), 0, 0],
         }
+    }
+}
+
+impl SignalInfo {
+    /// What a program sends. Of a 64-bit one's only what the kernel knows is read; where the form is unknown, what lies behind must
+    /// be zeros: E2BIG.
+    pub fn read_sent(task: &Task, place: UserPtr<SignalInfo>, signal: u32) -> Result<SignalInfo> {
+        if !matches!(task.abi(), Abi::X86_64) {
+            return place.read(task);
+        }
+        let mut known = [0; KNOWN_SIZE];
+        let mut source = UserSlice::new(place.address(), SIZE);
+        source.read(&mut known)?;
+        let info = SignalInfo::decode(Abi::X86_64, &known);
+        if !info.has_known_form(signal) {
+            let mut rest = [0; SIZE - KNOWN_SIZE];
+            source.read(&mut rest)?;
+            if rest != [0; SIZE - KNOWN_SIZE] {
+                return Err(E2BIG);
+            }
+        }
+        Ok(info)
+    }
+
+    fn has_known_form(&self, signal: u32) -> bool {
+        let highest = match signal {
+            SIGFPE => 15,
+            SIGILL => 11,
+            SIGSEGV => 9,
+            _ => 6,
+        };
+        let kernel = [SI_KERNEL, SI_ASYNCNL].contains(&self.code);
+        kernel || (SI_DETHREAD..=highest).contains(&self.code)
     }
 }
 

@@ -130,7 +130,7 @@ fn check_code(task: &Task, info: &SignalInfo, target: i32) -> Result<()> {
 
 /// rt_sigqueueinfo(2).
 pub fn rt_sigqueueinfo(task: &Task, pid: Pid, signal: u32, info: UserPtr<SignalInfo>) -> Result<()> {
-    let mut info = info.read(task)?;
+    let mut info = SignalInfo::read_sent(task, info, signal)?;
     info.signal = signal;
     check_code(task, &info, pid.0)?;
     if pid.0 <= 0 {
@@ -141,7 +141,7 @@ pub fn rt_sigqueueinfo(task: &Task, pid: Pid, signal: u32, info: UserPtr<SignalI
 
 /// rt_tgsigqueueinfo(2).
 pub fn rt_tgsigqueueinfo(task: &Task, group: Pid, thread: Pid, signal: u32, info: UserPtr<SignalInfo>) -> Result<()> {
-    let mut info = info.read(task)?;
+    let mut info = SignalInfo::read_sent(task, info, signal)?;
     info.signal = signal;
     if thread.0 <= 0 || group.0 <= 0 {
         return Err(EINVAL);

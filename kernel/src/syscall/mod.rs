@@ -7,6 +7,7 @@
 //! Handlers translate; the object works. Ten lines is the normal size of a handler.
 pub mod argument;
 pub mod dispatch;
+pub mod multiplex;
 pub mod reference;
 pub mod row;
 pub mod table;

@@ -32,8 +32,9 @@ pub struct SignalEvent {
 }
 
 impl UserLayout for SignalEvent {
-    fn size(_: Abi) -> usize {
-        64
+    /// What is read of it: Linux copies the whole of the 64-bit one, and from the others takes four words.
+    fn size(abi: Abi) -> usize {
+        if matches!(abi, Abi::X86_64) { 64 } else { 16 }
     }
     fn decode(abi: Abi, bytes: &[u8]) -> Self {
         let (value, rest) = bytes.split_at(UserWord::size(abi));

@@ -341,6 +341,46 @@ CASE(directories_in_the_old_form)
 	EQ(found, 1);
 }
 
+CASE(directories_entry_by_entry)
+{
+	struct {
+		uint32_t number, offset;
+		uint16_t length;
+		char name[262];
+	} entry;
+	enter_scratch();
+	close(OK(open("file", O_CREAT | O_WRONLY, 0600)));
+	int fd = OK(open(".", O_RDONLY)), found = 0;
+	for (int i = 0; i < 3; i++) {
+		memset(&entry, 0x55, sizeof entry);
+		EQ(syscall(SYS_readdir, fd, &entry, 1), 1);
+		EQ(entry.length, strlen(entry.name));
+		CHECK(entry.number != 0);
+		if (i < 2)
+			EQ(entry.offset, i);
+		found += strcmp(entry.name, "file") == 0;
+	}
+	EQ(found, 1);
+	EQ(syscall(SYS_readdir, fd, &entry, 1), 0);
+	OK(lseek(fd, 0, SEEK_SET));
+	ERR(syscall(SYS_readdir, fd, 16, 1), EFAULT);
+	EQ(syscall(SYS_readdir, fd, &entry, 99), 1);
+	STR_EQ(entry.name, ".");
+	ERR(syscall(SYS_readdir, 1234, &entry, 1), EBADF);
+	fd = OK(open("file", O_RDONLY));
+	ERR(syscall(SYS_readdir, fd, &entry, 1), ENOTDIR);
+}
+
+CASE(socketcall_looks_at_its_number_and_arguments)
+{
+	uint32_t arguments[6] = {0};
+	ERR(syscall(SYS_socketcall, 0, arguments), EINVAL);
+	ERR(syscall(SYS_socketcall, 21, arguments), EINVAL);
+	ERR(syscall(SYS_socketcall, -1, arguments), EINVAL);
+	for (int call = 1; call <= 20; call++)
+		ERR(syscall(SYS_socketcall, call, 16), EFAULT);
+}
+
 struct user_desc_ {
 	uint32_t entry, base, limit, flags;
 };

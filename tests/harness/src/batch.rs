@@ -2,6 +2,7 @@
 
 use crate::archive::Archive;
 use crate::guest::Program;
+use crate::libraries;
 use crate::machine::{Configuration, Event, Machine};
 use crate::record::{Record, Transcript, parse};
 use anyhow::{Context, Result, bail};
@@ -242,6 +243,7 @@ fn root(places: &Places, jobs: &[Job]) -> Result<Vec<u8>> {
         }
         archive.file(&format!("test/{}", job.program.name), 0o755, &fs::read(&job.program.executable)?);
     }
+    libraries::add(&mut archive, jobs.iter().map(|job| &job.program).filter(|program| program.is_dynamic()))?;
     let list = job_list(jobs, |program| format!("/test/{}", program.name));
     archive.file("test/list", 0o644, list.as_bytes());
     Ok(archive.finish())

@@ -1,15 +1,19 @@
 //! The guest programs: which there are, and how each is built.
 
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// What a program is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum ProgramAbi {
     /// 64-bit programs.
     #[value(name = "x86-64")]
@@ -25,10 +29,20 @@ impl Program {
     pub fn usual_name(&self) -> &str {
         self.name.strip_suffix(self.abi.suffix()).unwrap_or(&self.name)
     }
+
+    /// Whether it is linked against the C library that it finds in the machine: those of one topic are.
+    pub fn is_dynamic(&self) -> bool {
+        is_dynamic(&self.executable)
+    }
+}
+
+fn is_dynamic(executable: &Path) -> bool {
+    executable.parent().is_some_and(|topic| topic.ends_with("dynamic"))
 }
 
 impl ProgramAbi {
-    fn folder(self) -> &'static str {
+    /// Its name.
+    pub fn folder(self) -> &'static str {
         match self {
             ProgramAbi::X86_64 => "x86-64",
             ProgramAbi::I386 => "i386",
@@ -77,7 +91,6 @@ const FLAGS: &[&str] = &[
     "-Wno-nonnull",
     "-Wno-infinite-recursion",
     "-O1",
-    "-static",
     "-pthread",
     "-s",
 ];
@@ -85,44 +98,66 @@ const FLAGS: &[&str] = &[
 /// Builds what has changed and gives all programs of an ABI in the order of their names. Programs that do not build for another
 /// ABI than the usual one are not meant for it.
 pub fn build_all(workspace: &Path, abi: ProgramAbi) -> Result<Vec<Program>> {
-    let sources = workspace.join("tests/guest");
+    let sources = sources(workspace, abi)?;
+    let header = modified(&workspace.join("tests/guest/check.h"));
     let target = workspace.join("target/guest").join(abi.folder());
-    let header = modified(&sources.join("check.h"));
-    let mut programs = Vec::new();
-    let mut topics = entries(&sources)?;
+    let next = AtomicUsize::new(0);
+    let built = Mutex::new(BTreeMap::new());
+    // The compiler takes most of the time: one for each processor.
+    let worker = || {
+        while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let program = build(source, &target, header, abi);
+            built.lock().unwrap_or_else(PoisonError::into_inner).insert(source, program);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(worker);
+        }
+    });
+    let built = built.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let programs: Vec<Program> = built.into_values().filter_map(Result::transpose).collect::<Result<_>>()?;
+    ensure!(!programs.is_empty(), "no guest program under {}", workspace.join("tests/guest").display());
+    Ok(programs)
+}
+
+/// The sources of the programs that an ABI may have.
+fn sources(workspace: &Path, abi: ProgramAbi) -> Result<Vec<PathBuf>> {
+    let mut topics = entries(&workspace.join("tests/guest"))?;
     topics.retain(|path| path.is_dir());
     if abi == ProgramAbi::X86_64 {
         topics.push(workspace.join("demo"));
     }
+    let mut sources = Vec::new();
     for topic in topics {
-        for source in entries(&topic)? {
-            let is_source = source.extension().is_some_and(|e| e == "c" || e == "S");
-            if !is_source {
-                continue;
-            }
-            if abi != ProgramAbi::X86_64 && source.extension().is_some_and(|e| e == "S") {
-                continue;
-            }
-            let name = format!("{}/{}{}", stem(&topic), stem(&source), abi.suffix());
-            let executable = target.join(&name);
-            match compile(&source, &executable, header, abi) {
-                Err(_) if abi != ProgramAbi::X86_64 => continue,
-                built => built.with_context(|| format!("building {name}"))?,
-            }
-            let bytes = fs::read(&executable)?;
-            let mut hasher = DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            let text = fs::read_to_string(&source)?;
-            let has_cases = text.contains("#include \"../check.h\"");
-            let cases = if has_cases { list(&source, &executable, abi)? } else { Vec::new() };
-            if has_cases && cases.is_empty() {
-                continue;
-            }
-            programs.push(Program { name, abi, executable, cases, hash: hasher.finish() });
-        }
+        sources.extend(entries(&topic)?);
     }
-    ensure!(!programs.is_empty(), "no guest program under {}", sources.display());
-    Ok(programs)
+    let is_assembly = |path: &Path| path.extension().is_some_and(|e| e == "S");
+    sources.retain(|path| path.extension().is_some_and(|e| e == "c") || abi == ProgramAbi::X86_64 && is_assembly(path));
+    Ok(sources)
+}
+
+/// Builds one program if it has changed; none if it is not meant for this ABI.
+fn build(source: &Path, target: &Path, header: Option<SystemTime>, abi: ProgramAbi) -> Result<Option<Program>> {
+    let folder = source.parent().context("no folder")?;
+    let headers = entries(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "h"));
+    let header = headers.map(|path| modified(&path)).max().flatten().max(header);
+    let topic = stem(folder);
+    let name = format!("{topic}/{}{}", stem(source), abi.suffix());
+    let executable = target.join(&name);
+    match compile(source, &executable, header, abi) {
+        Err(_) if abi != ProgramAbi::X86_64 => return Ok(None),
+        built => built.with_context(|| format!("building {name}"))?,
+    }
+    let bytes = fs::read(&executable)?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let has_cases = fs::read_to_string(source)?.contains("#include \"../check.h\"");
+    let cases = if has_cases { list(source, &executable, abi)? } else { Vec::new() };
+    if has_cases && cases.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Program { name, abi, executable, cases, hash: hasher.finish() }))
 }
 
 /// Builds the batch runner and gives its path.
@@ -140,7 +175,8 @@ fn compile(source: &Path, executable: &Path, header: Option<SystemTime>, abi: Pr
     }
     fs::create_dir_all(executable.parent().context("no folder")?)?;
     let mut command = Command::new("gcc");
-    command.args(FLAGS).arg(abi.compiler_flag()).arg("-o").arg(executable).arg(source);
+    let linking = if is_dynamic(executable) { "-rdynamic" } else { "-static" };
+    command.args(FLAGS).args([abi.compiler_flag(), linking]).arg("-o").arg(executable).arg(source);
     if source.extension().is_some_and(|e| e == "S") {
         command.arg("-nostdlib");
     }
@@ -156,7 +192,11 @@ fn compile(source: &Path, executable: &Path, header: Option<SystemTime>, abi: Pr
 /// The names of a program's cases. This machine may not run the other ABIs' programs: there the source says them.
 fn list(source: &Path, executable: &Path, abi: ProgramAbi) -> Result<Vec<String>> {
     if abi != ProgramAbi::X86_64 {
-        return list_by_source(source, abi);
+        let known = PathBuf::from(format!("{}.cases", executable.display()));
+        if modified(&known) < modified(executable) {
+            fs::write(&known, list_by_source(source, abi)?.join("\n"))?;
+        }
+        return Ok(fs::read_to_string(&known)?.lines().map(str::to_owned).collect());
     }
     let output = Command::new(executable).arg("--list").output()?;
     if !output.status.success() {

@@ -21,13 +21,15 @@ pub struct Configuration {
     pub memory: u32,
     /// QEMU's name of the CPU.
     pub cpu: String,
+    /// What its logs' names end in, where it is not the only one with its kernel and hardware.
+    pub variant: String,
 }
 
 impl Configuration {
     /// A short name, unique per configuration, for logs.
     pub fn label(&self) -> String {
         let kernel = if self.is_linux { "linux" } else { "lstar" };
-        format!("{kernel}-{}-{}cpu", self.machine, self.cpus)
+        format!("{kernel}-{}-{}cpu{}", self.machine, self.cpus, self.variant)
     }
 }
 

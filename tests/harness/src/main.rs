@@ -1,6 +1,6 @@
 //! `lstar-test`: builds the guest programs, runs them on Debian's Linux (the oracle) and on Lstar, and compares case by case.
 //!
-//! Dependencies point one way: main -> oracle -> batch -> {guest, machine, record, archive}; compare and expectations stand alone.
+//! Dependencies point one way: main -> oracle -> batch -> {guest, machine, record, libraries, archive}; rounds, compare and expectations stand alone.
 #![forbid(unsafe_code)]
 
 mod archive;
@@ -9,10 +9,12 @@ mod compare;
 mod debian;
 mod expectations;
 mod guest;
+mod libraries;
 mod machine;
 mod oracle;
 mod panic;
 mod record;
+mod rounds;
 
 use anyhow::{Context, Result, ensure};
 use batch::{Job, Places, run_booted, run_here};
@@ -21,6 +23,7 @@ use compare::{Judgement, judge};
 use expectations::Expectations;
 use guest::{Program, ProgramAbi};
 use machine::Configuration;
+use rounds::Round;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,8 +35,8 @@ struct Options {
     /// Only cases whose name (topic/program/case) contains this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// What the programs are built for; may be given more than once
-    #[arg(long, value_enum, default_value = "x86-64")]
+    /// Only programs built for this ABI; may be given more than once
+    #[arg(long, value_enum)]
     abi: Vec<ProgramAbi>,
     /// Print the names of the cases and stop
     #[arg(long)]
@@ -50,19 +53,19 @@ struct Options {
     /// Ask Linux again, even where its answer is known
     #[arg(long)]
     refresh_oracle: bool,
-    /// Run every case on every configuration, not only the short list on those other than microvm with 2 CPUs
+    /// Run every case on every machine, not only short lists on those other than microvm with 2 CPUs
     #[arg(long)]
     full: bool,
-    /// Only this many CPUs, and only the machine of --machine
+    /// Only this many CPUs, and only the machine and CPU of --machine and --cpu
     #[arg(long)]
     cpus: Option<u32>,
     /// The virtual machine's CPU as QEMU names it ("max,vendor=GenuineIntel" has sysenter for 32-bit programs)
-    #[arg(long, default_value = "max")]
-    cpu: String,
+    #[arg(long)]
+    cpu: Option<String>,
     /// Memory of the virtual machine in MiB
     #[arg(long, default_value_t = 512)]
     mem: u32,
-    /// Only this machine (microvm or q35), and only --cpus CPUs (default 2)
+    /// Only this machine (microvm or q35), and only --cpus CPUs (default 2) of the kind --cpu (default max)
     #[arg(long, value_parser = ["microvm", "q35"])]
     machine: Option<String>,
     /// Print what every failed case said
@@ -83,15 +86,17 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool> {
     let workspace = workspace()?;
+    let rounds = rounds::chosen(options);
     let mut programs = Vec::new();
-    for abi in &options.abi {
-        programs.extend(guest::build_all(&workspace, *abi)?);
-    }
-    if options.kernel != "host" && options.abi.contains(&ProgramAbi::X86_64) {
-        programs.extend(debian::scripts(&workspace)?);
+    for abi in rounds::abis(&rounds) {
+        programs.extend(guest::build_all(&workspace, abi)?);
+        if abi == ProgramAbi::X86_64 && options.kernel != "host" {
+            programs.extend(debian::scripts(&workspace)?);
+        }
     }
     let places = Places { runner: guest::build_runner(&workspace)?, workspace };
-    let jobs = select(&programs, &[], &options.filter);
+    let mut jobs = select(&programs, &[], &options.filter);
+    jobs.retain(|job| rounds.iter().any(|round| round.runs(&job.program)));
     if options.list {
         for job in &jobs {
             for name in case_names(job) {
@@ -121,18 +126,16 @@ fn run(options: &Options) -> Result<bool> {
             tally.report(options, "", &jobs, &subject, oracle.as_ref(), None);
         }
         kernel => {
-            for (round, (machine, cpus)) in configurations(options).into_iter().enumerate() {
-                let configuration = lstar(options, &places.workspace, kernel, &machine, cpus)?;
-                // Every case on the first configuration; the short list on the others.
-                let short = || select(&jobs_programs(&jobs), SHORT_LIST, &options.filter);
-                let jobs = if round == 0 || options.full { jobs.clone() } else { short() };
+            for round in &rounds {
+                let configuration = lstar(options, &places.workspace, kernel, round)?;
+                let mut jobs = select(&jobs_programs(&jobs), round.cases, &options.filter);
+                jobs.retain(|job| round.runs(&job.program));
                 if jobs.is_empty() {
                     continue;
                 }
                 eprintln!("lstar-test: {} programs on {}", jobs.len(), configuration.label());
                 let subject = run_all(&places, &configuration, kernel, &jobs)?;
-                let suffix = if round == 0 { String::new() } else { format!(" [{machine} {cpus} CPUs]") };
-                tally.report(options, &suffix, &jobs, &subject, oracle.as_ref(), Some(&expectations));
+                tally.report(options, &round.suffix, &jobs, &subject, oracle.as_ref(), Some(&expectations));
             }
         }
     }
@@ -152,30 +155,6 @@ fn run_all(
         ["--machine".to_owned(), configuration.machine.clone(), "--cpus".to_owned(), configuration.cpus.to_string()];
     transcripts.extend(debian::run(places, kernel, &options, &scripts)?);
     Ok(transcripts)
-}
-
-/// What runs on every configuration also without --full: about a minute in all.
-const SHORT_LIST: &[&str] = &[
-    "smoke/",
-    "entry/",
-    "process/fork/",
-    "process/wait/",
-    "memory/cow/",
-    "futex/futex/",
-    "schedule/",
-    "signal/restart/",
-    "poll/pipe/",
-];
-
-/// Machine and number of CPUs; the first one runs everything.
-fn configurations(options: &Options) -> Vec<(String, u32)> {
-    if options.cpus.is_some() || options.machine.is_some() {
-        let machine = options.machine.clone().unwrap_or_else(|| "microvm".to_owned());
-        return vec![(machine, options.cpus.unwrap_or(2))];
-    }
-    let all = [("microvm", 2), ("microvm", 1), ("microvm", 4), ("q35", 2), ("q35", 1), ("q35", 4)];
-    let wanted = if options.full { &all[..] } else { &all[..4] };
-    wanted.iter().map(|(machine, cpus)| ((*machine).to_owned(), *cpus)).collect()
 }
 
 fn jobs_programs(jobs: &[Job]) -> Vec<Program> {
@@ -294,14 +273,21 @@ fn select(programs: &[Program], texts: &[&str], filter: &[String]) -> Vec<Job> {
     jobs
 }
 
-fn lstar(options: &Options, workspace: &Path, kernel: &str, machine: &str, cpus: u32) -> Result<Configuration> {
+fn lstar(options: &Options, workspace: &Path, kernel: &str, round: &Round) -> Result<Configuration> {
     let kernel = match kernel {
         "lstar" => workspace.join("target/kernel/x86_64-unknown-none/release/lstar-kernel"),
         path => PathBuf::from(path),
     };
     ensure!(kernel.exists(), "no kernel image at {}", kernel.display());
-    let (machine, cpu) = (machine.to_owned(), options.cpu.clone());
-    Ok(Configuration { kernel, is_linux: false, machine, cpus, memory: options.mem, cpu })
+    Ok(Configuration {
+        kernel,
+        is_linux: false,
+        machine: round.machine.clone(),
+        cpus: round.cpus,
+        memory: options.mem,
+        cpu: round.cpu.clone(),
+        variant: round.variant(),
+    })
 }
 
 fn linux(options: &Options) -> Result<Configuration> {
@@ -310,8 +296,9 @@ fn linux(options: &Options) -> Result<Configuration> {
         None => lstar::linux::Linux::fetched()?.image(),
     };
     ensure!(kernel.exists(), "no Linux image at {}", kernel.display());
-    let (machine, cpu) = ("q35".to_owned(), options.cpu.clone());
-    Ok(Configuration { kernel, is_linux: true, machine, cpus: 2, memory: options.mem, cpu })
+    let cpu = options.cpu.clone().unwrap_or_else(|| rounds::USUAL_CPU.to_owned());
+    let (machine, variant) = ("q35".to_owned(), String::new());
+    Ok(Configuration { kernel, is_linux: true, machine, cpus: 2, memory: options.mem, cpu, variant })
 }
 
 /// The root of the source tree: the nearest folder above the current one that holds `tests/guest`.

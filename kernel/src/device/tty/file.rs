@@ -186,10 +186,11 @@ impl FileOperations for TerminalFile {
         while from.remaining() > 0 {
             let step = from.remaining().min(room);
             let Some(piece) = bytes.get_mut(..step) else { break };
+            // All of a step or nothing of it, as on Linux.
             let taken = match from.take(piece) {
-                Ok(taken) => taken,
-                Err(error) if total == 0 => return Err(error),
-                Err(_) => break,
+                Ok(taken) if taken == step => taken,
+                _ if total == 0 => return Err(EFAULT),
+                _ => break,
             };
             let mut sent = 0;
             while sent < taken {

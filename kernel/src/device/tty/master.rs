@@ -130,10 +130,11 @@ impl FileOperations for MasterFile {
                 continue;
             }
             let Some(piece) = bytes.get_mut(..step) else { break };
+            // All of a step or nothing of it, as on Linux.
             let taken = match from.take(piece) {
-                Ok(taken) => taken,
-                Err(error) if total == 0 => return Err(error),
-                Err(_) => break,
+                Ok(taken) if taken == step => taken,
+                _ if total == 0 => return Err(EFAULT),
+                _ => break,
             };
             // Another writer of the same master may have used the room: what does not fit now is given again.
             let mut sent = 0;

@@ -14,6 +14,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 /// What programs map, shared by all: the clocks' page, then the image, which reads it at the page before its own.
 static X86_64: Once<Arc<Mapping>> = Once::new();
+static X32: Once<Arc<Mapping>> = Once::new();
 static I386: Once<Arc<Mapping>> = Once::new();
 
 /// What a program learns of it.
@@ -45,7 +46,10 @@ pub fn map(space: &AddressSpace, abi: Abi, limits: &Limits) -> Result<Mapped> {
             let auxiliary = [(AT_SYSINFO, start + u64::from(image.vsyscall)), (AT_SYSINFO_EHDR, start)];
             Ok(Mapped { landing: (start as u32).wrapping_add(image.landing), auxiliary, count: 2 })
         }
-        Abi::X32 => Ok(Mapped::default()),
+        Abi::X32 => {
+            let start = map_image(space, pages(&X32, &vdso::x32().parts())?, limits)?;
+            Ok(Mapped { landing: 0, auxiliary: [(AT_SYSINFO_EHDR, start), (0, 0)], count: 1 })
+        }
     }
 }
 
@@ -85,5 +89,5 @@ fn map_image(space: &AddressSpace, pages: &Arc<Mapping>, limits: &Limits) -> Res
 /// What /proc/PID/maps calls an area of these pages.
 pub fn name_of(mapping: &Mapping, page: u64) -> Option<&'static str> {
     let is = |pages: &Once<Arc<Mapping>>| pages.get().is_some_and(|pages| pages.identity() == mapping.identity());
-    (is(&X86_64) || is(&I386)).then_some(if page == 0 { "[vvar]" } else { "[vdso]" })
+    [&X86_64, &X32, &I386].into_iter().any(is).then_some(if page == 0 { "[vvar]" } else { "[vdso]" })
 }

@@ -53,7 +53,8 @@ rows! {
     [ 293  293  331] pipe2(descriptors, flags) => call crate::ipc::pipe::pipe2, Full;
     [ 299  537  337] recvmmsg() => missing;
     [ 307  538  345] sendmmsg() => missing;
-    [   -    -  102] socketcall() => missing;
+    /// Makes the call about sockets that a number names.
+    [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("the calls that it names are missing");
     [   -    -  117] ipc() => missing;
     [   -    -  417] recvmmsg_time64() => missing;
     [   -    -  418] mq_timedsend_time64() => missing;

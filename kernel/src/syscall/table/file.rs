@@ -236,7 +236,8 @@ rows! {
     [   -    -   58] ulimit() => missing;
     /// Attributes of what a path names, first structure.
     [   -    -   84] oldlstat(path, status) => call crate::file::status_i386::lstat::<crate::file::status_i386::OldStat>, Full;
-    [   -    -   89] readdir() => missing;
+    /// Reads one entry of a directory, in the oldest form.
+    [   -    -   89] readdir(descriptor, entry, count) => call crate::file::directory::readdir, Full;
     /// Moves the position of an open file.
     [   -    -  140] _llseek(descriptor, high, low, result, whence) => call crate::file::read_write::llseek, Full;
     /// Sets the length of the file a path names.
