@@ -193,6 +193,9 @@ pub fn ppoll<T: TimeLayout>(
     store_time_left(task, timeout, deadline, result)
 }
 
+/// STICKY_TIMEOUTS of personality(2): time-outs are left as they are.
+const STICKY_TIMEOUTS: u32 = 0x400_0000;
+
 /// Stores what is left of a time-out. A call whose time could not be stored is not restarted.
 fn store_time_left<T: TimeLayout>(
     task: &Task,
@@ -201,6 +204,9 @@ fn store_time_left<T: TimeLayout>(
     result: Result<usize>,
 ) -> Result<usize> {
     let Some(deadline) = deadline else { return result };
+    if task.personality() & STICKY_TIMEOUTS != 0 {
+        return if result == Err(ERESTARTNOHAND) { Err(EINTR) } else { result };
+    }
     let left = if deadline == 0 { 0 } else { deadline.saturating_sub(machine::time::monotonic()) };
     match user.write(task, &T::from_nanoseconds(left)) {
         Err(_) if result == Err(ERESTARTNOHAND) => Err(EINTR),

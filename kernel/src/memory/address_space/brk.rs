@@ -43,7 +43,8 @@ impl AddressSpace {
             if new_end > layout.end || layout.areas.find_from(old_end).is_some_and(is_blocked) {
                 return Err(ENOMEM);
             }
-            self.add_anonymous(layout, old_end, new_end, HEAP_FLAGS, limits, removed)?;
+            let flags = HEAP_FLAGS.with(AreaFlags::EXECUTE, limits.reads_execute);
+            self.add_anonymous(layout, old_end, new_end, flags, limits, removed)?;
         }
         layout.heap.end = wanted;
         Ok(())

@@ -59,6 +59,9 @@ pub fn is_data(flags: AreaFlags) -> bool {
     flags & (AreaFlags::WRITE | AreaFlags::SHARED | AreaFlags::GROWS_DOWN) == AreaFlags::WRITE
 }
 
+/// READ_IMPLIES_EXEC of personality(2).
+pub const READ_IMPLIES_EXECUTE: u32 = 0x40_0000;
+
 /// The limits of the task that changes an address space.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -78,6 +81,8 @@ pub struct Limits {
     pub privileged: bool,
     /// The call's pointers have 32 bits: what it maps must be where they reach.
     pub narrow: bool,
+    /// READ_IMPLIES_EXEC of personality(2): what becomes readable becomes executable as well.
+    pub reads_execute: bool,
 }
 impl Limits {
     /// Those of a task.
@@ -92,6 +97,7 @@ impl Limits {
             may_map_low: task.capable(Capability::SysRawio),
             privileged: task.capable(Capability::SysAdmin),
             narrow: task.abi().has_narrow_pointers(),
+            reads_execute: task.personality() & READ_IMPLIES_EXECUTE != 0,
         }
     }
     /// Whether mlock(2) is allowed at all.

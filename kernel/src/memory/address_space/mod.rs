@@ -19,7 +19,7 @@ mod report;
 mod unmap;
 
 pub use fault::FaultError;
-pub use layout::{Layout, Limits, MAX_MAP_COUNT, MINIMUM_ADDRESS, Totals};
+pub use layout::{Layout, Limits, MAX_MAP_COUNT, MINIMUM_ADDRESS, READ_IMPLIES_EXECUTE, Totals};
 pub use map::{Fixed, MAY_ALL, MapRequest};
 pub use program::Executable;
 pub use report::{AreaReport, AreaUsage};

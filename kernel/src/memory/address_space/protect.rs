@@ -64,6 +64,8 @@ impl Space {
             let area = layout.areas.find(at).ok_or(ENOMEM)?;
             let part = at..area.end.min(end);
             let may = AreaFlags(area.flags.0 >> 4 & 7);
+            let implied = limits.reads_execute && protection & PROT_READ != 0 && may.contains(AreaFlags::EXECUTE);
+            let access = access.with(AreaFlags::EXECUTE, implied || access.contains(AreaFlags::EXECUTE));
             if !may.contains(access) {
                 return Err(EACCES);
             }

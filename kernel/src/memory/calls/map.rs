@@ -79,6 +79,9 @@ fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: 
     page_offset.checked_add(length >> 12).ok_or(EOVERFLOW)?;
     let space = space(task)?;
     let limits = Limits::of(task);
+    let may_execute = |file: &Arc<File>| file.path().mount.flags() & mount_flag::NO_EXECUTE == 0;
+    let implied = limits.reads_execute && protection & PROT_READ != 0 && file.as_ref().is_none_or(may_execute);
+    let protection = if implied { protection | PROT_EXEC } else { protection };
     let mut request = MapRequest::anonymous(length, area_flags(protection, flags));
     request.address = address;
     request.fixed = match flags {

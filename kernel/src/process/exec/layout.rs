@@ -9,10 +9,10 @@ pub static RANDOMIZE: AtomicU32 = AtomicU32::new(2);
 
 /// ADDR_NO_RANDOMIZE of personality(2).
 pub const NO_RANDOMIZE: u32 = 0x004_0000;
+pub use crate::memory::address_space::READ_IMPLIES_EXECUTE;
+
 /// ADDR_COMPAT_LAYOUT of personality(2).
 pub const COMPATIBLE_LAYOUT: u32 = 0x020_0000;
-/// READ_IMPLIES_EXEC of personality(2).
-pub const READ_IMPLIES_EXECUTE: u32 = 0x040_0000;
 /// MMAP_PAGE_ZERO of personality(2).
 pub const MAP_PAGE_ZERO: u32 = 0x010_0000;
 /// Bits that a program with more privileges than its caller does not inherit (PER_CLEAR_ON_SETID).

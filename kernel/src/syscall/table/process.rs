@@ -42,7 +42,7 @@ rows! {
     /// Resource limits, as signed numbers.
     [   -    -   76] getrlimit(resource, limit) => call crate::process::limits::old_getrlimit, Full;
     /// Resources used.
-    [  98   98   77] getrusage(who, usage) => call crate::process::usage::getrusage, Partial("block input and output are not counted");
+    [  98   98   77] getrusage(who, usage) => call crate::process::usage::getrusage, Full;
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     /// Trace a process: stop it, look into it, change it.

@@ -74,7 +74,7 @@ rows! {
     /// Set the caller's capabilities.
     [ 126  126  185] capset(header, data) => call crate::process::capability::capset, Full;
     /// The execution domain.
-    [ 135  135  136] personality(personality) => call crate::process::ids::personality, Partial("bits other than ADDR_NO_RANDOMIZE, LINUX32 and UNAME26 are kept but change nothing");
+    [ 135  135  136] personality(personality) => call crate::process::ids::personality, Full;
     [ 185  185    -] security() => missing;
     [ 248  248  286] add_key() => missing;
     [ 249  249  287] request_key() => missing;
