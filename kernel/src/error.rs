@@ -58,7 +58,7 @@ impl Error {
     /// The value for the result register: a negative errno, or the internal code of a restart.
     #[inline(always)]
     pub const fn into_register(self) -> i64 {
-        -(self.0.get() as i64)
+        (self.0.get() as i64).wrapping_neg()
     }
 }
 

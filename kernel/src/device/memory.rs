@@ -78,18 +78,25 @@ struct Zero {
 impl Zero {
     /// Bytes between two looks at signals.
     const STEP: usize = 64 * 1024;
-}
-impl FileOperations for Zero {
-    fn read(&self, _file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
-        let mut total = into.put_zeros(Self::STEP)?;
-        // After a whole step there may be more.
+    /// Goes on after one step; how many bytes were moved with it.
+    #[cold]
+    fn read_on(into: &mut IoBuffer) -> usize {
+        let mut total = Self::STEP;
         while total.is_multiple_of(Self::STEP) && into.remaining() > 0 && !Task::current().signal_pending() {
             match into.put_zeros(Self::STEP) {
                 Ok(moved) => total = total.saturating_add(moved),
                 Err(_) => break,
             }
         }
-        Ok(total)
+        total
+    }
+}
+impl FileOperations for Zero {
+    fn read(&self, _file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
+        match into.put_zeros(Self::STEP) {
+            Ok(Self::STEP) => Ok(Self::read_on(into)),
+            result => result,
+        }
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
         if self.is_full { Err(ENOSPC) } else { Ok(from.remaining()) }

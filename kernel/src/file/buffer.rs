@@ -15,10 +15,7 @@ const USER_END: u64 = 0x7fff_ffff_f000;
 #[inline(always)]
 pub fn check_user_range(address: u64, length: usize) -> Result<()> {
     // One addition and one comparison, for every read and write comes here.
-    match address.checked_add(length as u64) {
-        Some(end) if end <= USER_END => Ok(()),
-        _ => Err(EFAULT),
-    }
+    if address.saturating_add(length as u64) <= USER_END { Ok(()) } else { Err(EFAULT) }
 }
 
 enum Kind<'a> {
@@ -79,10 +76,18 @@ impl<'a> IoBuffer<'a> {
         };
         // The common case in few instructions.
         let left = to_user(*address, 0, wanted);
-        let done = wanted.saturating_sub(left);
-        *address = address.wrapping_add(done as u64);
-        self.remaining -= done;
-        if left != 0 && done == 0 { Err(EFAULT) } else { Ok(done) }
+        if left != 0 {
+            return self.transfer_cut_short(wanted.saturating_sub(left));
+        }
+        *address = address.wrapping_add(wanted as u64);
+        self.remaining = self.remaining.wrapping_sub(wanted);
+        Ok(wanted)
+    }
+    /// A transfer to or from one user buffer that a fault has ended.
+    #[cold]
+    fn transfer_cut_short(&mut self, done: usize) -> Result<usize> {
+        self.skip(done);
+        if done == 0 { Err(EFAULT) } else { Ok(done) }
     }
     /// The way of `transfer` where one buffer is not all, or kernel memory is meant.
     #[inline(never)]

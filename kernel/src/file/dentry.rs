@@ -254,18 +254,20 @@ fn fold(value: u64) -> u64 {
     let product = u128::from(value) * u128::from(MULTIPLIER);
     product as u64 ^ (product >> 64) as u64
 }
+/// Hashes a name, from a key that nobody outside knows.
+fn hash_from(key: u64, name: &[u8]) -> u64 {
+    let (words, rest) = name.as_chunks::<8>();
+    let hash = words.iter().fold(key, |hash, word| fold(hash ^ u64::from_le_bytes(*word)));
+    let tail = rest.iter().fold(name.len() as u64, |tail, byte| tail << 8 | u64::from(*byte));
+    fold(hash ^ tail)
+}
 /// Hashes a name under a parent.
 fn hash_name(key: u64, parent: &Arc<Dentry>, name: &[u8]) -> u64 {
-    let mut hash = key ^ Arc::as_ptr(parent).addr() as u64;
-    let (words, rest) = name.as_chunks::<8>();
-    for word in words {
-        hash = fold(hash ^ u64::from_le_bytes(*word));
-    }
-    let mut tail = name.len() as u64;
-    for byte in rest {
-        tail = tail << 8 | u64::from(*byte);
-    }
-    fold(hash ^ tail)
+    hash_from(key ^ Arc::as_ptr(parent).addr() as u64, name)
+}
+/// The hash of a name, for those who keep names themselves.
+pub fn hash_of(name: &[u8]) -> u64 {
+    hash_from(CACHE.get().map_or(0, |cache| cache.key), name)
 }
 
 impl Cache {

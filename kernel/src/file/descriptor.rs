@@ -47,6 +47,8 @@ struct Slots {
     files: SlotWriter<File>,
     /// One bit per descriptor in use, reserved ones included.
     used: Vec<u64>,
+    /// One bit per word of `used` that has no zero left.
+    full: Vec<u64>,
     close_on_exec: Vec<u64>,
     /// No descriptor below is free.
     first_free: usize,
@@ -68,6 +70,10 @@ fn bits(count: usize) -> Result<Vec<u64>> {
     bits.resize(count / 64, 0);
     Ok(bits)
 }
+/// Room for a bit per word of the bits of so many descriptors.
+fn second_level(count: usize) -> Result<Vec<u64>> {
+    bits(count.div_ceil(64).next_multiple_of(64))
+}
 /// How many slots a table for so many descriptors has.
 fn room_for(count: usize) -> usize {
     count.next_multiple_of(64).max(64)
@@ -78,7 +84,7 @@ impl Slots {
     fn with_capacity(count: usize) -> Result<(SlotReader<File>, Slots)> {
         let count = room_for(count);
         let (reader, files) = machine::rcu::slots(count)?;
-        Ok((reader, Slots { files, used: bits(count)?, close_on_exec: bits(count)?, first_free: 0 }))
+        Ok((reader, Slots { files, used: bits(count)?, full: second_level(count)?, close_on_exec: bits(count)?, first_free: 0 }))
     }
     /// Descriptors in use below `end`, in order, reserved ones included.
     fn used_below(&self, end: usize) -> impl Iterator<Item = usize> + '_ {
@@ -97,20 +103,38 @@ impl Slots {
     /// The lowest free descriptor at or above `from` (may lie past the end).
     fn find_free(&self, from: usize) -> usize {
         let start = from.max(self.first_free);
-        let mut index = start / 64;
-        let mut mask = !0u64 << (start % 64);
-        while let Some(word) = self.used.get(index) {
-            let free = !word & mask;
-            if free != 0 {
-                return index * 64 + free.trailing_zeros() as usize;
+        if start >= self.files.length() {
+            return start;
+        }
+        let free = !self.used.get(start / 64).copied().unwrap_or(!0) & !0u64 << (start % 64);
+        if free != 0 {
+            return start / 64 * 64 + free.trailing_zeros() as usize;
+        }
+        let word = self.find_word(start / 64 + 1);
+        let free = !self.used.get(word).copied().unwrap_or(0);
+        word * 64 + free.trailing_zeros() as usize
+    }
+    /// The first word of `used` at or above `from` that is not full (may lie past the end).
+    fn find_word(&self, from: usize) -> usize {
+        let mut index = from / 64;
+        let mut mask = !0u64 << (from % 64);
+        while let Some(word) = self.full.get(index) {
+            let not_full = !word & mask;
+            if not_full != 0 {
+                return index * 64 + not_full.trailing_zeros() as usize;
             }
             index += 1;
             mask = !0;
         }
-        start.max(self.files.length())
+        self.used.len().max(from)
+    }
+    fn set_used(&mut self, index: usize, value: bool) {
+        set_bit(&mut self.used, index, value);
+        let is_full = self.used.get(index / 64) == Some(&!0);
+        set_bit(&mut self.full, index / 64, is_full);
     }
     fn occupy(&mut self, index: usize, file: Option<Arc<File>>, close_on_exec: bool) -> Option<Arc<File>> {
-        set_bit(&mut self.used, index, true);
+        self.set_used(index, true);
         set_bit(&mut self.close_on_exec, index, close_on_exec);
         if index == self.first_free {
             self.first_free = index + 1;
@@ -118,7 +142,7 @@ impl Slots {
         self.files.replace(index, file)
     }
     fn vacate(&mut self, index: usize) -> Option<Arc<File>> {
-        set_bit(&mut self.used, index, false);
+        self.set_used(index, false);
         set_bit(&mut self.close_on_exec, index, false);
         self.first_free = self.first_free.min(index);
         self.files.replace(index, None)
@@ -263,11 +287,16 @@ impl FileTable {
         }
         let wanted = room_for((index + 1).next_power_of_two().max(256));
         let (room, mut used, mut close_on_exec) = (SlotWriter::room(wanted)?, bits(wanted)?, bits(wanted)?);
+        let mut full = second_level(wanted)?;
         let mut guard = self.slots.lock();
         let slots = &mut *guard;
         if slots.files.length() < wanted {
             slots.files.grow(room);
-            for (new, old) in [(&mut used, &mut slots.used), (&mut close_on_exec, &mut slots.close_on_exec)] {
+            for (new, old) in [
+                (&mut used, &mut slots.used),
+                (&mut full, &mut slots.full),
+                (&mut close_on_exec, &mut slots.close_on_exec),
+            ] {
                 new.iter_mut().zip(&*old).for_each(|(new, old)| *new = *old);
                 core::mem::swap(new, old);
             }

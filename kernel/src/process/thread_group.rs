@@ -191,6 +191,7 @@ impl ThreadGroup {
         self.actions.replace(actions);
     }
     /// Looks at the signal actions without counting a reference.
+    #[inline(always)]
     pub fn with_actions<R>(&self, look: impl FnOnce(&SignalActions) -> R) -> R {
         look(self.actions.read(&crate::sync::RcuGuard::new()))
     }

@@ -6,7 +6,6 @@ use crate::syscall::user::UserLayout;
 use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
-use zerocopy::IntoBytes;
 
 /// One signal's action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,8 +55,7 @@ impl UserLayout for Action {
         if abi.has_narrow_pointers() {
             return crate::syscall::user::write_through::<Self, 20>(self, abi, address);
         }
-        let words = [self.handler, self.flags, self.restorer, self.mask];
-        if machine::user::copy_to_user(address, words.as_bytes()) != 0 { Err(EFAULT) } else { Ok(()) }
+        Ok(machine::user::store_words(address, [self.handler, self.flags, self.restorer, self.mask])?)
     }
     fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         let mut at = 0;

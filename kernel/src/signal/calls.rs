@@ -19,39 +19,47 @@ pub fn rt_sigaction(
     if set_size != SET_SIZE {
         return Err(EINVAL);
     }
-    let wanted = new.read_optional(task)?;
-    let previous = change_action(task, signal, wanted)?;
-    old.write_optional(task, &previous)
+    if new.is_null() {
+        return show_action(task, signal, old);
+    }
+    let mut action = new.read(task)?;
+    change_action(task, signal, &mut action)?;
+    if old.is_null() { Ok(()) } else { old.write(task, &action) }
 }
 
-/// The action of a signal, replaced if another one is wanted; EINVAL for a number that is no signal's, or cannot be changed.
-#[inline]
-pub(super) fn change_action(task: &Task, signal: u32, wanted: Option<Action>) -> Result<Action> {
-    if !is_valid(signal) || (wanted.is_some() && UNBLOCKABLE & set_of(signal) != 0) {
+/// sigaction(2) that only asks.
+#[inline(never)]
+fn show_action(task: &Task, signal: u32, old: UserPtr<Action>) -> Result<()> {
+    old.write_optional(task, &action_of(task, signal)?)
+}
+
+/// The action of a signal; EINVAL for a number that is no signal's, and for one that ends the process whatever is set.
+pub(super) fn action_of(task: &Task, signal: u32) -> Result<Action> {
+    if !is_valid(signal) {
         return Err(EINVAL);
     }
-    match wanted {
-        None => {
-            let action = task.group().with_actions(|actions| actions.get(signal));
-            if action.flags & SA_IMMUTABLE != 0 {
-                return Err(EINVAL);
-            }
-            Ok(action)
-        }
-        Some(mut action) => {
-            action.flags &= SA_KNOWN;
-            action.mask &= !UNBLOCKABLE;
-            let ignores = action.ignores(signal);
-            if !task.group().with_actions(|actions| actions.change(signal, &mut action)) {
-                return Err(EINVAL);
-            }
-            if ignores {
-                // POSIX: setting an action that ignores drops what is pending, blocked or not.
-                deliver::discard(task, signal);
-            }
-            Ok(action)
-        }
+    let action = task.group().with_actions(|actions| actions.get(signal));
+    if action.flags & SA_IMMUTABLE != 0 { Err(EINVAL) } else { Ok(action) }
+}
+
+/// Sets the action of a signal, and leaves the one before in its place; EINVAL for a number that is no signal's, or that
+/// cannot be changed.
+#[inline(always)]
+pub(super) fn change_action(task: &Task, signal: u32, action: &mut Action) -> Result<()> {
+    if !is_valid(signal) || UNBLOCKABLE & set_of(signal) != 0 {
+        return Err(EINVAL);
     }
+    action.flags &= SA_KNOWN;
+    action.mask &= !UNBLOCKABLE;
+    let ignores = action.ignores(signal);
+    if !task.group().with_actions(|actions| actions.change(signal, action)) {
+        return Err(EINVAL);
+    }
+    if ignores {
+        // POSIX: setting an action that ignores drops what is pending, blocked or not.
+        deliver::discard(task, signal);
+    }
+    Ok(())
 }
 
 /// rt_sigprocmask(2).

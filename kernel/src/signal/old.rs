@@ -28,15 +28,21 @@ impl UserLayout for OldAction {
 
 /// sigaction(2).
 pub fn sigaction(task: &Task, signal: u32, new: UserPtr<OldAction>, old: UserPtr<OldAction>) -> Result<()> {
-    let wanted = new.read_optional(task)?.map(|OldAction(action)| action);
-    let previous = calls::change_action(task, signal, wanted)?;
-    old.write_optional(task, &OldAction(previous))
+    let action = match new.read_optional(task)? {
+        Some(OldAction(mut action)) => {
+            calls::change_action(task, signal, &mut action)?;
+            action
+        }
+        None => calls::action_of(task, signal)?,
+    };
+    old.write_optional(task, &OldAction(action))
 }
 
 /// signal(2): the handler runs once, with nothing blocked; the old handler.
 pub fn signal(task: &Task, signal: u32, handler: UserAddress) -> Result<u64> {
-    let action = Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
-    calls::change_action(task, signal, Some(action)).map(|previous| previous.handler)
+    let mut action = Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
+    calls::change_action(task, signal, &mut action)?;
+    Ok(action.handler)
 }
 
 /// sgetmask(2).

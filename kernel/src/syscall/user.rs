@@ -171,18 +171,12 @@ macro_rules! plain_layout { ($($T:ty),* $(,)?) => { $(impl $crate::syscall::user
     fn encode(&self, _: abi::Abi, bytes: &mut [u8]) { bytes.copy_from_slice(zerocopy::IntoBytes::as_bytes(self)) }
     #[inline]
     fn read_from(_: abi::Abi, address: u64) -> $crate::error::Result<Self> {
-        let mut value = <$T as zerocopy::FromZeros>::new_zeroed();
-        match machine::user::copy_from_user(zerocopy::IntoBytes::as_mut_bytes(&mut value), address) {
-            0 => Ok(value),
-            _ => Err($crate::error::EFAULT),
-        }
+        Ok(zerocopy::transmute!(machine::user::load_bytes::<{ size_of::<$T>() }>(address)?))
     }
     #[inline]
     fn write_to(&self, _: abi::Abi, address: u64) -> $crate::error::Result<()> {
-        match machine::user::copy_to_user(address, zerocopy::IntoBytes::as_bytes(self)) {
-            0 => Ok(()),
-            _ => Err($crate::error::EFAULT),
-        }
+        let bytes: &[u8; size_of::<$T>()] = zerocopy::transmute_ref!(self);
+        Ok(machine::user::store_bytes(address, bytes)?)
     }
 })* } }
 pub(crate) use plain_layout;

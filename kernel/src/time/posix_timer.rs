@@ -144,7 +144,7 @@ impl PosixTimer {
         self.delivery.missed.store(0, Ordering::Relaxed);
         self.delivery.overrun.store(0, Ordering::Relaxed);
         if let Some(deadline) = deadline {
-            self.timer.arm(deadline);
+            self.timer.start(deadline);
         }
     }
 }
@@ -254,7 +254,7 @@ pub fn timer_settime<T: TimeLayout>(
     }
     let (interval, value) = new.read(task)?.nanoseconds()?;
     let before = task.group().timers.with_timer(id, |timer| {
-        let before = timer.remaining();
+        let before = if old.is_null() { (0, 0) } else { timer.remaining() };
         let deadline = match value {
             0 => None,
             value if flags & TIMER_ABSTIME != 0 => Some(clock::to_monotonic(timer.clock, value)),
@@ -263,7 +263,7 @@ pub fn timer_settime<T: TimeLayout>(
         timer.set(interval, deadline);
         before
     })?;
-    old.write_optional(task, &Setting::new(before.0, before.1))
+    if old.is_null() { Ok(()) } else { old.write(task, &Setting::new(before.0, before.1)) }
 }
 
 /// timer_gettime(2).

@@ -30,6 +30,10 @@ impl<T: TimeLayout> UserLayout for Setting<T> {
         let (interval, value) = bytes.split_at(T::size(abi));
         Setting { interval: T::decode(abi, interval), value: T::decode(abi, value) }
     }
+    fn read_from(abi: Abi, address: u64) -> Result<Self> {
+        let second = address.wrapping_add(T::size(abi) as u64);
+        Ok(Setting { interval: T::read_from(abi, address)?, value: T::read_from(abi, second)? })
+    }
     fn encode(&self, abi: Abi, bytes: &mut [u8]) {
         let (interval, value) = bytes.split_at_mut(T::size(abi));
         self.interval.encode(abi, interval);

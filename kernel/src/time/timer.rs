@@ -50,6 +50,11 @@ impl Timer {
     /// this call.
     pub fn arm(self: &Arc<Self>, deadline: u64) {
         self.cancel();
+        self.start(deadline);
+    }
+
+    /// Arms a timer that was cancelled just now, as `arm` does.
+    pub fn start(self: &Arc<Self>, deadline: u64) {
         let guard = PreemptGuard::new();
         let mut armed = QUEUES.get(&guard).armed.lock();
         // A timer that another task armed at the same moment stays where that put it.
@@ -64,6 +69,10 @@ impl Timer {
     /// Disarms the timer. True if it was armed: its action will not run for that deadline. The hardware timer stays as it
     /// is; a needless interrupt costs less than setting it.
     pub fn cancel(&self) -> bool {
+        // One that is armed at this very moment is as one that is armed after this.
+        if !self.links.is_linked() {
+            return false;
+        }
         loop {
             let cpu = self.cpu.load(Ordering::Relaxed);
             let removed = QUEUES.of(CpuId(cpu)).armed.lock().remove(self);

@@ -6,7 +6,7 @@
 //! bytes left; loads, stores and strings have nothing to go on with.)
 //!
 //! Each routine exists twice, once for faults that may be resolved (and so sleep) and once for those that may not.
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU8, Ordering};
 
 /// What to do about a fault at an instruction of these routines.
@@ -240,6 +240,11 @@ macro_rules! routines {
             word!("user_store_2_", $mode, "mov [rdi], si"),
             word!("user_store_4_", $mode, "mov [rdi], esi"),
             word!("user_store_8_", $mode, "mov [rdi], rsi"),
+            // Two or four words at rdi in rax, rcx, r8, r9, or from them; rdx as above.
+            word!("user_load_pair_", $mode, "mov rax, [rdi]\n mov rcx, [rdi + 8]"),
+            word!("user_load_quad_", $mode, "mov rax, [rdi]\n mov rcx, [rdi + 8]\n mov r8, [rdi + 16]\n mov r9, [rdi + 24]"),
+            word!("user_store_pair_", $mode, "mov [rdi], rax\n mov [rdi + 8], rcx"),
+            word!("user_store_quad_", $mode, "mov [rdi], rax\n mov [rdi + 8], rcx\n mov [rdi + 16], r8\n mov [rdi + 24], r9"),
             // edx stored at rdi if esi is there; rax the value found, rdx as above.
             concat!(".globl user_exchange_", $mode),
             concat!("user_exchange_", $mode, ":"),
@@ -412,6 +417,70 @@ unsafe extern "C" {
     pub(super) fn user_xsave_nofault(to: u64, components: u32) -> u64;
     pub(super) fn user_xrstor_nofault(from: u64, components: u32) -> u64;
     pub(super) fn user_fxsave_nofault(to: u64, components: u32) -> u64;
+}
+
+unsafe extern "C" {
+    fn user_load_pair_sleeping();
+    fn user_load_quad_sleeping();
+    fn user_store_pair_sleeping();
+    fn user_store_quad_sleeping();
+}
+
+/// Two words at `from`, through registers; none for a fault, which may sleep.
+///
+/// # Safety
+/// They lie in user space.
+#[inline(always)]
+pub(super) unsafe fn load_pair(from: u64) -> Option<[u64; 2]> {
+    let (first, second, fault): (u64, u64, u64);
+    // SAFETY: by this function's contract; the routine changes the registers named here, and the flags.
+    unsafe {
+        asm!("call {routine}", routine = sym user_load_pair_sleeping, in("rdi") from,
+            out("rax") first, out("rcx") second, out("rdx") fault);
+    }
+    (fault == 0).then_some([first, second])
+}
+/// Four words at `from`, as [`load_pair`].
+///
+/// # Safety
+/// They lie in user space.
+#[inline(always)]
+pub(super) unsafe fn load_quad(from: u64) -> Option<[u64; 4]> {
+    let (first, second, third, fourth, fault): (u64, u64, u64, u64, u64);
+    // SAFETY: by this function's contract; the routine changes the registers named here, and the flags.
+    unsafe {
+        asm!("call {routine}", routine = sym user_load_quad_sleeping, in("rdi") from,
+            out("rax") first, out("rcx") second, out("r8") third, out("r9") fourth, out("rdx") fault);
+    }
+    (fault == 0).then_some([first, second, third, fourth])
+}
+/// Stores two words; false for a fault, which may sleep, and may come after the first.
+///
+/// # Safety
+/// They lie in user space.
+#[inline(always)]
+pub(super) unsafe fn store_pair(to: u64, words: [u64; 2]) -> bool {
+    let fault: u64;
+    // SAFETY: by this function's contract; the routine changes the registers named here, and the flags.
+    unsafe {
+        asm!("call {routine}", routine = sym user_store_pair_sleeping, in("rdi") to,
+            inout("rax") words[0] => _, in("rcx") words[1], out("rdx") fault);
+    }
+    fault == 0
+}
+/// Stores four words, as [`store_pair`].
+///
+/// # Safety
+/// They lie in user space.
+#[inline(always)]
+pub(super) unsafe fn store_quad(to: u64, words: [u64; 4]) -> bool {
+    let fault: u64;
+    // SAFETY: by this function's contract; the routine changes the registers named here, and the flags.
+    unsafe {
+        asm!("call {routine}", routine = sym user_store_quad_sleeping, in("rdi") to,
+            inout("rax") words[0] => _, in("rcx") words[1], in("r8") words[2], in("r9") words[3], out("rdx") fault);
+    }
+    fault == 0
 }
 
 /// The routines of one mode. For all of them: the user range lies in user space, the other one in memory of the kernel's.

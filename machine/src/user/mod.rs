@@ -21,7 +21,7 @@ pub struct Fault;
 #[inline(always)]
 fn is_user(start: u64, length: usize) -> bool {
     // Ranges that wrap are not there either; one addition and one comparison.
-    start.checked_add(length as u64).is_some_and(|end| end <= USER_END)
+    start.saturating_add(length as u64) <= USER_END
 }
 /// A sleeping copy needs a context that may sleep; the trap refuses to resolve the fault otherwise.
 #[inline(always)]
@@ -79,14 +79,75 @@ pub(crate) unsafe fn copy_from_user_raw(into: *mut u8, from: u64, length: usize)
     // SAFETY: the user range is in user space, the other is the caller's.
     unsafe { (SLEEPING.copy)(into as u64, from, length) }
 }
-/// Reads words that lie one behind the other.
+/// Reads an array whose size is known when this is compiled; 16 and 32 bytes go through registers.
 #[inline(always)]
-pub fn load_words<const COUNT: usize>(from: u64) -> Result<[u64; COUNT], Fault> {
-    let mut words = MaybeUninit::<[u64; COUNT]>::uninit();
-    // SAFETY: the array is this function's own.
-    let left = unsafe { copy_from_user_raw(words.as_mut_ptr().cast(), from, 8 * COUNT) };
-    // SAFETY: filled where nothing was left, and any bits are words.
-    if left == 0 { Ok(unsafe { words.assume_init() }) } else { Err(Fault) }
+pub fn load_bytes<const SIZE: usize>(from: u64) -> Result<[u8; SIZE], Fault> {
+    check_context();
+    if !is_user(from, SIZE) {
+        return Err(Fault);
+    }
+    let mut bytes = [0; SIZE];
+    let mut fill = |words: &[u64]| {
+        bytes.chunks_exact_mut(8).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_ne_bytes()));
+    };
+    match SIZE {
+        // SAFETY: in user space.
+        16 => fill(&unsafe { access::load_pair(from) }.ok_or(Fault)?),
+        // SAFETY: in user space.
+        32 => fill(&unsafe { access::load_quad(from) }.ok_or(Fault)?),
+        _ => {
+            if from_user(&SLEEPING, &mut bytes, from) != 0 {
+                return Err(Fault);
+            }
+        }
+    }
+    Ok(bytes)
+}
+/// Writes an array whose size is known when this is compiled, as [`load_bytes`] reads one. A fault comes at the first byte that
+/// cannot be written.
+#[inline(always)]
+pub fn store_bytes<const SIZE: usize>(to: u64, bytes: &[u8; SIZE]) -> Result<(), Fault> {
+    check_context();
+    if !is_user(to, SIZE) {
+        return Err(Fault);
+    }
+    let word = |index: usize| {
+        let raw = bytes.get(8 * index..8 * index + 8).and_then(|raw| raw.try_into().ok());
+        raw.map_or(0, u64::from_ne_bytes)
+    };
+    let stored = match SIZE {
+        // SAFETY: in user space.
+        16 => unsafe { access::store_pair(to, [word(0), word(1)]) },
+        // SAFETY: in user space.
+        32 => unsafe { access::store_quad(to, [word(0), word(1), word(2), word(3)]) },
+        _ => false,
+    };
+    if stored || to_user(&SLEEPING, to, bytes) == 0 { Ok(()) } else { Err(Fault) }
+}
+/// Reads four words that lie one behind the other.
+#[inline(always)]
+pub fn load_words(from: u64) -> Result<[u64; 4], Fault> {
+    check_context();
+    if !is_user(from, 32) {
+        return Err(Fault);
+    }
+    // SAFETY: in user space.
+    unsafe { access::load_quad(from) }.ok_or(Fault)
+}
+/// Writes four words, one behind the other.
+#[inline(always)]
+pub fn store_words(to: u64, words: [u64; 4]) -> Result<(), Fault> {
+    check_context();
+    if !is_user(to, 32) {
+        return Err(Fault);
+    }
+    // SAFETY: in user space.
+    if unsafe { access::store_quad(to, words) } {
+        return Ok(());
+    }
+    let mut bytes = [0; 32];
+    bytes.chunks_exact_mut(8).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_ne_bytes()));
+    if to_user(&SLEEPING, to, &bytes) == 0 { Ok(()) } else { Err(Fault) }
 }
 /// Copies to user memory.
 #[inline]

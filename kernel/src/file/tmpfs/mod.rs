@@ -1,4 +1,5 @@
 //! tmpfs(5): files in memory. Also the first root ("rootfs") and devtmpfs.
+mod entries;
 mod node;
 mod options;
 

@@ -1,4 +1,5 @@
 //! tmpfs's inodes.
+use super::entries::{Entries, Name};
 use super::{Tmpfs, Usage};
 use crate::error::*;
 use crate::file::attributes::*;
@@ -14,39 +15,6 @@ use machine::memory::{PAGE_SIZE, try_box};
 const PAGE: u64 = PAGE_SIZE as u64;
 /// What one entry adds to a directory's size.
 const ENTRY_SIZE: u64 = 20;
-
-#[derive(Default)]
-struct Entries {
-    names: BTreeMap<Arc<[u8]>, (u64, Arc<Inode>)>,
-    /// By cursor, in the order of creation.
-    order: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
-    next: u64,
-}
-impl Entries {
-    fn insert(&mut self, name: &[u8], inode: Arc<Inode>) {
-        let name: Arc<[u8]> = Arc::from(name);
-        let cursor = self.next.max(2);
-        self.next = cursor + 1;
-        if let Some((old, _)) = self.names.insert(name.clone(), (cursor, inode.clone())) {
-            self.order.remove(&old);
-        }
-        self.order.insert(cursor, (name, inode));
-    }
-    fn remove(&mut self, name: &[u8]) -> Option<Arc<Inode>> {
-        let (cursor, inode) = self.names.remove(name)?;
-        self.order.remove(&cursor);
-        Some(inode)
-    }
-    /// Puts another inode behind an existing name.
-    fn exchange(&mut self, name: &[u8], inode: Arc<Inode>) {
-        if let Some((cursor, slot)) = self.names.get_mut(name) {
-            if let Some((_, listed)) = self.order.get_mut(cursor) {
-                *listed = inode.clone();
-            }
-            *slot = inode;
-        }
-    }
-}
 
 enum Content {
     Directory(Mutex<Entries>),
@@ -78,9 +46,8 @@ pub fn dissolve(root: Arc<Inode>) {
     let mut waiting = alloc::vec![root];
     while let Some(inode) = waiting.pop() {
         if let Some(Node { content: Content::Directory(entries), .. }) = inode.downcast::<Node>() {
-            let mut entries = core::mem::take(&mut *entries.lock());
-            entries.order.clear();
-            waiting.extend(entries.names.into_values().map(|(_, child)| child));
+            let entries = core::mem::take(&mut *entries.lock());
+            waiting.extend(entries.into_inodes());
         }
     }
 }
@@ -119,6 +86,10 @@ impl Node {
         }
     }
     fn add(&self, directory: &Arc<Inode>, name: &[u8], inode: Arc<Inode>) -> Result<()> {
+        let name = self.entries()?.lock().prepare(name)?;
+        self.add_prepared(directory, name, inode)
+    }
+    fn add_prepared(&self, directory: &Arc<Inode>, name: Name, inode: Arc<Inode>) -> Result<()> {
         if inode.is_directory() {
             directory.adjust_links(1);
         }
@@ -135,7 +106,7 @@ impl Node {
     }
     fn is_empty(inode: &Arc<Inode>) -> bool {
         match inode.downcast::<Node>().map(|node| &node.content) {
-            Some(Content::Directory(entries)) => entries.lock().names.is_empty(),
+            Some(Content::Directory(entries)) => entries.lock().is_empty(),
             _ => true,
         }
     }
@@ -148,7 +119,7 @@ fn node(inode: &Arc<Inode>) -> Result<&Node> {
 
 impl InodeOperations for Node {
     fn lookup(&self, _: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
-        self.entries()?.lock().names.get(name).map(|(_, inode)| inode.clone()).ok_or(ENOENT)
+        self.entries()?.lock().get(name).cloned().ok_or(ENOENT)
     }
     fn create(&self, directory: &Arc<Inode>, name: &[u8], new: &NewInode) -> Result<Arc<Inode>> {
         let inode = Node::make(directory.superblock(), new, None)?;
@@ -225,11 +196,12 @@ impl InodeOperations for Node {
                 }
                 false => None,
             };
+            let name = target.entries()?.lock().prepare(to_name)?;
             let moved = self.take(from, from_name)?;
             if moved.is_directory() {
                 from.adjust_links(-1);
             }
-            target.add(to, to_name, moved)?;
+            target.add_prepared(to, name, moved)?;
             if let Some(white) = white {
                 self.add(from, from_name, white)?;
             }
@@ -241,7 +213,7 @@ impl InodeOperations for Node {
     }
     fn iterate(&self, _: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let entries = self.entries()?.lock();
-        for (cursor, (name, inode)) in entries.order.range(from..) {
+        for (cursor, name, inode) in entries.from(from) {
             if !emit(DirectoryEntry { inode: inode.number(), kind: inode.kind(), name, next: cursor + 1 }) {
                 break;
             }

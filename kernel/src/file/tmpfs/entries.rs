@@ -1,0 +1,171 @@
+//! The names of a directory: found by hash, listed in the order of their making.
+use crate::error::Result;
+use crate::file::{dentry, inode::Inode};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+/// Cursors 0 and 1 are those of `.` and `..`.
+const FIRST_CURSOR: u64 = 2;
+/// A place of the index that was never used, and one whose name is gone.
+const FREE: u32 = u32::MAX;
+const GONE: u32 = u32::MAX - 1;
+/// Directories with fewer names have no index: they are searched from end to end.
+const UNINDEXED: usize = 8;
+
+struct Entry {
+    /// Where a listing goes on behind the name before: never used again, whatever is removed.
+    cursor: u64,
+    hash: u32,
+    name: Box<[u8]>,
+    inode: Arc<Inode>,
+}
+
+/// The names of one directory.
+#[derive(Default)]
+pub struct Entries {
+    /// By cursor; removal leaves holes, which are closed when they are the greater part.
+    slots: Vec<Option<Entry>>,
+    /// Open addressing: indices of `slots`. Its length is a power of two, or 0.
+    index: Vec<u32>,
+    /// Places of the index that are not `FREE`.
+    taken: usize,
+    live: usize,
+    next: u64,
+}
+
+/// A name in memory of its own, for which a directory has room.
+pub struct Name {
+    text: Box<[u8]>,
+    hash: u32,
+}
+
+fn hash_of(name: &[u8]) -> u32 {
+    dentry::hash_of(name) as u32
+}
+
+impl Entries {
+    /// Whether there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+    /// The inode behind a name.
+    pub fn get(&self, name: &[u8]) -> Option<&Arc<Inode>> {
+        let (_, slot) = self.find(name)?;
+        self.slots.get(slot)?.as_ref().map(|entry| &entry.inode)
+    }
+    /// Where a name is: its place in the index (if there is one), and its slot.
+    fn find(&self, name: &[u8]) -> Option<(Option<usize>, usize)> {
+        let hash = hash_of(name);
+        let is_it = |slot: usize| {
+            let entry = self.slots.get(slot).and_then(Option::as_ref);
+            entry.is_some_and(|entry| entry.hash == hash && *entry.name == *name)
+        };
+        if self.index.is_empty() {
+            return (0..self.slots.len()).find(|slot| is_it(*slot)).map(|slot| (None, slot));
+        }
+        for place in self.places(hash) {
+            match self.index.get(place) {
+                Some(&slot) if slot < GONE => {
+                    if is_it(slot as usize) {
+                        return Some((Some(place), slot as usize));
+                    }
+                }
+                Some(&GONE) => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+    /// The places where a hash may be, in the order in which they are looked at.
+    fn places(&self, hash: u32) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.index.len().wrapping_sub(1);
+        (0..=mask).map(move |step| (hash as usize).wrapping_add(step) & mask)
+    }
+    /// Takes memory for a name that is to be added; ENOMEM.
+    pub fn prepare(&mut self, name: &[u8]) -> Result<Name> {
+        let mut text = Vec::new();
+        text.try_reserve_exact(name.len())?;
+        text.extend_from_slice(name);
+        self.slots.try_reserve(1)?;
+        if self.live >= UNINDEXED && (self.taken + 1) * 4 > self.index.len() * 3 {
+            let length = (self.live * 4).next_power_of_two();
+            let mut index = Vec::new();
+            index.try_reserve_exact(length)?;
+            index.resize(length, FREE);
+            self.index = index;
+            self.fill_index();
+        }
+        Ok(Name { text: text.into_boxed_slice(), hash: hash_of(name) })
+    }
+    fn fill_index(&mut self) {
+        self.index.fill(FREE);
+        self.taken = 0;
+        for slot in 0..self.slots.len() {
+            if let Some(Some(entry)) = self.slots.get(slot) {
+                self.note(entry.hash, slot);
+            }
+        }
+    }
+    fn note(&mut self, hash: u32, slot: usize) {
+        let free = self.places(hash).find(|place| self.index.get(*place).is_some_and(|slot| *slot >= GONE));
+        if let Some(place) = free.and_then(|place| self.index.get_mut(place)) {
+            self.taken += usize::from(*place == FREE);
+            *place = slot as u32;
+        }
+    }
+    /// Adds a name that is not there yet.
+    pub fn insert(&mut self, Name { text: name, hash }: Name, inode: Arc<Inode>) {
+        let cursor = self.next.max(FIRST_CURSOR);
+        self.next = cursor + 1;
+        if !self.index.is_empty() {
+            self.note(hash, self.slots.len());
+        }
+        self.slots.push(Some(Entry { cursor, hash, name, inode }));
+        self.live += 1;
+    }
+    /// Removes a name; the inode behind it.
+    pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Inode>> {
+        let (place, slot) = self.find(name)?;
+        if let Some(place) = place.and_then(|place| self.index.get_mut(place)) {
+            *place = GONE;
+        }
+        let entry = self.slots.get_mut(slot)?.take()?;
+        self.live -= 1;
+        while let Some(None) = self.slots.last() {
+            self.slots.pop();
+        }
+        if self.live == 0 {
+            (self.slots, self.index, self.taken) = (Vec::new(), Vec::new(), 0);
+        } else if self.slots.len() > 2 * self.live.max(UNINDEXED) {
+            self.slots.retain(Option::is_some);
+            self.fill_index();
+        }
+        Some(entry.inode)
+    }
+    /// Puts another inode behind a name that is there.
+    pub fn exchange(&mut self, name: &[u8], inode: Arc<Inode>) {
+        let slot = self.find(name).and_then(|(_, slot)| self.slots.get_mut(slot)?.as_mut());
+        if let Some(entry) = slot {
+            entry.inode = inode;
+        }
+    }
+    /// Cursor, name and inode of the names from a cursor on.
+    pub fn from(&self, cursor: u64) -> impl Iterator<Item = (u64, &[u8], &Arc<Inode>)> {
+        // A hole may have had any cursor between its neighbours': the search is among names that are there.
+        let mut first = self.slots.len();
+        let (mut low, mut high) = (0, self.slots.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let here = self.slots.iter().enumerate().skip(middle).find_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
+            match here {
+                Some((slot, entry)) if entry.cursor < cursor => low = slot + 1,
+                Some((slot, _)) => (first, high) = (slot, middle),
+                None => high = middle,
+            }
+        }
+        self.slots.iter().skip(first).flatten().map(|entry| (entry.cursor, &*entry.name, &entry.inode))
+    }
+    /// All inodes.
+    pub fn into_inodes(self) -> impl Iterator<Item = Arc<Inode>> {
+        self.slots.into_iter().flatten().map(|entry| entry.inode)
+    }
+}
