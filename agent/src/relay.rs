@@ -30,8 +30,11 @@ const REAP_PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 struct Pump {
     source: Option<File>,
     sink: Option<File>,
+    /// Zeroed once by the allocator, so that only what was ever filled takes memory.
     buffer: Vec<u8>,
+    /// What is in the buffer and not yet given.
     start: usize,
+    filled: usize,
     /// Bytes taken from the source so far.
     taken: u64,
     /// The source ends after this many bytes.
@@ -45,8 +48,9 @@ impl Pump {
         Self {
             source: Some(source),
             sink: Some(sink),
-            buffer: Vec::with_capacity(BUFFER),
+            buffer: vec![0; BUFFER],
             start: 0,
+            filled: 0,
             taken: 0,
             end: None,
             epilogue: None,
@@ -54,7 +58,7 @@ impl Pump {
     }
 
     fn pending(&self) -> bool {
-        self.start < self.buffer.len()
+        self.start < self.filled
     }
 
     /// Neither takes nor gives anything any more.
@@ -79,9 +83,8 @@ impl Pump {
         }
         if self.source.is_none() && !self.pending() {
             if let Some(byte) = self.epilogue.take() {
-                self.buffer.clear();
-                self.start = 0;
-                self.buffer.push(byte);
+                (self.start, self.filled) = (0, 1);
+                self.buffer[0] = byte;
                 self.flush();
             }
             if !self.pending() {
@@ -95,8 +98,6 @@ impl Pump {
         if self.pending() || self.end.is_some_and(|end| self.taken >= end) {
             return 0;
         }
-        self.start = 0;
-        self.buffer.resize(BUFFER, 0);
         let mut filled = 0;
         // A port gives a page at a time: take several for one write, poll and wake-up.
         while let (Some(source), Some(space @ [_, ..])) = (&self.source, self.buffer.get_mut(filled..)) {
@@ -108,14 +109,14 @@ impl Pump {
                 Err(_) => self.source = None,
             }
         }
-        self.buffer.truncate(filled);
+        (self.start, self.filled) = (0, filled);
         self.taken = self.taken.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
         filled
     }
 
     fn flush(&mut self) {
-        while let Some(sink) = self.sink.as_ref().filter(|_| self.start < self.buffer.len()) {
-            match rustix::io::write(sink, &self.buffer[self.start..]) {
+        while let Some(sink) = self.sink.as_ref().filter(|_| self.start < self.filled) {
+            match rustix::io::write(sink, &self.buffer[self.start..self.filled]) {
                 Ok(count) => self.start += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
@@ -124,7 +125,7 @@ impl Pump {
             }
         }
         if self.sink.is_none() {
-            self.start = self.buffer.len();
+            self.start = self.filled;
         }
     }
 
@@ -132,7 +133,7 @@ impl Pump {
         self.source = None;
         self.sink = None;
         self.epilogue = None;
-        self.start = self.buffer.len();
+        self.start = self.filled;
     }
 }
 

@@ -15,12 +15,16 @@ struct row {
     /* Called once before and after, may be NULL. */
     int (*prepare)(void);
     void (*finish)(void);
+    /* Gives a figure of its own instead of a time: bytes, or what the row's name says. Below 0 on failure. */
+    double (*value)(void);
+    /* Only with -w: what several CPUs do at once. */
+    int wall_only;
 };
 
 /* Ends the row as failed unless the condition holds; errno tells why. */
 #define REQUIRE(condition) do { if (!(condition)) return -1; } while (0)
 
 extern const struct row entry_rows[], file_rows[], ready_rows[], signal_rows[], pipe_rows[], process_rows[], memory_rows[],
-    growth_rows[];
+    growth_rows[], size_rows[], scale_rows[];
 
 #endif

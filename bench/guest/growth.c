@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,7 +16,7 @@
 static int open_count;
 static int descriptors_prepare(int count)
 {
-    struct rlimit limit = { 20000, 20000 };
+    struct rlimit limit = { 200000, 200000 };
     setrlimit(RLIMIT_NOFILE, &limit);
     for (open_count = 0; open_count < count; open_count++)
         if (fcntl(0, F_DUPFD, 100) < 0)
@@ -38,6 +39,7 @@ static int descriptors_run(long count)
 static int descriptors_10(void) { return descriptors_prepare(10); }
 static int descriptors_1000(void) { return descriptors_prepare(1000); }
 static int descriptors_10000(void) { return descriptors_prepare(10000); }
+static int descriptors_100000(void) { return descriptors_prepare(100000); }
 
 /* Areas of memory: one in the middle of many is made anew. */
 static char *areas;
@@ -45,6 +47,12 @@ static long area_count;
 static int areas_prepare(long count)
 {
     area_count = count;
+    /* Linux allows 65,530 areas unless told otherwise. */
+    int limit = open("/proc/sys/vm/max_map_count", O_WRONLY);
+    if (limit >= 0) {
+        (void)!write(limit, "1000000\n", 8);
+        close(limit);
+    }
     areas = mmap(NULL, count * 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (areas == MAP_FAILED)
         return -1;
@@ -66,6 +74,7 @@ static int areas_run(long count)
 static int areas_10(void) { return areas_prepare(10); }
 static int areas_1000(void) { return areas_prepare(1000); }
 static int areas_10000(void) { return areas_prepare(10000); }
+static int areas_100000(void) { return areas_prepare(100000); }
 
 /* Names in a folder: one is made and removed. */
 static int name_count;
@@ -103,13 +112,26 @@ static int names_run(long count)
 static int names_10(void) { return names_prepare(10); }
 static int names_1000(void) { return names_prepare(1000); }
 static int names_10000(void) { return names_prepare(10000); }
+/* More names than a file system takes that is as large as memory allows. */
+static int names_100000(void)
+{
+    mkdir("/tmp/lstar-growth", 0755);
+    if (mount("none", "/tmp/lstar-growth", "tmpfs", 0, "nr_inodes=300000") != 0)
+        return -1;
+    return names_prepare(100000);
+}
+static void names_100000_finish(void)
+{
+    umount2("/tmp/lstar-growth", MNT_DETACH);
+    rmdir("/tmp/lstar-growth");
+}
 
 /* Timers: one is armed and disarmed. */
-static timer_t timers[10001];
+static timer_t timers[100001];
 static int timer_count;
 static int timers_prepare(int count)
 {
-    struct rlimit limit = { 20000, 20000 };
+    struct rlimit limit = { 200000, 200000 };
     setrlimit(RLIMIT_SIGPENDING, &limit);
     struct sigevent event = { .sigev_notify = SIGEV_NONE };
     for (timer_count = 0; timer_count <= count; timer_count++) {
@@ -136,6 +158,7 @@ static int timers_run(long count)
 static int timers_10(void) { return timers_prepare(10); }
 static int timers_1000(void) { return timers_prepare(1000); }
 static int timers_10000(void) { return timers_prepare(10000); }
+static int timers_100000(void) { return timers_prepare(100000); }
 
 /* Processes: one is made and waited for while others sleep. */
 static pid_t sleepers[1000];
@@ -179,15 +202,19 @@ const struct row growth_rows[] = {
     { "dup-among-10", 2000, descriptors_run, descriptors_10, descriptors_finish },
     { "dup-among-1000", 2000, descriptors_run, descriptors_1000, descriptors_finish },
     { "dup-among-10000", 2000, descriptors_run, descriptors_10000, descriptors_finish },
+    { "dup-among-100000", 2000, descriptors_run, descriptors_100000, descriptors_finish },
     { "remap-among-10", 500, areas_run, areas_10, areas_finish },
     { "remap-among-1000", 500, areas_run, areas_1000, areas_finish },
     { "remap-among-10000", 500, areas_run, areas_10000, areas_finish },
+    { "remap-among-100000", 500, areas_run, areas_100000, areas_finish },
     { "create-among-10", 500, names_run, names_10, names_finish },
     { "create-among-1000", 500, names_run, names_1000, names_finish },
     { "create-among-10000", 500, names_run, names_10000, names_finish },
+    { "create-among-100000", 500, names_run, names_100000, names_100000_finish },
     { "timer-among-10", 1000, timers_run, timers_10, timers_finish },
     { "timer-among-1000", 1000, timers_run, timers_1000, timers_finish },
     { "timer-among-10000", 1000, timers_run, timers_10000, timers_finish },
+    { "timer-among-100000", 1000, timers_run, timers_100000, timers_finish },
     { "fork-among-10", 100, processes_run, processes_10, processes_finish },
     { "fork-among-1000", 100, processes_run, processes_1000, processes_finish },
     { 0 },

@@ -24,8 +24,15 @@ static int pipe_1(long count) { return move(count, 1); }
 static int pipe_4k(long count) { return move(count, 4096); }
 static int pipe_64k(long count) { return move(count, 65536); }
 
-/* A ring of processes passes one byte round; each operation is one hop. */
+/* A ring of processes passes one byte round; each operation is one hop. With a footprint each writes so much memory first. */
 static int ring[33][2], members;
+static char footprint[16384];
+static size_t footprint_size;
+static void touch(void)
+{
+    for (size_t i = 0; i < footprint_size; i += 64)
+        ((volatile char *)footprint)[i]++;
+}
 static pid_t children[32];
 static int ring_prepare(int count)
 {
@@ -37,7 +44,7 @@ static int ring_prepare(int count)
         if ((children[i] = fork()) == 0) {
             char byte;
             close(ring[0][1]);
-            while (read(ring[i - 1][0], &byte, 1) == 1 && write(ring[i][1], &byte, 1) == 1)
+            while (read(ring[i - 1][0], &byte, 1) == 1 && (touch(), write(ring[i][1], &byte, 1)) == 1)
                 ;
             _exit(0);
         }
@@ -48,6 +55,7 @@ static int ring_prepare(int count)
 }
 static void ring_finish(void)
 {
+    footprint_size = 0;
     for (int i = 1; i < members; i++) {
         kill(children[i], SIGKILL);
         waitpid(children[i], NULL, 0);
@@ -60,13 +68,42 @@ static void ring_finish(void)
 static int ring_run(long count)
 {
     char byte = 0;
-    for (; count > 0; count -= members)
+    for (; count > 0; count -= members, touch())
         REQUIRE(write(ring[0][1], &byte, 1) == 1 && read(ring[members - 1][0], &byte, 1) == 1);
     return 0;
 }
 static int ring_2(void) { return ring_prepare(2); }
 static int ring_8(void) { return ring_prepare(8); }
 static int ring_32(void) { return ring_prepare(32); }
+static int ring_with(int count)
+{
+    footprint_size = sizeof footprint;
+    return ring_prepare(count);
+}
+static int ring_2_16k(void) { return ring_with(2); }
+static int ring_8_16k(void) { return ring_with(8); }
+static int ring_32_16k(void) { return ring_with(32); }
+
+/* Four threads want one mutex; each holds it over a sched_yield, so that the others find it taken. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static void *contend(void *count)
+{
+    for (long left = (long)count; left > 0; left--) {
+        pthread_mutex_lock(&mutex);
+        sched_yield();
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+static int mutex_run(long count)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, contend, (void *)(count / 4)) == 0);
+    for (int i = 0; i < 4; i++)
+        REQUIRE(pthread_join(threads[i], NULL) == 0);
+    return 0;
+}
 
 static int word;
 static volatile int stop;
@@ -117,6 +154,10 @@ const struct row pipe_rows[] = {
     { "switch-2", 1000, ring_run, ring_2, ring_finish },
     { "switch-8", 1600, ring_run, ring_8, ring_finish },
     { "switch-32", 3200, ring_run, ring_32, ring_finish },
+    { "switch-2-16k", 1000, ring_run, ring_2_16k, ring_finish },
+    { "switch-8-16k", 1600, ring_run, ring_8_16k, ring_finish },
+    { "switch-32-16k", 3200, ring_run, ring_32_16k, ring_finish },
+    { "mutex-contended", 2000, mutex_run, NULL, NULL },
     { "futex-ping-pong", 1000, futex_run, futex_prepare, futex_finish },
     { "sched-yield", 5000, yield_run, NULL, NULL },
     { 0 },

@@ -89,6 +89,7 @@ static int ballast_prepare(size_t mebibytes)
 }
 static int ballast_1(void) { return ballast_prepare(1); }
 static int ballast_64(void) { return ballast_prepare(64); }
+static int ballast_256(void) { return ballast_prepare(256); }
 static void ballast_finish(void) { munmap(ballast, ballast_size); }
 
 const struct row process_rows[] = {
@@ -99,5 +100,6 @@ const struct row process_rows[] = {
     { "thread-create-join", 300, thread_run, NULL, NULL },
     { "fork-1-mib", 100, fork_run, ballast_1, ballast_finish },
     { "fork-64-mib", 10, fork_run, ballast_64, ballast_finish },
+    { "fork-256-mib", 5, fork_run, ballast_256, ballast_finish },
     { 0 },
 };

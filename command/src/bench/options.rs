@@ -11,6 +11,7 @@ same. The status is 1 if a row failed on either kernel.
 Examples:
   lstar bench                              every row, Linux beside Lstar
   lstar bench getppid 'pipe-*'             some rows
+  lstar bench 'program-*'                  whole programs, in a Debian root
   lstar bench --wall --cpus 2              nanoseconds
   lstar bench --save before                keep Lstar's figures
   lstar bench --against before             compare with them instead of with Linux
@@ -33,10 +34,10 @@ pub struct BenchOptions {
     /// Compare with kept figures instead of with Linux
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
-    /// Draw the ratios
-    #[arg(long, value_name = "FILE.svg")]
+    /// Draw the ratios, as SVG or PNG by the file's name
+    #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
-    /// Write performance.md and performance.svg into a folder
+    /// Write performance.md with its plots into a folder; measures whole programs too
     #[arg(long, value_name = "FOLDER")]
     pub report: Option<PathBuf>,
     /// Only see whether Lstar keeps the bounds of a page such as docs/guarantees.md

@@ -1,5 +1,6 @@
 //! `docs/performance.md`: the figures for readers, with the plot beside it.
 
+use super::picture;
 use super::plot::{self, GOAL};
 use super::table::{Table, thousands};
 use anyhow::{Context, Result};
@@ -9,14 +10,16 @@ use std::path::Path;
 /// From here on the page is written by people and kept.
 const NOTES: &str = "## Rows behind";
 
-/// Writes `performance.md` and `performance.svg` into a folder. What the page says from its notes on stays.
+/// Writes `performance.md`, `performance.svg` and `performance.png` into a folder. What the page says from its notes on stays.
 pub fn write(folder: &Path, table: &Table, unit: &str) -> Result<()> {
     let (page, plot) = (folder.join("performance.md"), folder.join("performance.svg"));
     let before = std::fs::read_to_string(&page).unwrap_or_default();
     let notes = before.find(NOTES).and_then(|at| before.get(at..));
     let text = compose(table, unit, notes.unwrap_or(NOTES));
     std::fs::write(&page, text).with_context(|| page.display().to_string())?;
-    std::fs::write(&plot, plot::draw(table)).with_context(|| plot.display().to_string())
+    std::fs::write(&plot, plot::draw(table)).with_context(|| plot.display().to_string())?;
+    let picture = folder.join("performance.png");
+    std::fs::write(&picture, picture::draw(table)?).with_context(|| picture.display().to_string())
 }
 
 fn compose(table: &Table, unit: &str, notes: &str) -> String {

@@ -44,6 +44,25 @@ impl Figure {
     }
 }
 
+/// Takes figures of another round in: the least of both, the mean of the medians, the greatest. What failed once has failed.
+pub fn merge(into: &mut Figures, more: Figures) {
+    for (row, figure) in more {
+        let merged = match (into.get(&row), figure) {
+            (
+                Some(Figure::Measured { least, median, greatest }),
+                Figure::Measured { least: other_least, median: other_median, greatest: other_greatest },
+            ) => Figure::Measured {
+                least: least.min(other_least),
+                median: (median + other_median) / 2.0,
+                greatest: greatest.max(other_greatest),
+            },
+            (Some(failed @ Figure::Failed(_)), _) => failed.clone(),
+            (_, figure) => figure,
+        };
+        into.insert(row, merged);
+    }
+}
+
 /// Rows in order, and two columns: what is compared with, and ours.
 pub struct Table {
     rows: Vec<String>,
@@ -124,6 +143,32 @@ impl Table {
             let left = self.rows.len() - count;
             let note = if left > 0 { format!(" ({left} rows without a ratio)") } else { String::new() };
             println!("geometric mean of {count} ratios: {mean:.2}{note}");
+        }
+    }
+
+    /// Prints least, median and greatest of each row and column.
+    pub fn print_spread(&self) {
+        println!("\nleast / median / greatest");
+        for row in &self.rows {
+            for (name, figures) in &self.columns {
+                if let Some(Figure::Measured { least, median, greatest }) = figures.get(row) {
+                    let [least, median, greatest] = [least, median, greatest].map(|value| thousands(*value));
+                    println!("{row}: {name} {least} / {median} / {greatest}");
+                }
+            }
+        }
+    }
+
+    /// Prints what two at once gain over one, for the rows that come in two forms.
+    pub fn print_scaling(&self) {
+        for row in &self.rows {
+            let Some(work) = row.strip_suffix("-by-1") else { continue };
+            for (name, figures) in &self.columns {
+                let value = |row: &str| figures.get(row).and_then(Figure::value);
+                if let (Some(one), Some(two)) = (value(row), value(&format!("{work}-by-2"))) {
+                    println!("{work}: two at once are {:.2} times as fast as one on {name}", one / two);
+                }
+            }
         }
     }
 

@@ -97,6 +97,10 @@ pub trait FileOperations: Any + Send + Sync {
     fn is_positioned(&self) -> bool {
         false
     }
+    /// Whether reads and writes go by the offset they get, and move it.
+    fn has_offset(&self) -> bool {
+        self.is_positioned()
+    }
     /// Moves the position; the new one. The default knows no end (SEEK_END is relative to the inode's size).
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
         file.seek_in(to, file.inode().size())
@@ -143,6 +147,8 @@ pub mod mode {
     pub const WRITER: u32 = 32;
     /// Being a directory, for getdents.
     pub const DIRECTORY: u32 = 64;
+    /// There is a position to read and write at.
+    pub const OFFSET: u32 = 256;
     /// Reads do not change the access time.
     pub const NO_ACCESS_TIME: u32 = 128;
 }
@@ -203,8 +209,11 @@ impl File {
             if operations.is_positioned() {
                 bits |= mode::POSITION;
             }
+            if operations.has_offset() {
+                bits |= mode::OFFSET;
+            }
             if inode.is_directory() {
-                bits |= mode::DIRECTORY | mode::POSITION;
+                bits |= mode::DIRECTORY | mode::POSITION | mode::OFFSET;
             }
             if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular {
                 bits |= mode::WRITER;
@@ -326,6 +335,13 @@ impl File {
     /// read(2) on the position of the file.
     #[inline(always)]
     pub fn read(&self, into: &mut IoBuffer) -> Result<usize> {
+        if self.mode & mode::OFFSET == 0 {
+            return self.operations.read(self, into, 0);
+        }
+        self.read_on(into)
+    }
+    #[inline(never)]
+    fn read_on(&self, into: &mut IoBuffer) -> Result<usize> {
         self.with_position(|position| {
             let count = self.operations.read(self, into, *position)?;
             *position = position.wrapping_add(count as u64);
@@ -335,6 +351,13 @@ impl File {
     /// write(2) on the position of the file.
     #[inline(always)]
     pub fn write(&self, from: &mut IoBuffer) -> Result<usize> {
+        if self.mode & mode::OFFSET == 0 && !self.is_appending() {
+            return self.operations.write(self, from, 0);
+        }
+        self.write_on(from)
+    }
+    #[inline(never)]
+    fn write_on(&self, from: &mut IoBuffer) -> Result<usize> {
         self.with_position(|position| {
             if self.is_appending() {
                 let (count, after) = self.operations.append(self, from)?;

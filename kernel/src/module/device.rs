@@ -87,6 +87,9 @@ fn count(value: i64) -> Result<usize> {
 }
 
 impl FileOperations for OpenNode {
+    fn has_offset(&self) -> bool {
+        true
+    }
     fn read(&self, _file: &File, into: &mut IoBuffer, offset: u64) -> Result<usize> {
         let room = into.remaining();
         // A module that says more than there was room for is not believed.

@@ -119,11 +119,11 @@ impl SignalActions {
         self.swap(signal, &mut action, |_| true);
     }
     /// Swaps the action of a signal with another one, unless the old one is not to be changed any more. Whether it was.
-    #[inline]
+    #[inline(always)]
     pub fn change(&self, signal: u32, action: &mut Action) -> bool {
         self.swap(signal, action, |old| old.flags & SA_IMMUTABLE == 0)
     }
-    #[inline]
+    #[inline(always)]
     fn swap(&self, signal: u32, action: &mut Action, allowed: impl FnOnce(&Action) -> bool) -> bool {
         let (bit, handler) = (set_of(signal), action.handler);
         let mut actions = self.actions.lock();

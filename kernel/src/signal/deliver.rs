@@ -195,7 +195,7 @@ fn next(task: &Task) -> Next {
 }
 
 /// Forgets a signal's pending instances, as its action has become to ignore it.
-#[inline]
+#[inline(always)]
 pub(super) fn discard(task: &Task, signal: u32) {
     let process = task.group();
     let bit = set_of(signal);

@@ -10,8 +10,8 @@ use crate::signal::{self, SI_TIMER, SIG_DFL, SIG_IGN, SIGALRM, SignalInfo};
 use crate::syscall::user::{UserLayout, UserWord};
 use crate::syscall::{Pid, UserPtr};
 use abi::Abi;
-use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 const SIGEV_SIGNAL: i32 = 0;
@@ -111,16 +111,49 @@ pub struct PosixTimer {
     timer: Arc<Timer>,
 }
 
-/// The timers of a process by id.
+/// The timers of a process by id. Ids are given in order and not again, so that mostly the place follows from the id.
 pub struct Table {
-    timers: BTreeMap<i32, PosixTimer>,
+    /// By id; deleted timers leave holes until those are the greater part.
+    slots: Vec<(i32, Option<PosixTimer>)>,
+    live: usize,
     next: i32,
 }
 
 impl Table {
     /// No timers.
     pub const fn new() -> Self {
-        Table { timers: BTreeMap::new(), next: 0 }
+        Table { slots: Vec::new(), live: 0, next: 0 }
+    }
+    fn find(&self, id: i32) -> Option<usize> {
+        let guess = usize::try_from(id.wrapping_sub(self.slots.first()?.0)).ok()?;
+        if self.slots.get(guess).is_some_and(|slot| slot.0 == id) {
+            return Some(guess);
+        }
+        self.slots.binary_search_by_key(&id, |slot| slot.0).ok()
+    }
+    #[inline]
+    fn get(&self, id: i32) -> Option<&PosixTimer> {
+        self.slots.get(self.find(id)?)?.1.as_ref()
+    }
+    /// Adds a timer under an id that was given to it; ENOMEM.
+    fn insert(&mut self, id: i32, timer: PosixTimer) -> Result<()> {
+        self.slots.try_reserve(1)?;
+        let place = self.slots.partition_point(|slot| slot.0 < id);
+        self.slots.insert(place, (id, Some(timer)));
+        self.live += 1;
+        Ok(())
+    }
+    fn remove(&mut self, id: i32) -> Option<PosixTimer> {
+        let place = self.find(id)?;
+        let timer = self.slots.get_mut(place)?.1.take()?;
+        self.live -= 1;
+        while let Some((_, None)) = self.slots.last() {
+            self.slots.pop();
+        }
+        if self.slots.len() > 2 * self.live + 8 {
+            self.slots.retain(|slot| slot.1.is_some());
+        }
+        Some(timer)
     }
 }
 
@@ -159,12 +192,16 @@ impl Drop for PosixTimer {
 impl ProcessTimers {
     /// Deletes all POSIX timers (execve(2), the end).
     pub fn delete_posix(&self) {
-        let timers = core::mem::take(&mut self.posix.lock().timers);
+        let timers = {
+            let mut table = self.posix.lock();
+            table.live = 0;
+            core::mem::take(&mut table.slots)
+        };
         drop(timers);
     }
 
     fn with_timer<R>(&self, id: i32, look: impl FnOnce(&PosixTimer) -> R) -> Result<R> {
-        self.posix.lock().timers.get(&id).map(look).ok_or(EINVAL)
+        self.posix.lock().get(id).map(look).ok_or(EINVAL)
     }
 }
 
@@ -237,8 +274,7 @@ pub fn timer_create(task: &Task, clock: i32, event: UserPtr<SignalEvent>, place:
     let signalling = Signalling::new(process, machine::memory::try_box(delivery.clone())?);
     let timer = Timer::new(signalling.clone())?;
     place.write(task, &id)?;
-    process.timers.posix.lock().timers.insert(id, PosixTimer { clock, delivery, signalling, timer });
-    Ok(())
+    process.timers.posix.lock().insert(id, PosixTimer { clock, delivery, signalling, timer })
 }
 
 /// timer_settime(2).
@@ -279,6 +315,6 @@ pub fn timer_getoverrun(task: &Task, id: i32) -> Result<i32> {
 
 /// timer_delete(2).
 pub fn timer_delete(task: &Task, id: i32) -> Result<()> {
-    let removed = task.group().timers.posix.lock().timers.remove(&id);
+    let removed = task.group().timers.posix.lock().remove(id);
     removed.map(drop).ok_or(EINVAL)
 }

@@ -11,7 +11,6 @@ use crate::memory::Frame;
 use crate::paging::USER_END;
 use access::{NOFAULT, Routines, SLEEPING};
 pub(crate) use access::{fixup, initialize};
-use core::mem::MaybeUninit;
 
 /// User memory was not accessible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
