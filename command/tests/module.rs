@@ -196,6 +196,29 @@ fn no_page_is_written_and_executed() {
 }
 
 #[test]
+fn a_module_that_fails_takes_its_caller_with_it_and_nobody_else() {
+    let faulty = c_module("faulty.c", &[]);
+    let script = "
+        insmod faulty.ko
+        for way in 0 1 2 3 4 5; do sh -c \"./probe call 1020 $way; :\"; echo; done 2> /dev/null
+        dd if=/dev/faulty bs=1 2> /dev/null | wc -c
+        dd if=/dev/faulty bs=1 2> /dev/null; echo $?
+        sh -c 'echo x > /dev/faulty; :' 2> /dev/null; echo $?
+        cat /proc/sys/kernel/tainted
+        dmesg | grep -c 'BUG: page fault in a module'
+        dmesg | grep -o 'BUG: \\(invalid opcode\\|divide error\\|general protection\\|faulty.*\\)' | sort
+        ./probe call 1020 9
+        rmmod faulty 2>&1 | grep -o 'temporarily unavailable'
+        echo still here";
+    let expected = "\n\n\n\n\n7\n\n0\n137\n137\n12416\n4\nBUG: divide error\nBUG: faulty: a panic of its own\n\
+        BUG: general protection\nBUG: invalid opcode\n7\ntemporarily unavailable\nstill here\n";
+    prints(&[], &[("faulty.ko", &faulty)], script, expected);
+    let output = guest(&[], &[("faulty.ko", &faulty)], "echo 1 > /proc/sys/kernel/panic_on_oops; insmod faulty.ko f; echo no");
+    assert_eq!((text(&output.stdout), output.status.code()), (String::new(), Some(123)), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("page fault in a module"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn signatures_are_demanded_where_the_command_line_says_so() {
     let folder = Folder::new("signatures");
     let path = |name: &str| folder.0.join(name).to_str().expect("the name is plain").to_string();

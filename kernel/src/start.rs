@@ -302,6 +302,9 @@ impl machine::Kernel for Lstar {
     fn reclaim(frames_wanted: usize) -> bool {
         crate::memory::reclaim(frames_wanted)
     }
+    fn module_fault(task: &Task, what: core::fmt::Arguments<'_>, stack: machine::module::Abandoned) -> ! {
+        crate::module::fault::end(task, what, &stack)
+    }
     fn report(out: &mut dyn Write) {
         crate::process::report(out)
     }

@@ -4,13 +4,14 @@ use crate::sync::Once;
 use crate::thread::tag;
 use crate::{Kernel, entry};
 use alloc::sync::Arc;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// The functions.
 pub(crate) struct Hooks {
     pub preempt: fn(),
     pub timer_interrupt: fn(),
     pub report: fn(&mut dyn Write),
+    pub give_up: fn(fmt::Arguments<'_>) -> !,
     pub start_secondary: fn(CpuId) -> !,
     /// # Safety
     /// The pointer is a counted reference to a task (`Arc::into_raw`), which is given away.
@@ -46,6 +47,7 @@ pub(crate) fn set<K: Kernel>() {
         preempt: K::preempt,
         timer_interrupt: K::timer_interrupt,
         report: K::report,
+        give_up: crate::module::fault::give_up::<K>,
         start_secondary: K::start_secondary,
         switched_from: switched_from::<K>,
         load_system_call_registers: entry::load_system_call_registers::<K>,

@@ -39,7 +39,7 @@ pub mod virtqueue;
 pub(crate) use hooks::hooks;
 
 use alloc::sync::Arc;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 use boot::BootInfo;
 use entry::{Exception, UserFrame};
@@ -87,6 +87,9 @@ pub trait Kernel: 'static {
     /// Memory is short: free some if possible. True if it is worth trying again. Called without locks held by the
     /// allocator, possibly with the caller's spin locks held: must not sleep or take locks that allocate.
     fn reclaim(frames_wanted: usize) -> bool;
+
+    /// The code of a module has failed in a call that `task` made, whose stack is given up: says so and ends the task.
+    fn module_fault(task: &Self::Task, what: fmt::Arguments<'_>, stack: module::Abandoned) -> !;
 
     /// Adds the kernel's view (every task with state and kernel stack) to a panic or NMI report.
     fn report(out: &mut dyn Write);

@@ -243,9 +243,14 @@ const NAMES: [&str; 22] = [
     "control protection",
 ];
 
+/// The name of an exception.
+pub(crate) fn name_of(vector: u8) -> &'static str {
+    NAMES.get(usize::from(vector)).unwrap_or(&"unknown")
+}
+
 /// An exception in the kernel that nothing can recover from.
 pub(crate) fn fatal_exception(frame: &TrapFrame, vector: u8, error_code: u32, address: u64) -> ! {
-    let name = NAMES.get(vector as usize).unwrap_or(&"unknown");
+    let name = name_of(vector);
     die(
         format_args!("{name} in the kernel: vector {vector}, error code {error_code:#x}, address {address:#x}"),
         Some(frame),

@@ -104,7 +104,7 @@ pub mod function {
     unsafe extern "C" {
         /// Adds a line to the kernel's log, at a level of syslog(2).
         pub fn lstar_log(level: u32, text: *const u8, length: usize);
-        /// Ends the kernel with a report.
+        /// Ends the current task with a report; the kernel where others would suffer from that.
         pub fn lstar_panic(text: *const u8, length: usize) -> !;
         /// Makes `entry` serve a number of an ABI: one that no call has (EBUSY), or with [`REPLACE`] one that a call has.
         /// `module` is the caller's handle, `entry` in its text.

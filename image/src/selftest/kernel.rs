@@ -197,6 +197,10 @@ impl Kernel for TestKernel {
         false
     }
 
+    fn module_fault(_task: &TestTask, what: core::fmt::Arguments<'_>, _stack: machine::module::Abandoned) -> ! {
+        panic!("{what}")
+    }
+
     fn report(out: &mut dyn Write) {
         let _ = writeln!(out, "test kernel, current task {}", thread::current::<TestTask>().name);
     }

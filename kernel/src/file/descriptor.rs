@@ -255,6 +255,10 @@ impl FileTable {
         }
         body(&FileScope { table: self, scope: self.files.scope() })
     }
+    /// Forgets what the current task has borrowed on a stack that is given up.
+    pub fn forget_borrows(&self, stack: &machine::module::Abandoned) {
+        self.files.forget_borrows(stack);
+    }
     /// The way of `borrow_io` where the thread does not own the table, and of what fails.
     #[cold]
     fn count_io(&self, fd: Fd) -> Result<FileRef> {

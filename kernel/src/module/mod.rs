@@ -12,6 +12,7 @@
 //! frees it under a call.
 pub mod calls;
 mod device;
+pub mod fault;
 mod load;
 pub mod report;
 mod services;

@@ -8,6 +8,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A module whose licence does not allow what that of free software does.
 pub const TAINT_PROPRIETARY: u32 = 1 << 0;
+/// Code of the kernel has failed (an oops).
+pub const TAINT_DIED: u32 = 1 << 7;
 /// A module that is not part of the kernel's sources.
 pub const TAINT_OUT_OF_TREE: u32 = 1 << 12;
 /// A module without a signature that is trusted.

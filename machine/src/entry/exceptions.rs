@@ -2,6 +2,7 @@
 use super::frame::{CS, ORIGINAL_RAX, RFLAGS, RIP, TrapFrame, UserFrame};
 use super::{Exception, PAGE_FAULT, exit};
 use crate::cpu::{local, tables::set_gate};
+use crate::module::fault;
 use crate::paging::Access;
 use crate::{Kernel, instructions, thread, user};
 use core::arch::naked_asm;
@@ -137,7 +138,12 @@ unsafe extern "C" fn from_kernel<K: Kernel>(frame: *mut TrapFrame, vector: u8, e
     let address = if vector == PAGE_FAULT { instructions::read_cr2() } else { 0 };
     // SAFETY: by this function's contract.
     let frame = unsafe { &mut *frame };
-    let Some(fixup) = user::fixup(frame.instruction_pointer()) else {
+    let place = frame.instruction_pointer();
+    let Some(fixup) = user::fixup(place) else {
+        if frame.interrupts_were_on() && fault::ends_thread_alone(place) {
+            let name = crate::report::name_of(vector);
+            fault::give_up::<K>(format_args!("{name} in a module at {place:#x}, error code {error_code:#x}, address {address:#x}"));
+        }
         crate::report::fatal_exception(frame, vector, error_code, address);
     };
     if vector == PAGE_FAULT && fixup.may_sleep && frame.interrupts_were_on() && thread::may_sleep() {

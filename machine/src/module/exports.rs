@@ -98,10 +98,14 @@ unsafe extern "C" fn log(level: u32, text: *const u8, length: usize) {
 }
 unsafe extern "C" fn panic(text: *const u8, length: usize) -> ! {
     // SAFETY: the module's text is as long as it says.
-    match core::str::from_utf8(unsafe { bytes(text, length) }) {
-        Ok(text) => panic!("{text}"),
-        Err(_) => panic!("in a module"),
+    let text = core::str::from_utf8(unsafe { bytes(text, length) }).unwrap_or("in a module");
+    if crate::thread::may_sleep()
+        && let Some(hooks) = crate::hooks()
+    {
+        crate::instructions::disable_interrupts();
+        (hooks.give_up)(format_args!("{text}"));
     }
+    panic!("{text}")
 }
 unsafe extern "C" fn add_call(
     module: *const c_void,

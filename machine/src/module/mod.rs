@@ -5,9 +5,11 @@
 //! writing or for executing, never both; only addresses in a module's text are called; and who can call into a module
 //! ([`Call`], [`Device`]) holds its memory, so that it is not unmapped under a call, whatever the kernel above does.
 mod exports;
+pub(crate) mod fault;
 mod table;
 
 pub use exports::{Export, Services, export, provide};
+pub use fault::Abandoned;
 pub use table::CallTable;
 
 use crate::OutOfMemory;

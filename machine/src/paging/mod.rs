@@ -17,7 +17,7 @@ mod walk;
 pub(crate) use flush::answer_for;
 pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
 pub(crate) use kernel::{initialize, load_kernel_tables, map_device};
-pub(crate) use modules::{ModulePages, Use};
+pub(crate) use modules::{ModulePages, Use, is_module_address};
 pub use space::UserSpace;
 pub use stack::KERNEL_STACK_SIZE;
 pub(crate) use stack::{KernelStack, is_stack_guard, stacks_to_trim, trim_stacks};

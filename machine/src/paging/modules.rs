@@ -20,6 +20,11 @@ const END: u64 = 0xffff_ffff_ff00_0000;
 /// Most ranges in use at once.
 const MOST: usize = 256;
 
+/// Whether an address is one of modules.
+pub(crate) fn is_module_address(address: u64) -> bool {
+    (FIRST..END).contains(&address)
+}
+
 /// The ranges in use, by address.
 struct Area {
     ranges: [Range<u64>; MOST],

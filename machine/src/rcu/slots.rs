@@ -99,6 +99,13 @@ impl<T: Send + Sync + 'static> SlotReader<T> {
             SlotScope { reader: self, thread: PhantomData }
         })
     }
+    /// Forgets what the current thread has borrowed, if it owns the table: its stack is given up, and with it every reference
+    /// ([`SlotRef`] and [`SlotScope`] stay with their thread).
+    pub fn forget_borrows(&self, _: &crate::module::Abandoned) {
+        if self.is_owned() {
+            self.inner.borrowed.store(0, Ordering::Release);
+        }
+    }
     /// Counts a borrow, before the look: what leaves the table from here on is parked, by an interrupt handler's hand too.
     #[inline(always)]
     fn raise(&self) -> &AtomicUsize {

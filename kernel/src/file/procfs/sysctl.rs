@@ -44,6 +44,12 @@ static KERNEL: &[Item] = &[
     constant!("ngroups_max", 65_536),
     constant!("osrelease", RELEASE),
     constant!("ostype", SYSTEM_NAME),
+    Item::writable(
+        "panic_on_oops",
+        0o644,
+        |_, out| crate::module::fault::show_panics(out),
+        |_, text| crate::module::fault::set_panics(parse_number(text)?),
+    ),
     constant!("overflowgid", 65_534),
     constant!("overflowuid", 65_534),
     Item::writable("pid_max", 0o644, pid_max, set_pid_max),
