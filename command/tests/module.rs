@@ -151,7 +151,7 @@ fn modules_that_fail_leave_nothing() {
         dmesg | grep -o 'greeting: \\(Unknown\\|version\\|unknown\\).*' | uniq
         cat /proc/modules
         before=$(sed -n 's/Slab: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)
-        ./probe mutants greeting.ko 500
+        ./probe mutants greeting.ko 10000
         after=$(sed -n 's/Slab: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)
         [ $((after - before)) -lt 2000 ] || echo \"$before kB became $after kB\"
         cat /proc/modules

@@ -14,6 +14,13 @@ pub fn rows() -> alloc::vec::Vec<(&'static str, &'static Row)> {
     all
 }
 
+/// The row of a call that an ABI has under a number (of x32 without bit 30).
+pub fn row_of(abi: abi::Abi, number: u64) -> Option<&'static Row> {
+    let number = u16::try_from(number).ok()?;
+    let mut all = FAMILIES.iter().flat_map(|rows| rows.iter());
+    all.find(|row| row.numbers.get(abi as usize).is_some_and(|own| *own == Some(number)))
+}
+
 /// How many calls are full, partial and missing, counting a name of an ABI once.
 pub fn counts() -> [usize; 3] {
     let mut counts = [0; 3];

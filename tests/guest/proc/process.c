@@ -432,3 +432,60 @@ CASE(syscall_file_of_a_sleeper)
 #endif
 	end(child);
 }
+
+/* A word without a newline: the kernel's own name, which is not compared. */
+CASE(wchan_names_where_a_process_waits)
+{
+	char text[128], path[64];
+	pid_t child = OK(fork());
+	if (child == 0)
+		for (;;)
+			pause();
+	WAIT_STATE(child, 'S');
+	snprintf(path, sizeof path, "/proc/%d/wchan", child);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	NOTE("%s", text);
+	CHECK(strcmp(text, "0") != 0);
+	CHECK(strspn(text, "abcdefghijklmnopqrstuvwxyz_ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789") == strlen(text));
+	IN_CHILD({
+		OK(setresuid(1000, 1000, 1000));
+		char other[128];
+		CHECK(read_file(path, other, sizeof other) > 0);
+		STR_EQ(other, "0");
+	});
+	CHECK(read_file("/proc/self/wchan", text, sizeof text) > 0);
+	STR_EQ(text, "0");
+	OK(kill(child, SIGKILL));
+	siginfo_t info;
+	OK(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	CHECK(read_file(path, text, sizeof text) > 0);
+	STR_EQ(text, "0");
+	wait_status(child);
+}
+
+CASE(login_ids)
+{
+	char text[64];
+	CHECK(read_file("/proc/self/loginuid", text, sizeof text) > 0);
+	OUT("loginuid '%s'", text);
+	CHECK(read_file("/proc/self/sessionid", text, sizeof text) > 0);
+	OUT("sessionid '%s'", text);
+	int fd = OK(open("/proc/self/loginuid", O_WRONLY));
+	EQ(write(fd, "1234", 4), 4);
+	OK(close(fd));
+	CHECK(read_file("/proc/self/loginuid", text, sizeof text) > 0);
+	STR_EQ(text, "1234");
+	IN_CHILD({
+		CHECK(read_file("/proc/self/loginuid", text, sizeof text) > 0);
+		STR_EQ(text, "1234");
+	});
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/loginuid", getppid());
+	fd = OK(open(path, O_WRONLY));
+	OUT("of another: %s", write(fd, "5", 1) == -1 ? errno_name(errno) : "taken");
+	fd = OK(open("/proc/self/loginuid", O_WRONLY));
+	OUT("no number: %s", write(fd, "x", 1) == -1 ? errno_name(errno) : "taken");
+	OUT("negative: %s", pwrite(fd, "-2", 2, 0) == -1 ? errno_name(errno) : "taken");
+	OUT("too large: %s", pwrite(fd, "4294967296", 10, 0) == -1 ? errno_name(errno) : "taken");
+	OUT("not at the start: %s", pwrite(fd, "5", 1, 3) == -1 ? errno_name(errno) : "taken");
+}

@@ -5,6 +5,9 @@ use crate::error::*;
 use crate::file::Path;
 use crate::process::thread_group::Resource;
 use crate::process::{Capability, Task, core_dump, login};
+use crate::syscall::dispatch::X32_BIT;
+use crate::syscall::reference::row_of;
+use abi::Abi;
 use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -62,9 +65,21 @@ pub fn log_in(subject: &Subject, text: &[u8]) -> Result<()> {
 pub fn personality(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{:08x}", subject.task()?.personality())?)
 }
-/// What a sleeping task waits in is not named: as Linux without CONFIG_KALLSYMS.
-pub fn wait_channel(_subject: &Subject, out: &mut Output) -> Result<()> {
-    out.put(b"0")
+/// The function that a sleeping task waits in: its call's. "0" for what does not sleep in a call, and for those who may not look
+/// into the task.
+pub fn wait_channel(subject: &Subject, out: &mut Output) -> Result<()> {
+    let task = subject.task()?;
+    let function = if subject.check_access().is_ok() { waits_in(&task) } else { None };
+    out.put(function.unwrap_or("0").as_bytes())
+}
+fn waits_in(task: &Task) -> Option<&'static str> {
+    if !matches!(task.state_letter(), 'S' | 'D') {
+        return None;
+    }
+    let number = task.thread().with_user_frame(|frame| frame.original_rax)?;
+    let abi = task.abi();
+    let bit = if abi == Abi::X32 { X32_BIT } else { 0 };
+    row_of(abi, u64::from(number as u32) & !bit)?.handler.rsplit("::").next().filter(|name| !name.is_empty())
 }
 pub fn kernel_stack(subject: &Subject, out: &mut Output) -> Result<()> {
     if !Task::current().capable(Capability::SysAdmin) {
