@@ -235,7 +235,7 @@ fn signatures_are_demanded_where_the_command_line_says_so() {
     let script = "
         for file in unsigned stranger; do insmod $file.ko 2>&1 | grep -o 'rejected by service' | head -n 1; done
         insmod good.ko && ./probe call 1010 21 && cut -d ' ' -f 7 /proc/modules && rmmod greeting
-        ./probe flips good.ko 500
+        ./probe flips good.ko 10000
         cat /proc/modules
         dmesg | grep -o 'Loading of.*' | uniq | head -n 2";
     let expected = "rejected by service\nrejected by service\n42\n(O)\nflips ok\n\

@@ -54,13 +54,14 @@ pub fn login_user(subject: &Subject, out: &mut Output) -> Result<()> {
 pub fn login_session(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(write!(out, "{}", subject.task()?.login.session())?)
 }
-/// Only a task itself says who has logged in. EPERM for others; EINVAL for what is no number.
+/// Only a task itself says who has logged in. EPERM for others; EINVAL for what is no number, ERANGE for too large a one.
 pub fn log_in(subject: &Subject, text: &[u8]) -> Result<()> {
     let task = subject.task()?;
     if !core::ptr::eq(&raw const *task, Task::current()) {
         return Err(EPERM);
     }
-    login::log_in(&task, u32::try_from(parse_number(text)?).map_err(|_| EINVAL)?)
+    let user = u64::try_from(parse_number(text)?).map_err(|_| EINVAL)?;
+    login::log_in(&task, u32::try_from(user).map_err(|_| ERANGE)?)
 }
 pub fn personality(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{:08x}", subject.task()?.personality())?)
