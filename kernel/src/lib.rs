@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod chunked;
 pub mod device;
 pub mod error;
 pub mod example;

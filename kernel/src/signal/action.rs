@@ -4,8 +4,9 @@ use crate::error::*;
 use crate::sync::{IrqLock, rank};
 use crate::syscall::user::UserLayout;
 use abi::Abi;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// One signal's action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -73,9 +74,30 @@ impl UserLayout for Action {
     }
 }
 
+/// The real-time signals' actions take memory only once one of them is set.
+struct Actions {
+    standard: [Action; STANDARD],
+    real_time: Option<Box<[Action; STANDARD]>>,
+}
+/// Signals that are no real-time signals.
+pub(super) const STANDARD: usize = 32;
+const DEFAULTS: [Action; STANDARD] = [Action { handler: 0, flags: 0, restorer: 0, mask: 0, abi: Abi::X86_64 }; STANDARD];
+
+impl Actions {
+    #[inline(always)]
+    fn get_mut(&mut self, index: usize) -> Option<&mut Action> {
+        match index.checked_sub(STANDARD) {
+            None => self.standard.get_mut(index),
+            Some(index) => self.real_time.as_mut()?.get_mut(index),
+        }
+    }
+}
+
 /// A table of actions, shared by threads and by CLONE_SIGHAND.
 pub struct SignalActions {
-    actions: IrqLock<[Action; 64]>,
+    actions: IrqLock<Actions>,
+    /// There is room for the actions of real-time signals.
+    has_real_time: AtomicBool,
     /// Signals whose action is SIG_IGN.
     ignored: AtomicU64,
     /// Signals with a handler.
@@ -85,10 +107,11 @@ pub struct SignalActions {
 impl SignalActions {
     /// All default.
     pub fn new() -> Result<Arc<SignalActions>> {
-        Self::with([Action::default(); 64], 0, 0)
+        Self::with(Actions { standard: DEFAULTS, real_time: None }, 0, 0)
     }
-    fn with(actions: [Action; 64], ignored: SignalSet, caught: SignalSet) -> Result<Arc<SignalActions>> {
+    fn with(actions: Actions, ignored: SignalSet, caught: SignalSet) -> Result<Arc<SignalActions>> {
         Ok(machine::memory::try_arc(SignalActions {
+            has_real_time: AtomicBool::new(actions.real_time.is_some()),
             actions: IrqLock::new(rank::SIGNAL_ACTIONS, actions),
             ignored: AtomicU64::new(ignored),
             caught: AtomicU64::new(caught),
@@ -96,25 +119,62 @@ impl SignalActions {
     }
     /// A table of its own with the same actions.
     pub fn copy(&self) -> Result<Arc<SignalActions>> {
-        Self::with(*self.actions.lock(), self.ignored(), self.caught())
+        let mut real_time = None;
+        loop {
+            if self.has_real_time.load(Ordering::Relaxed) && real_time.is_none() {
+                real_time = Some(machine::memory::try_box(DEFAULTS)?);
+            }
+            let actions = self.actions.lock();
+            match (&actions.real_time, &mut real_time) {
+                // Made since the look above.
+                (Some(_), None) => continue,
+                (Some(from), Some(to)) => **to = **from,
+                (None, _) => {}
+            }
+            let copy = Actions { standard: actions.standard, real_time };
+            drop(actions);
+            return Self::with(copy, self.ignored(), self.caught());
+        }
     }
     /// What remains after execve(2): handlers become default, ignored signals stay ignored (SIGCHLD too).
     pub fn for_exec(&self) -> Result<Arc<SignalActions>> {
-        let mut actions = [Action::default(); 64];
         let ignored = self.ignored();
-        for (index, action) in actions.iter_mut().enumerate() {
-            if ignored >> index & 1 != 0 {
+        let mut actions = Actions { standard: DEFAULTS, real_time: None };
+        if ignored >> STANDARD != 0 {
+            actions.real_time = Some(machine::memory::try_box(DEFAULTS)?);
+        }
+        for index in (0..2 * STANDARD).filter(|index| ignored >> index & 1 != 0) {
+            if let Some(action) = actions.get_mut(index) {
                 action.handler = SIG_IGN;
             }
         }
         Self::with(actions, ignored, 0)
     }
+    /// Takes the memory that the actions of the real-time signals need; ENOMEM.
+    pub fn make_room(&self) -> Result<()> {
+        if self.has_real_time.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let room = machine::memory::try_box(DEFAULTS)?;
+        let mut actions = self.actions.lock();
+        let unused = match actions.real_time {
+            Some(_) => Some(room),
+            None => {
+                actions.real_time = Some(room);
+                self.has_real_time.store(true, Ordering::Relaxed);
+                None
+            }
+        };
+        drop(actions);
+        drop(unused);
+        Ok(())
+    }
     /// The action of a signal.
     pub fn get(&self, signal: u32) -> Action {
         let index = signal.wrapping_sub(1) as usize;
-        self.actions.lock().get(index).copied().unwrap_or_default()
+        self.actions.lock().get_mut(index).copied().unwrap_or_default()
     }
-    /// Replaces the action of a signal.
+    /// Replaces the action of a signal. One of a real-time signal that has no room is default already, and stays so.
     pub fn set(&self, signal: u32, mut action: Action) {
         self.swap(signal, &mut action, |_| true);
     }

@@ -52,6 +52,9 @@ pub(super) fn change_action(task: &Task, signal: u32, action: &mut Action) -> Re
     action.flags &= SA_KNOWN;
     action.mask &= !UNBLOCKABLE;
     let ignores = action.ignores(signal);
+    if signal as usize > super::action::STANDARD {
+        task.group().actions().make_room()?;
+    }
     if !task.group().with_actions(|actions| actions.change(signal, action)) {
         return Err(EINVAL);
     }

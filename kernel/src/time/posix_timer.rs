@@ -4,6 +4,7 @@ use super::setting::Setting;
 use super::signalling::{Signal, Signalling};
 use super::timer::Timer;
 use super::{TimeLayout, interval::ProcessTimers};
+use crate::chunked::Chunked;
 use crate::error::*;
 use crate::process::{Capability, Task, ThreadGroup};
 use crate::signal::{self, SI_TIMER, SIG_DFL, SIG_IGN, SIGALRM, SignalInfo};
@@ -11,7 +12,6 @@ use crate::syscall::user::{UserLayout, UserWord};
 use crate::syscall::{Pid, UserPtr};
 use abi::Abi;
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 const SIGEV_SIGNAL: i32 = 0;
@@ -114,7 +114,7 @@ pub struct PosixTimer {
 /// The timers of a process by id. Ids are given in order and not again, so that mostly the place follows from the id.
 pub struct Table {
     /// By id; deleted timers leave holes until those are the greater part.
-    slots: Vec<(i32, Option<PosixTimer>)>,
+    slots: Chunked<(i32, Option<PosixTimer>)>,
     live: usize,
     next: i32,
 }
@@ -122,14 +122,15 @@ pub struct Table {
 impl Table {
     /// No timers.
     pub const fn new() -> Self {
-        Table { slots: Vec::new(), live: 0, next: 0 }
+        Table { slots: Chunked::new(), live: 0, next: 0 }
     }
     fn find(&self, id: i32) -> Option<usize> {
-        let guess = usize::try_from(id.wrapping_sub(self.slots.first()?.0)).ok()?;
+        let guess = usize::try_from(id.wrapping_sub(self.slots.get(0)?.0)).ok()?;
         if self.slots.get(guess).is_some_and(|slot| slot.0 == id) {
             return Some(guess);
         }
-        self.slots.binary_search_by_key(&id, |slot| slot.0).ok()
+        let place = self.slots.partition_point(|slot| slot.0 < id);
+        self.slots.get(place).is_some_and(|slot| slot.0 == id).then_some(place)
     }
     #[inline]
     fn get(&self, id: i32) -> Option<&PosixTimer> {
@@ -137,9 +138,8 @@ impl Table {
     }
     /// Adds a timer under an id that was given to it; ENOMEM.
     fn insert(&mut self, id: i32, timer: PosixTimer) -> Result<()> {
-        self.slots.try_reserve(1)?;
         let place = self.slots.partition_point(|slot| slot.0 < id);
-        self.slots.insert(place, (id, Some(timer)));
+        self.slots.insert(place, (id, Some(timer)))?;
         self.live += 1;
         Ok(())
     }

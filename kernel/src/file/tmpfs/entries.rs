@@ -1,4 +1,5 @@
 //! The names of a directory: found by hash, listed in the order of their making.
+use crate::chunked::Chunked;
 use crate::error::Result;
 use crate::file::{dentry, inode::Inode};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -23,9 +24,9 @@ struct Entry {
 #[derive(Default)]
 pub struct Entries {
     /// By cursor; removal leaves holes, which are closed when they are the greater part.
-    slots: Vec<Option<Entry>>,
+    slots: Chunked<Option<Entry>>,
     /// Open addressing: indices of `slots`. Its length is a power of two, or 0.
-    index: Vec<u32>,
+    index: Chunked<u32>,
     /// Places of the index that are not `FREE`.
     taken: usize,
     live: usize,
@@ -85,19 +86,19 @@ impl Entries {
         let mut text = Vec::new();
         text.try_reserve_exact(name.len())?;
         text.extend_from_slice(name);
-        self.slots.try_reserve(1)?;
+        self.slots.reserve()?;
         if self.live >= UNINDEXED && (self.taken + 1) * 4 > self.index.len() * 3 {
-            let length = (self.live * 4).next_power_of_two();
-            let mut index = Vec::new();
-            index.try_reserve_exact(length)?;
-            index.resize(length, FREE);
+            let mut index = Chunked::new();
+            for _ in 0..(self.live * 4).next_power_of_two() {
+                index.push(FREE)?;
+            }
             self.index = index;
             self.fill_index();
         }
         Ok(Name { text: text.into_boxed_slice(), hash: hash_of(name) })
     }
     fn fill_index(&mut self) {
-        self.index.fill(FREE);
+        self.index.iter_mut().for_each(|place| *place = FREE);
         self.taken = 0;
         for slot in 0..self.slots.len() {
             if let Some(Some(entry)) = self.slots.get(slot) {
@@ -116,11 +117,13 @@ impl Entries {
     pub fn insert(&mut self, Name { text: name, hash }: Name, inode: Arc<Inode>) {
         let cursor = self.next.max(FIRST_CURSOR);
         self.next = cursor + 1;
-        if !self.index.is_empty() {
-            self.note(hash, self.slots.len());
+        // There is room: the name was made for it.
+        if self.slots.push(Some(Entry { cursor, hash, name, inode })).is_ok() {
+            self.live += 1;
+            if !self.index.is_empty() {
+                self.note(hash, self.slots.len() - 1);
+            }
         }
-        self.slots.push(Some(Entry { cursor, hash, name, inode }));
-        self.live += 1;
     }
     /// Removes a name; the inode behind it.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Inode>> {
@@ -134,7 +137,7 @@ impl Entries {
             self.slots.pop();
         }
         if self.live == 0 {
-            (self.slots, self.index, self.taken) = (Vec::new(), Vec::new(), 0);
+            (self.slots, self.index, self.taken) = (Chunked::new(), Chunked::new(), 0);
         } else if self.slots.len() > 2 * self.live.max(UNINDEXED) {
             self.slots.retain(Option::is_some);
             self.fill_index();
@@ -155,17 +158,17 @@ impl Entries {
         let (mut low, mut high) = (0, self.slots.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let here = self.slots.iter().enumerate().skip(middle).find_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
+            let here = (middle..).zip(self.slots.iter_from(middle)).find_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
             match here {
                 Some((slot, entry)) if entry.cursor < cursor => low = slot + 1,
                 Some((slot, _)) => (first, high) = (slot, middle),
                 None => high = middle,
             }
         }
-        self.slots.iter().skip(first).flatten().map(|entry| (entry.cursor, &*entry.name, &entry.inode))
+        self.slots.iter_from(first).flatten().map(|entry| (entry.cursor, &*entry.name, &entry.inode))
     }
     /// All inodes.
     pub fn into_inodes(self) -> impl Iterator<Item = Arc<Inode>> {
-        self.slots.into_iter().flatten().map(|entry| entry.inode)
+        self.slots.into_values().flatten().map(|entry| entry.inode)
     }
 }
