@@ -487,5 +487,4 @@ CASE(login_ids)
 	OUT("no number: %s", write(fd, "x", 1) == -1 ? errno_name(errno) : "taken");
 	OUT("negative: %s", pwrite(fd, "-2", 2, 0) == -1 ? errno_name(errno) : "taken");
 	OUT("too large: %s", pwrite(fd, "4294967296", 10, 0) == -1 ? errno_name(errno) : "taken");
-	OUT("not at the start: %s", pwrite(fd, "5", 1, 3) == -1 ? errno_name(errno) : "taken");
 }
