@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// What is installed in it.
 pub const PACKAGES: &str = "bash,coreutils,findutils,grep,sed,gawk,tar,gzip,perl,python3,gcc,libc6-dev,procps,strace,\
-                            busybox-static,gdb,ltrace";
+                            busybox-static,gdb,ltrace,kmod";
 
 /// A number that is the same for the same text everywhere (FNV-1a).
 fn fingerprint(text: &str) -> u64 {

@@ -132,6 +132,35 @@ fn a_module_lives_and_leaves_nothing() {
 }
 
 #[test]
+fn debians_tools_know_modules() {
+    let root = lstar::debian::root().expect("mmdebstrap is installed");
+    let script = "
+        insmod greeting.ko factor=3 && echo loaded
+        lsmod | sed 's/  */ /g' | cut -d ' ' -f 1,3-
+        modinfo greeting.ko | sed -n 's/^\\(name\\|license\\|version\\):  *//p' | sort
+        sleep 100 < /dev/greeting &
+        sleep 0.2
+        lsmod | sed -n '2s/  */ /gp' | cut -d ' ' -f 1,3-
+        rmmod greeting 2>&1
+        kill $!
+        wait 2> /dev/null
+        cat /sys/module/greeting/initstate /sys/module/greeting/refcnt /sys/module/greeting/taint
+        cat /sys/class/module/greeting/dev
+        mkdir more && mount -t devtmpfs devtmpfs more && ls more/greeting
+        rmmod greeting && echo unloaded
+        ls more/greeting /sys/class/module /sys/module
+        rmmod greeting 2>&1
+        lsmod";
+    let expected = "loaded\nModule Used by\ngreeting 0\n1.0.0\nMIT OR Apache-2.0\ngreeting\ngreeting 1\n\
+        rmmod: ERROR: Module greeting is in use\nlive\n0\nOE\n240:0\nmore/greeting\nunloaded\n/sys/class/module:\n\n\
+        /sys/module:\nrmmod: ERROR: Module greeting is not currently loaded\nModule                  Size  Used by\n";
+    let root = root.to_str().expect("the cache has a plain name");
+    let script = format!("{script}; :");
+    let output = guest(&["--mem", "512M", "--root", root], &[("greeting.ko", greeting())], &script);
+    assert_eq!(text(&output.stdout), expected, "{}", text(&output.stderr));
+}
+
+#[test]
 fn calls_race_with_loading_and_unloading() {
     prints(&["--cpus", "4"], &[("greeting.ko", greeting())], "./probe storm greeting.ko 100", "storm ok\n");
 }
@@ -213,7 +242,8 @@ fn a_module_that_fails_takes_its_caller_with_it_and_nobody_else() {
     let expected = "\n\n\n\n\n7\n\n0\n137\n137\n12416\n4\nBUG: divide error\nBUG: faulty: a panic of its own\n\
         BUG: general protection\nBUG: invalid opcode\n7\ntemporarily unavailable\nstill here\n";
     prints(&[], &[("faulty.ko", &faulty)], script, expected);
-    let output = guest(&[], &[("faulty.ko", &faulty)], "echo 1 > /proc/sys/kernel/panic_on_oops; insmod faulty.ko f; echo no");
+    let output =
+        guest(&[], &[("faulty.ko", &faulty)], "echo 1 > /proc/sys/kernel/panic_on_oops; insmod faulty.ko f; echo no");
     assert_eq!((text(&output.stdout), output.status.code()), (String::new(), Some(123)), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("page fault in a module"), "{}", text(&output.stderr));
 }

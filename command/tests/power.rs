@@ -66,7 +66,8 @@ fn halt_leaves_the_machine_standing() {
 
 #[test]
 fn what_ctrl_alt_del_does_is_only_chosen() {
-    let output = guest(&[], "./reboot cad-on; echo $?; ./reboot cad-off 1; echo $?; ./reboot restart2; echo $?; ./reboot none");
+    let output =
+        guest(&[], "./reboot cad-on; echo $?; ./reboot cad-off 1; echo $?; ./reboot restart2; echo $?; ./reboot none");
     assert_eq!((String::from_utf8_lossy(&output.stdout), output.status.code()), ("0\n0\n1\n".into(), Some(2)));
 }
 

@@ -142,7 +142,9 @@ unsafe extern "C" fn from_kernel<K: Kernel>(frame: *mut TrapFrame, vector: u8, e
     let Some(fixup) = user::fixup(place) else {
         if frame.interrupts_were_on() && fault::ends_thread_alone(place) {
             let name = crate::report::name_of(vector);
-            fault::give_up::<K>(format_args!("{name} in a module at {place:#x}, error code {error_code:#x}, address {address:#x}"));
+            fault::give_up::<K>(format_args!(
+                "{name} in a module at {place:#x}, error code {error_code:#x}, address {address:#x}"
+            ));
         }
         crate::report::fatal_exception(frame, vector, error_code, address);
     };

@@ -21,6 +21,11 @@ const FIRST: u64 = 2;
 /// What making a file gets: Linux's lookups fail with it before anybody asks whether something can be made.
 pub const NO_SUCH_NAME: Error = ENOENT;
 
+/// Numbers of inodes as they are made, and of entries named by a number as they are listed. All fit 32 bits, as old calls of stat(2)
+/// want it.
+const MADE: u64 = 1 << 30;
+const LISTED: u64 = 1 << 31;
+
 /// Makes an inode of the tree.
 pub fn inode(
     superblock: &Arc<Superblock>,
@@ -30,7 +35,7 @@ pub fn inode(
 ) -> Result<Arc<Inode>> {
     let is_directory = FileType::of_mode(mode) == FileType::Directory;
     let attributes = InodeAttributes {
-        number: superblock.next_inode_number() | 1 << 32,
+        number: MADE | superblock.next_inode_number() & (MADE - 1),
         mode,
         user: owner.0,
         group: owner.1,
@@ -193,7 +198,7 @@ pub fn parse_id(name: &[u8]) -> Option<u32> {
 pub fn emit_id(id: u32, kind: FileType, next: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> bool {
     let mut name = Line::<12>::new();
     let _ = write!(name, "{id}");
-    emit(DirectoryEntry { inode: 1 << 32 | u64::from(id), kind, name: name.as_bytes(), next })
+    emit(DirectoryEntry { inode: LISTED | u64::from(id), kind, name: name.as_bytes(), next })
 }
 
 /// Cursor of process 0 in the root: after all constant entries.
