@@ -547,9 +547,6 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Resu
     group.unfinished.store(1, Ordering::Relaxed);
     group.set_leader(Some(child.clone()));
     child.pid().attach_task(child.clone());
-    if group.limit(Resource::Cpu) != u64::MAX {
-        group.watch_processor_limit();
-    }
     let own = task.group();
     let tree = TREE.lock();
     if task.signal_pending() {
@@ -580,5 +577,9 @@ fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Resu
         crate::ptrace::inherit(task, child);
     }
     drop(tree);
+    // A child that is not to be has no timer: nobody would stop it.
+    if group.limit(Resource::Cpu) != u64::MAX {
+        group.watch_processor_limit();
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{ThreadGroup, usage::Usage};
 use crate::signal::{self, SIGKILL, SIGXCPU, SignalInfo};
 use crate::time::timer::{Expire, Timer};
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -29,6 +29,7 @@ impl ProcessorLimit {
     }
     /// Stops the watch, as the process ends.
     pub(super) fn end(&self) {
+        fence(Ordering::SeqCst);
         if let Some(timer) = self.timer.get() {
             timer.stop();
         }
@@ -64,6 +65,11 @@ impl ThreadGroup {
         }
         if let Some(timer) = self.processor_limit.timer.get() {
             timer.arm(self.next_look(soft));
+            // The last thread stops the timer of its process. Whoever arms it after that sees that no thread is left.
+            fence(Ordering::SeqCst);
+            if self.live.load(Ordering::Relaxed) == 0 {
+                timer.stop();
+            }
         }
     }
     /// When the limit could be reached at the earliest, with all CPUs used.
