@@ -80,6 +80,9 @@ pub(super) struct Parts {
 ///
 /// What clone(2)'s flags share are separate objects behind references: address space, descriptor table, file system context,
 /// thread group with its signal handlers, namespaces. Credentials are immutable and replaced whole.
+///
+/// The machine's part is first (`repr(C)`): its work flags are tested on every way in and out, by the task's own address.
+#[repr(C)]
 pub struct Task {
     thread: Thread,
     abi: AtomicU8,

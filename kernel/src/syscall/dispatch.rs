@@ -72,7 +72,7 @@ pub fn index(frame: &UserFrame) -> usize {
 /// Serves the call whose number is in the frame, under the eyes of whoever watches the thread.
 #[inline(always)]
 pub fn dispatch(task: &Task, frame: &mut UserFrame) {
-    if task.thread().work() & work::ON_ENTRY != 0 {
+    if task.thread().has_work::<{ work::ON_ENTRY }>() {
         return super::watched::dispatch(task, frame);
     }
     serve(task, frame)

@@ -149,7 +149,7 @@ unsafe extern "C" fn fast_call<K: Kernel>(frame: *mut UserFrame) {
         frame.rax = (-EFAULT) as u64;
     }
     instructions::disable_interrupts();
-    if task.thread().work() & work::ON_EXIT != 0 {
+    if task.thread().has_work::<{ work::ON_EXIT }>() {
         exit::run_work::<K>(task, frame);
     }
 }

@@ -10,7 +10,7 @@ use core::arch::naked_asm;
 /// Does the current thread's work until none is left. Called and returns with interrupts off.
 #[cold]
 pub(super) fn run_work<K: Kernel>(task: &K::Task, frame: &mut UserFrame) {
-    while task.thread().work() & work::ON_EXIT != 0 {
+    while task.thread().has_work::<{ work::ON_EXIT }>() {
         // SAFETY: nothing is held on the way out.
         unsafe { instructions::enable_interrupts() };
         K::return_to_user(task, frame);
@@ -33,7 +33,7 @@ pub(super) unsafe extern "C" fn before_user<K: Kernel>(frame: *mut UserFrame) {
             unsafe { instructions::enable_interrupts() };
             cpu::preempt_now();
             instructions::disable_interrupts();
-        } else if task.thread().work() & work::ON_EXIT != 0 {
+        } else if task.thread().has_work::<{ work::ON_EXIT }>() {
             run_work::<K>(task, frame);
         } else if frame.has_bad_instruction_pointer() {
             // `iretq` would fault in the kernel; user mode gets the same exception.

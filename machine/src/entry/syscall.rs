@@ -64,7 +64,7 @@ pub(super) unsafe extern "C" fn system_call<K: Kernel>(frame: *mut UserFrame) {
     unsafe { instructions::enable_interrupts() };
     K::system_call(task, frame);
     instructions::disable_interrupts();
-    if task.thread().work() & work::ON_EXIT != 0 {
+    if task.thread().has_work::<{ work::ON_EXIT }>() {
         exit::run_work::<K>(task, frame);
     }
 }

@@ -1,0 +1,78 @@
+//! What tracing costs, counted in instructions: docs/guarantees.md names the bounds.
+
+mod common;
+
+use common::{Folder, lstar, output};
+use object::{Object, ObjectSection, ObjectSymbol};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+/// What a call may cost more when the kernel traces it, the reader of the trace included.
+const TRACED: u64 = 3000;
+
+/// Instructions per call, by name, as the probe counts them in the guest.
+fn costs(root: &Folder, arguments: &[&str]) -> BTreeMap<String, u64> {
+    let kernel = kernel();
+    let root = root.0.to_str().expect("the name is plain");
+    let machine =
+        ["--icount", "--accel", "tcg", "--kernel", &kernel, "--timeout", "5m", "--root", root, "--", "/bin/cost"];
+    let output = output(&mut lstar(&[arguments, &machine].concat()));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let line = |line: &str| Some((line.split(' ').next()?.to_string(), line.split(' ').nth(1)?.trim().parse().ok()?));
+    text.lines().filter_map(line).collect()
+}
+
+fn kernel() -> String {
+    match common::kernel().as_str() {
+        "linux" => "lstar".into(),
+        other => other.into(),
+    }
+}
+
+#[test]
+fn a_traced_call_costs_little_more() {
+    let root = Folder::new("trace-cost");
+    for place in ["bin", "dev", "proc", "sys", "tmp"] {
+        std::fs::create_dir_all(root.0.join(place)).expect("the temporary folder is writable");
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/cost.c");
+    let built = Command::new("cc").args(["-O2", "-static", "-o"]).arg(root.0.join("bin/cost")).arg(source).status();
+    assert!(built.expect("cc is installed").success());
+    let trace = root.0.join("tmp/trace").display().to_string();
+    let untraced = costs(&root, &["run"]);
+    let traced = costs(&root, &["trace", "-o", &trace]);
+    assert_eq!(untraced.len(), 3, "{untraced:?}");
+    for (call, untraced) in untraced {
+        let traced = traced[&call];
+        println!("{call}: {untraced} instructions, traced {traced}");
+        assert!(traced < untraced + TRACED, "{call}: {untraced} instructions, traced {traced}");
+    }
+}
+
+/// The mask of the work flags that watch calls, as an instruction has it.
+const ON_ENTRY: [u8; 4] = [0x00, 0xff, 0x00, 0x00];
+
+/// On the way in, what an untraced call does for those who watch is one test of memory and the jump that is not taken.
+#[test]
+fn an_untraced_call_pays_two_instructions() {
+    let path = match kernel().as_str() {
+        "lstar" => {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/x86_64-unknown-none/release/lstar-kernel")
+        }
+        other => other.into(),
+    };
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; ./lstar build", path.display()));
+    let file = object::File::parse(&*bytes).expect("the kernel is an ELF file");
+    let is_way_in = |name: &str| name.contains("5entry7syscall11system_call");
+    let symbol = file.symbols().find(|symbol| symbol.name().is_ok_and(is_way_in)).expect("the way in has a symbol");
+    let text = file.section_by_name(".text").expect("the kernel has code");
+    let code = text.data_range(symbol.address(), symbol.size()).expect("it is there").expect("it is there");
+    let tests: Vec<_> = (0..code.len() - 6).filter(|at| code[*at..].starts_with(&ON_ENTRY)).collect();
+    assert_eq!(tests.len(), 1, "the flags are tested once: {tests:?}");
+    let (before, after) = (&code[..tests[0]], &code[tests[0] + 4..]);
+    // `test dword ptr [register + offset], mask`: opcode f7 with an address, then the jump.
+    let is_test = (2..=7).any(|back| before.len() >= back && before[before.len() - back] == 0xf7);
+    assert!(is_test && (after[0] == 0x75 || after[..2] == [0x0f, 0x85]), "{:x?}", &code[tests[0] - 8..tests[0] + 8]);
+}
