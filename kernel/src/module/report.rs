@@ -3,6 +3,8 @@ use super::{MODULES, State};
 use crate::error::*;
 use crate::file::procfs::Output;
 use crate::process::{Capability, Task};
+use crate::syscall::dispatch::table;
+use abi::Abi;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -33,6 +35,21 @@ pub fn is_disabled() -> bool {
 pub fn put_taint(bits: u32, out: &mut Output) -> Result<()> {
     for (bit, letter) in [(TAINT_PROPRIETARY, b"P"), (TAINT_OUT_OF_TREE, b"O"), (TAINT_UNSIGNED, b"E")] {
         out.put(if bits & bit != 0 { letter } else { b"" })?;
+    }
+    Ok(())
+}
+
+/// /proc/kallsyms: the tables that system calls go through and what modules may name, each with its address (0 for who may not
+/// know it) and kind: `R` read-only data, `T` code.
+pub fn symbols(out: &mut Output) -> Result<()> {
+    let shown = |address| if Task::current().capable(Capability::Syslog) { address } else { 0 };
+    let tables =
+        [("sys_call_table", Abi::X86_64), ("x32_sys_call_table", Abi::X32), ("ia32_sys_call_table", Abi::I386)];
+    for (name, abi) in tables {
+        writeln!(out, "{:016x} R {name}", shown(table(abi).place()))?;
+    }
+    for (name, address) in machine::module::exports() {
+        writeln!(out, "{:016x} T {name}", shown(address))?;
     }
     Ok(())
 }

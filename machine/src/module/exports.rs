@@ -80,6 +80,11 @@ pub fn export(name: &[u8]) -> Option<Export> {
     Some(Export { address: address.0.expose_provenance() as u64, version })
 }
 
+/// The names and addresses of all symbols that modules may name.
+pub fn exports() -> impl Iterator<Item = (&'static str, u64)> {
+    ADDRESSES.iter().map(|(name, address)| (*name, address.0.expose_provenance() as u64))
+}
+
 fn negative(error: Errno) -> i32 {
     -i32::from(error.number())
 }

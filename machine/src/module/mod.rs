@@ -8,7 +8,7 @@ mod exports;
 pub(crate) mod fault;
 mod table;
 
-pub use exports::{Export, Services, export, provide};
+pub use exports::{Export, Services, export, exports, provide};
 pub use fault::Abandoned;
 pub use table::CallTable;
 

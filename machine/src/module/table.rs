@@ -46,6 +46,10 @@ impl<F: Copy, const N: usize> CallTable<F, N> {
         }
         .into()
     }
+    /// Where the table is that calls go through now.
+    pub fn place(&self) -> u64 {
+        self.current.load(Ordering::Acquire).expose_provenance() as u64
+    }
     /// The entry as it was in the beginning.
     pub fn original(&self, index: usize) -> Option<F> {
         self.original.get(index).copied()

@@ -15,6 +15,7 @@ pub static ROOT: &[Item] = &[
     Item::text("diskstats", 0o444, system::disks),
     Item::text("filesystems", 0o444, system::file_systems),
     Item::text("interrupts", 0o444, system::interrupts),
+    Item::text("kallsyms", 0o444, |_, out| crate::module::report::symbols(out)),
     Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
     Item::text("loadavg", 0o444, system::load),
     Item::text("meminfo", 0o444, system::memory),

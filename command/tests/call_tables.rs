@@ -1,0 +1,90 @@
+//! The tables that system calls go through: seen in the running system, and out of reach of stray stores.
+
+mod common;
+
+use common::{Folder, lstar, output};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const TABLES: [&str; 3] = ["sys_call_table", "x32_sys_call_table", "ia32_sys_call_table"];
+/// How C becomes a module.
+const MODULE: [&str; 8] = [
+    "-c",
+    "-mcmodel=kernel",
+    "-fno-pic",
+    "-mno-red-zone",
+    "-mgeneral-regs-only",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fcf-protection=none",
+];
+
+fn kernel() -> String {
+    match common::kernel().as_str() {
+        "linux" => "lstar".into(),
+        other => other.into(),
+    }
+}
+
+#[test]
+fn the_running_system_lists_the_tables() {
+    let kernel = kernel();
+    let script = "cat /proc/kallsyms";
+    let output = output(&mut lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", script]));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let path = match kernel.as_str() {
+        "lstar" => {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/x86_64-unknown-none/release/lstar-kernel")
+        }
+        other => other.into(),
+    };
+    let read_only = read_only_data(&std::fs::read(path).expect("the kernel was built"));
+    for table in TABLES {
+        let line = text.lines().find(|line| line.ends_with(&format!(" R {table}")));
+        let line = line.unwrap_or_else(|| panic!("no {table} in: {text}"));
+        let address = u64::from_str_radix(&line[..16], 16).expect("an address comes first");
+        assert!(read_only.iter().any(|range| range.contains(&address)), "{line}: not in {read_only:x?}");
+    }
+}
+
+/// The addresses of the image's segments that may not be written.
+fn read_only_data(image: &[u8]) -> Vec<std::ops::Range<u64>> {
+    use object::{Object, ObjectSegment, SegmentFlags, elf};
+    let file = object::File::parse(image).expect("the kernel is an ELF file");
+    let is_read_only = |flags| matches!(flags, SegmentFlags::Elf { p_flags } if p_flags & elf::PF_W == 0);
+    let segments = file.segments().filter(|segment| is_read_only(segment.flags()));
+    segments.map(|segment| segment.address()..segment.address() + segment.size()).collect()
+}
+
+/// Loads the module that stores at an address, which comes from a shell's expression.
+fn store_at(module: &[u8], address: &str) -> Output {
+    let script = format!("cat > /tmp/stray.ko; insmod /tmp/stray.ko address={address}; echo stored");
+    let kernel = kernel();
+    let mut child = lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("setsid is part of every system");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    std::io::Write::write_all(&mut stdin, module).expect("the module is small");
+    drop(stdin);
+    child.wait_with_output().expect("the child is ours")
+}
+
+#[test]
+fn a_stray_store_to_a_table_faults() {
+    let folder = Folder::new("call-tables");
+    let object = folder.0.join("stray.ko");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/module/stray.c");
+    let built = Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&object).arg(source).args(MODULE).status();
+    assert!(built.expect("cc is installed").success());
+    let module = std::fs::read(object).expect("it was built");
+    for table in TABLES {
+        let output = store_at(&module, &format!("$(sed -n 's/ R {table}$//p' /proc/kallsyms)"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(123), "the store to {table} ends the kernel: {said}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("stored"), "{table}");
+        assert!(said.contains("page fault") || said.contains("write"), "{table}: {said}");
+    }
+}
