@@ -290,6 +290,17 @@ __attribute__((unused)) static ssize_t read_file(const char *path, char *buffer,
 	return done;
 }
 
+/* The value behind a name in /proc/PID/status. */
+__attribute__((unused)) static long status_number(pid_t pid, const char *name)
+{
+	char path[64], text[4096], *line;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	line = strstr(text, name);
+	CHECK(line != 0);
+	return strtol(line + strlen(name), 0, 10);
+}
+
 /* The state letter of /proc/PID/stat, 0 when there is none. */
 __attribute__((unused)) static char state_of(pid_t pid)
 {

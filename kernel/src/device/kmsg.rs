@@ -80,21 +80,12 @@ impl FileOperations for LogFile {
         if into.put(&bytes)? < bytes.len() { Err(EFAULT) } else { Ok(bytes.len()) }
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
-        let length = from.remaining();
-        if length > LONGEST_WRITE {
-            return Err(EINVAL);
-        }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length)?;
-        bytes.resize(length, 0);
-        if from.take(&mut bytes)? < length {
-            return Err(EFAULT);
-        }
+        let bytes = from.take_all(LONGEST_WRITE)?;
         let (number, text) = split_priority(&bytes);
         let level = number.map_or(DEFAULT_LEVEL, |number| number & 7);
         let facility = number.map(|number| number >> 3).filter(|facility| *facility != 0).unwrap_or(FACILITY_USER);
         log::add((facility << 3 | level) as u8, text.strip_suffix(b"\n").unwrap_or(text));
-        Ok(length)
+        Ok(bytes.len())
     }
     fn poll(&self, _file: &File, table: Option<&mut PollTable>) -> PollEvents {
         if let Some(table) = table {

@@ -173,6 +173,17 @@ impl<'a> IoBuffer<'a> {
             },
         )
     }
+    /// Takes a message whole: EINVAL if it is longer than `limit`, EFAULT if part of it is not there, ENOMEM.
+    pub fn take_all(&mut self, limit: usize) -> Result<Vec<u8>> {
+        let length = self.remaining();
+        if length > limit {
+            return Err(EINVAL);
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length)?;
+        bytes.resize(length, 0);
+        if self.take(&mut bytes)? < length { Err(EFAULT) } else { Ok(bytes) }
+    }
     /// Moves part of a frame into the buffer.
     #[inline]
     pub fn put_frame(&mut self, frame: &Frame, offset: usize, length: usize) -> Result<usize> {

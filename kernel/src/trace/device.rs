@@ -111,19 +111,10 @@ impl FileOperations for TraceFile {
         Ok(total)
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
-        let length = from.remaining();
-        if length > LONGEST {
-            return Err(EINVAL);
-        }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length)?;
-        bytes.resize(length, 0);
-        if from.take(&mut bytes)? < length {
-            return Err(EFAULT);
-        }
+        let bytes = from.take_all(LONGEST)?;
         let text = core::str::from_utf8(&bytes).map_err(|_| EINVAL)?;
         text.lines().try_for_each(|line| self.apply(line))?;
-        Ok(length)
+        Ok(bytes.len())
     }
     fn poll(&self, _file: &File, table: Option<&mut PollTable>) -> PollEvents {
         if let Some(table) = table {

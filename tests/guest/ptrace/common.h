@@ -113,16 +113,6 @@ __attribute__((unused)) static unsigned long message_of(pid_t pid)
 		if (!WIFEXITED(status6_) || WEXITSTATUS(status6_) != (code))                                           \
 			FAIL("tracee's status got 0x%x want an exit with %d", status6_, (code));                       \
 	} while (0)
-/* The value behind a name in /proc/PID/status. */
-__attribute__((unused)) static long status_number(pid_t pid, const char *name)
-{
-	char path[64], text[4096], *line;
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	CHECK(read_file(path, text, sizeof text) > 0);
-	line = strstr(text, name);
-	CHECK(line != 0);
-	return strtol(line + strlen(name), 0, 10);
-}
 /* Executes this program anew, which ends with 0 and prints nothing that is seen. */
 __attribute__((unused)) static void execute_quietly(void)
 {

@@ -38,13 +38,3 @@ __attribute__((unused)) static long filter_call(unsigned flags, int number, unsi
 	struct sock_filter code[] = ONE_CALL(number, value);
 	return install(flags, code, 4);
 }
-/* The value behind a name in /proc/PID/status. */
-__attribute__((unused)) static long status_number(pid_t pid, const char *name)
-{
-	char path[64], text[4096], *line;
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	CHECK(read_file(path, text, sizeof text) > 0);
-	line = strstr(text, name);
-	CHECK(line != 0);
-	return strtol(line + strlen(name), 0, 10);
-}
