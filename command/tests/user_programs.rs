@@ -101,3 +101,48 @@ fn the_rust_crate_makes_calls_too() {
         .arg(root.0.join("bin/hello")));
     assert_eq!(run_script(&root, &[], "hello"), "hello world\n");
 }
+
+/// The programs under strace and ltrace, what two runs may print differently made equal. Each is a line before the next.
+const WATCHED: &str = r#"
+cd /tmp && tar x || exit 1
+show() { grep -E '^(execve|write|exit|SYS_write|SYS_exit|[+]{3}|---)' out | sed -E 's/0x[0-9a-f]{4,}/ADDRESS/g; s/ +/ /g'; }
+for program in hello_int80 hello_syscall hello_inline hello_libc hello_macros hello_macros_i386 hello_macros_x32 bad_argument; do
+    echo "== $program"
+    strace -o out ./$program; echo "status $?"; show
+    ltrace -S -o out ./$program; echo "status $?"; show
+done
+"#;
+
+/// What [`WATCHED`] prints on a kernel.
+fn watched(kernel: &str, archive: &[u8]) -> String {
+    let debian = lstar::debian::root().expect("a Debian root can be made");
+    let debian = debian.to_str().expect("the name is plain");
+    let machine = ["run", "--accel", "tcg", "--kernel", kernel, "--timeout", "10m", "--mem", "1G", "--root", debian];
+    let mut command = lstar(&[&machine[..], &["--", "sh", "-c", WATCHED]].concat());
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("setsid is part of every system");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let archive = archive.to_vec();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &archive));
+    let output = child.wait_with_output().expect("the child is ours");
+    let _ = writer.join();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn every_program_is_seen_by_strace_and_ltrace_as_on_linux() {
+    let root = root("user-watched");
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_dir_all(".", root.0.join("bin")).expect("the archive is in memory");
+    let archive = archive.into_inner().expect("the archive is in memory");
+    let (theirs, ours) = (watched("linux", &archive), watched(&kernel(), &archive));
+    println!("{ours}");
+    assert_eq!(ours, theirs);
+    let hello = ours.matches("write(1, \"hello world\\n\", 12) = 12").count();
+    assert!(hello >= 14, "seen {hello} times by both: {ours}");
+    assert!(ours.contains("write(1, 0x8, 12) = -1 EFAULT (Bad address)"), "{ours}");
+}
