@@ -43,6 +43,8 @@ pub struct Row {
     pub entries: Option<[Entry; 3]>,
     /// Argument printer.
     pub show: Option<Show>,
+    /// How traces write it, where its types do not say enough.
+    pub notation: Option<&'static crate::trace::notation::Description>,
 }
 
 /// The ABI as a type, so that decoding is compiled for each.
@@ -240,6 +242,7 @@ macro_rules! row {
             arguments: &[$(stringify!($argument)),*],
             numbers: [$crate::syscall::row::number!($x86_64), $crate::syscall::row::number!($x32), $crate::syscall::row::number!($i386)],
             handler: "", file: file!(), types: &[], entries: None, show: None,
+            notation: $crate::trace::notation::of_row(stringify!($name), &[$(stringify!($argument)),*]),
         }
     };
     ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) frame { $handler:path } { $($state:tt)+ }) => {
@@ -255,6 +258,7 @@ macro_rules! row {
                 |task, frame| $crate::syscall::row::run_with_frame::<$crate::syscall::row::I386, _>(task, frame, $handler, [$(stringify!($argument)),*]),
             ]),
             show: Some(|task, abi, registers, out| $crate::syscall::row::show_with_frame($handler, task, abi, registers, out)),
+            notation: $crate::trace::notation::of_row(stringify!($name), &[$(stringify!($argument)),*]),
         }
     };
     ({ $summary:expr } [$x86_64:tt $x32:tt $i386:tt] $name:ident($($argument:ident),*) call { $handler:path } { $($state:tt)+ }) => {
@@ -270,6 +274,7 @@ macro_rules! row {
                 |task, frame| $crate::syscall::row::run::<$crate::syscall::row::I386, _>(task, frame, $handler, [$(stringify!($argument)),*]),
             ]),
             show: Some(|task, abi, registers, out| $crate::syscall::row::show($handler, task, abi, registers, out)),
+            notation: $crate::trace::notation::of_row(stringify!($name), &[$(stringify!($argument)),*]),
         }
     };
 }

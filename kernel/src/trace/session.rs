@@ -1,5 +1,5 @@
 //! One use of the tracer: what is to be shown, which calls fail or wait, and the ring the records go to.
-use super::notation::{self, Description};
+use super::notation::Description;
 use super::ring::Ring;
 use crate::error::*;
 use crate::sync::{Mutex, Once, rank};
@@ -76,7 +76,7 @@ impl Settings {
                 let Some(place) = number.and_then(|number| calls.get_mut(usize::from(number))) else {
                     continue;
                 };
-                *place = Some(Call { row, description: notation::of_row(row), shown: true, rule: None });
+                *place = Some(Call { row, description: row.notation, shown: true, rule: None });
             }
         }
         Ok(Settings { calls, rules: Vec::new(), show_unknown: true, follow: false, limit: 32 })

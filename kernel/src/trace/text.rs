@@ -90,6 +90,10 @@ impl Text {
         }
         self.number(value, 16, 1);
     }
+    /// Adds hexadecimal digits with leading zeros.
+    pub fn padded_hex(&mut self, value: u64, digits: usize) {
+        self.number(value, 16, digits.min(16));
+    }
     /// Adds an octal number with its leading zero, at least three digits.
     pub fn octal(&mut self, value: u64) {
         if value > 0o777 {

@@ -21,6 +21,23 @@ pub const FAMILIES: [&[Row]; 8] = [
     protection::ROWS,
     example::ROWS,
 ];
+/// A call that is there says how it is traced; one that lacks its description, or has another number of arguments, stops the build.
+const _: () = {
+    let mut family = 0;
+    while family < FAMILIES.len() - 1 {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            let row_at = &FAMILIES[family][row];
+            assert!(
+                row_at.entries.is_none() || row_at.notation.is_some(),
+                "a row with a handler has no description of as many arguments in trace/notation/descriptions.rs"
+            );
+            row += 1;
+        }
+        family += 1;
+    }
+};
+
 /// The families' names, in the same order.
 pub const FAMILY_NAMES: [&str; 8] =
     ["process", "file", "memory", "device", "information", "communication", "protection", "example"];

@@ -1,6 +1,7 @@
 //! How each call is written, by family.
 use super::names::*;
 use super::{Answer, Description, Notation::*, file, memory, poll, process, signal, socket, system, time};
+use crate::trace::show::Show;
 
 macro_rules! describe {
     (@answer) => { Answer::Decimal };
@@ -34,8 +35,8 @@ const PROCESS: &[Description] = describe! {
         Register(1, &Named("child_stack", &Address)),
         Register(0, &Named("flags", &Word(process::clone_flags))),
         Register(2, &If(process::has_parent_tid, &Named("parent_tid", &Out(process::id_behind)))),
-        Register(4, &If(process::has_tls, &Named("tls", &Late(process::address)))),
-        Register(3, &If(process::has_child_tid, &Named("child_tidptr", &Late(process::address)))),
+        Swapped([4, 3], &If(process::has_tls, &Named("tls", &Late(process::thread_local)))),
+        Swapped([3, 4], &If(process::has_child_tid, &Named("child_tidptr", &Late(process::address)))),
     );
     fork();
     vfork();
@@ -58,6 +59,16 @@ const PROCESS: &[Description] = describe! {
     rt_sigtimedwait(In(signal::set), Out(signal::information), In(time::timespec), Size);
     rt_sigqueueinfo(Int, Signal, In(signal::information));
     rt_sigsuspend(In(signal::set), Size);
+    signal(Signal, Word(signal::handler)) => Answer::Own(signal::handler_answer);
+    sigaction(Signal, In(signal::old_action), Out(signal::old_action));
+    sigprocmask(Choice(SIGNAL_HOW, "SIG_???"), In(signal::old_set), Out(signal::old_set));
+    sigpending(Out(signal::old_set));
+    sigsuspend(If(|_| false, &Int), If(|_| false, &Int), Word(signal::mask));
+    sgetmask() => Answer::Own(signal::mask_answer);
+    ssetmask(Word(signal::mask)) => Answer::Own(signal::mask_answer);
+    sigreturn() => Answer::Decimal;
+    set_thread_area(In(process::segment)) => Answer::Also(process::segment_answer);
+    get_thread_area(Out(process::segment));
     sigaltstack(In(signal::stack), Out(signal::stack));
     getpriority(Choice(PRIORITY, "PRIO_???"), Int);
     setpriority(Choice(PRIORITY, "PRIO_???"), Int, Int);
@@ -150,13 +161,13 @@ const FILE: &[Description] = describe! {
     ftruncate(Descriptor, Offset);
     getdents(Descriptor, Out(file::directory_entries), Unsigned);
     getcwd(Out(file::working_directory), Size);
-    oldstat(Path, Address);
-    oldlstat(Path, Address);
-    oldfstat(Descriptor, Address);
-    stat64(Path, Address);
-    lstat64(Path, Address);
-    fstat64(Descriptor, Address);
-    fstatat64(Directory, Path, Address, Bits(AT_FLAGS, "AT_???"));
+    oldstat(Path, Out(file::old_stat));
+    oldlstat(Path, Out(file::old_stat));
+    oldfstat(Descriptor, Out(file::old_stat));
+    stat64(Path, Out(file::stat64));
+    lstat64(Path, Out(file::stat64));
+    fstat64(Descriptor, Out(file::stat64));
+    fstatat64(Directory, Path, Out(file::stat64), Bits(AT_FLAGS, "AT_???"));
     _llseek(Descriptor, Hex32, Hex32, Out(file::offset_behind), Choice(SEEK, "SEEK_???"));
     truncate64(Path, Offset);
     ftruncate64(Descriptor, Offset);
@@ -169,8 +180,8 @@ const FILE: &[Description] = describe! {
         If(file::fcntl_has_argument, &Late(file::fcntl_argument)),
     ) => Answer::Own(file::fcntl_answer);
     sendfile64(Descriptor, Descriptor, In(file::offset_behind), Size);
-    statfs64(Path, Size, Address);
-    fstatfs64(Descriptor, Size, Address);
+    statfs64(Path, Size, Out(file::statfs64));
+    fstatfs64(Descriptor, Size, Out(file::statfs64));
     fadvise64_64(Descriptor, Offset, Offset, Choice(FADVICE, "POSIX_FADV_???"));
     chdir(Path);
     fchdir(Descriptor);
@@ -245,6 +256,7 @@ const FILE: &[Description] = describe! {
 const MEMORY: &[Description] = describe! {
     mmap(Address, Size, Bits(PROTECT, "PROT_???"), Word(memory::map_flags), Descriptor, Hex) => Answer::Hex;
     mmap2(Address, Size, Bits(PROTECT, "PROT_???"), Word(memory::map_flags), Descriptor, Hex) => Answer::Hex;
+    mmap(In(|show, address| behind_pointer(show, address, "mmap"))) => Answer::Hex;
     mprotect(Address, Size, Bits(PROTECT, "PROT_???"));
     munmap(Address, Size);
     brk(Address) => Answer::Hex;
@@ -275,6 +287,11 @@ const DEVICE: &[Description] = describe! {
         In(poll::descriptor_set),
         In(time::timeval),
     ) => Answer::Also(poll::select_answer);
+    select(In(|show, address| behind_pointer(show, address, "select"))) => Answer::Also(|show| {
+        if take_arguments(show, show.word(0)) {
+            poll::select_answer(show);
+        }
+    });
     _newselect(
         Int,
         In(poll::descriptor_set),
@@ -397,11 +414,31 @@ const fn makes_device(mode: u64) -> bool {
     matches!(mode & 0o170000, 0o20000 | 0o60000)
 }
 /// Offsets are split over two registers.
-fn is_narrow(show: &crate::trace::show::Show<'_>) -> bool {
+fn is_narrow(show: &Show<'_>) -> bool {
     matches!(show.abi, abi::Abi::I386)
 }
+/// i386's first mmap(2) and select(2) have their arguments in memory; they are written as if they were in registers.
+fn behind_pointer(show: &mut Show<'_>, address: u64, name: &str) {
+    match super::of(name) {
+        Some(description) if take_arguments(show, address) => description.begin(show),
+        _ => show.text.address(address),
+    }
+}
+fn take_arguments(show: &mut Show<'_>, address: u64) -> bool {
+    let mut words = [0; 6];
+    for (index, word) in words.iter_mut().enumerate() {
+        match show.u32_at(address.wrapping_add(4 * index as u64)) {
+            Some(value) => *word = value.into(),
+            // select(2) has five.
+            None if index == 5 => {}
+            None => return false,
+        }
+    }
+    show.words = words;
+    true
+}
 /// A pointer behind a pointer.
-fn pointer_behind(show: &mut crate::trace::show::Show<'_>, address: u64) {
+fn pointer_behind(show: &mut Show<'_>, address: u64) {
     show.structure(address, |show| {
         let value = show.long_at(address)?;
         show.text.byte(b'[');

@@ -1,6 +1,7 @@
 //! Structures of the calls about files.
 use super::names::*;
 use crate::trace::show::Show;
+use abi::Abi;
 use core::ops::ControlFlow;
 
 /// A file's type and permissions.
@@ -46,25 +47,50 @@ pub fn device_number(show: &mut Show<'_>, number: u64) {
     device(show, number & 0xffff_ffff);
 }
 
-/// `struct stat` of 64-bit programs.
-pub fn stat(show: &mut Show<'_>, address: u64) {
-    let is_known = !matches!(show.abi, abi::Abi::I386);
+/// A number in a structure: its offset and its bytes.
+type Place = (u64, u64);
+
+fn number_at(show: &Show<'_>, address: u64, (offset, size): Place) -> Option<u64> {
+    let at = address.wrapping_add(offset);
+    match size {
+        8 => show.u64_at(at),
+        4 => show.u32_at(at).map(u64::from),
+        _ => show.bytes::<2>(at).map(|raw| u16::from_ne_bytes(raw).into()),
+    }
+}
+/// What is shown of a `struct stat` whose mode, device number and size are there.
+fn stat_with(show: &mut Show<'_>, address: u64, [mode, special, size]: [Place; 3]) {
     show.structure(address, |show| {
-        let raw = is_known.then(|| show.bytes::<144>(address)).flatten()?;
-        let long = |at: usize| raw.get(at..at + 8).and_then(|raw| raw.try_into().ok()).map_or(0, u64::from_ne_bytes);
-        let mode = long(24) & 0xffff_ffff;
+        let mode = number_at(show, address, mode)?;
+        let is_device = matches!(mode & 0o170000, 0o20000 | 0o60000);
+        let number = number_at(show, address, if is_device { special } else { size })?;
         show.text.byte(b'{');
         show.field("st_mode");
         show_mode(show, mode);
-        if matches!(mode & 0o170000, 0o20000 | 0o60000) {
+        if is_device {
             show.field("st_rdev");
-            device(show, long(40));
+            device(show, number);
         } else {
-            show.unsigned_field("st_size", long(48));
+            show.unsigned_field("st_size", number);
         }
         show.text.put(", ...}");
         Some(())
     });
+}
+/// `struct stat`.
+pub fn stat(show: &mut Show<'_>, address: u64) {
+    match show.abi {
+        Abi::I386 => stat_with(show, address, [(8, 2), (16, 4), (20, 4)]),
+        Abi::X86_64 | Abi::X32 => stat_with(show, address, [(24, 4), (40, 8), (48, 8)]),
+    }
+}
+/// `struct stat64` of i386.
+pub fn stat64(show: &mut Show<'_>, address: u64) {
+    stat_with(show, address, [(16, 4), (32, 8), (44, 8)]);
+}
+/// `struct __old_kernel_stat`.
+pub fn old_stat(show: &mut Show<'_>, address: u64) {
+    stat_with(show, address, [(4, 2), (12, 2), (16, 4)]);
 }
 
 /// The flags of statx(2).
@@ -90,31 +116,64 @@ pub fn statx(show: &mut Show<'_>, address: u64) {
     });
 }
 
-/// `struct statfs` of 64-bit programs.
-pub fn statfs(show: &mut Show<'_>, address: u64) {
-    let is_known = matches!(show.abi, abi::Abi::X86_64);
+/// What is in a `struct statfs`, in the order in which it is shown; the id has two words.
+const STATFS: [&str; 12] = [
+    "f_type",
+    "f_bsize",
+    "f_blocks",
+    "f_bfree",
+    "f_bavail",
+    "f_files",
+    "f_ffree",
+    "f_fsid",
+    "",
+    "f_namelen",
+    "f_frsize",
+    "f_flags",
+];
+fn statfs_with(show: &mut Show<'_>, address: u64, places: &[Place; 12]) {
     show.structure(address, |show| {
-        let raw = is_known.then(|| show.bytes::<88>(address)).flatten()?;
-        let long =
-            |at: usize| raw.get(8 * at..8 * at + 8).and_then(|raw| raw.try_into().ok()).map_or(0, u64::from_ne_bytes);
         show.text.byte(b'{');
-        show.field("f_type");
-        show.choice(long(0), FILE_SYSTEMS, "");
-        for (index, name) in ["f_bsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree"].iter().enumerate() {
-            show.unsigned_field(name, long(index + 1));
+        for (name, place) in STATFS.iter().zip(places) {
+            let number = number_at(show, address, *place)?;
+            match *name {
+                "f_type" => {
+                    show.field(name);
+                    show.choice(number, FILE_SYSTEMS, "");
+                }
+                "f_flags" => {
+                    show.field(name);
+                    show.bits(number, STATFS_FLAGS, "ST_???");
+                }
+                "f_fsid" => {
+                    show.text.put(", f_fsid={val=[");
+                    show.text.hex(number);
+                }
+                "" => {
+                    show.text.put(", ");
+                    show.text.hex(number);
+                    show.text.put("]}");
+                }
+                _ => show.unsigned_field(name, number),
+            }
         }
-        show.text.put(", f_fsid={val=[");
-        show.text.hex(long(7) & 0xffff_ffff);
-        show.text.put(", ");
-        show.text.hex(long(7) >> 32);
-        show.text.put("]}");
-        show.unsigned_field("f_namelen", long(8));
-        show.unsigned_field("f_frsize", long(9));
-        show.field("f_flags");
-        show.bits(long(10), STATFS_FLAGS, "ST_???");
         show.text.byte(b'}');
         Some(())
     });
+}
+/// `struct statfs`.
+pub fn statfs(show: &mut Show<'_>, address: u64) {
+    const LONG: [Place; 12] =
+        [(0, 8), (8, 8), (16, 8), (24, 8), (32, 8), (40, 8), (48, 8), (56, 4), (60, 4), (64, 8), (72, 8), (80, 8)];
+    const NARROW: [Place; 12] =
+        [(0, 4), (4, 4), (8, 4), (12, 4), (16, 4), (20, 4), (24, 4), (28, 4), (32, 4), (36, 4), (40, 4), (44, 4)];
+    statfs_with(show, address, if matches!(show.abi, Abi::I386) { &NARROW } else { &LONG });
+}
+/// `struct statfs64` of i386.
+pub fn statfs64(show: &mut Show<'_>, address: u64) {
+    const PLACES: [Place; 12] =
+        [(0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 8), (48, 4), (52, 4), (56, 4), (60, 4), (64, 4)];
+    statfs_with(show, address, &PLACES);
 }
 
 /// Entries of getdents64(2) and getdents(2): how many. The record's length is at the same place in both.

@@ -2,8 +2,9 @@
 //!
 //! Types of handlers say how registers are decoded; they cannot say which words are flags of what, which pointers the kernel
 //! reads and which it writes, or how much of a structure people want to see. That is here, by the call's name, since rows of
-//! one call share it. A call without a description is written by its types. A test compares the number of arguments with the
-//! row's.
+//! one call share it: a row finds its own as the kernel is built (`of_row`), by name and number of arguments, and a row with a
+//! handler and without a description stops the build (`syscall/table/mod.rs`). Examples and what modules add are written by
+//! their types.
 mod descriptions;
 mod file;
 mod memory;
@@ -19,7 +20,6 @@ pub use signal::{frame_mask as show_frame_mask, show_information, signal_name};
 
 use super::show::{Names, Show, Shower};
 use super::text::SEPARATOR;
-use crate::syscall::Row;
 use abi::Abi;
 use descriptions::DESCRIPTIONS;
 
@@ -76,6 +76,8 @@ pub enum Notation {
     Filled,
     /// The argument in this register, out of turn.
     Register(usize, &'static Notation),
+    /// As `Register`, with another register on i386.
+    Swapped([usize; 2], &'static Notation),
     /// `name=`, then the argument.
     Named(&'static str, &'static Notation),
     /// Shown only if the condition holds.
@@ -107,21 +109,64 @@ pub struct Description {
     pub answer: Answer,
 }
 
-/// The description of a row: that of its name, unless the row takes other arguments (i386's own mmap takes a structure).
-pub fn of_row(row: &Row) -> Option<&'static Description> {
+/// The description of a row: that of its name, unless the row takes other arguments (i386's own mmap takes a structure). A call
+/// of i386's with times of 64 bits is written as the one it widens.
+pub const fn of_row(name: &str, arguments: &[&str]) -> Option<&'static Description> {
     // A row's "tail" stands for several words.
-    let any = row.arguments.is_empty() || row.arguments.contains(&"tail");
-    of(row.name).filter(|description| any || description.arguments.len() == row.arguments.len())
+    let mut any = arguments.is_empty();
+    let mut index = 0;
+    while index < arguments.len() {
+        any |= is_word(arguments[index].as_bytes(), b"tail", b"");
+        index += 1;
+    }
+    let mut family = 0;
+    while family < DESCRIPTIONS.len() {
+        let descriptions: &'static [Description] = DESCRIPTIONS[family];
+        let mut place = 0;
+        while place < descriptions.len() {
+            let description = &descriptions[place];
+            if (any || description.arguments.len() == arguments.len()) && is_named(description.name, name) {
+                return Some(description);
+            }
+            place += 1;
+        }
+        family += 1;
+    }
+    None
 }
-
-/// The description of a call. A call of i386's with times of 64 bits is written as the one it widens.
+/// The description of a call, by name only.
 pub fn of(name: &str) -> Option<&'static Description> {
-    let written_as = match name.strip_suffix("_time64") {
-        Some(narrow) => narrow,
-        None if name.ends_with("time64") => name.trim_end_matches("64"),
-        None => name,
-    };
-    DESCRIPTIONS.iter().copied().flatten().find(|description| description.name == written_as)
+    of_row(name, &[])
+}
+const fn is_named(described: &str, name: &str) -> bool {
+    let (described, name) = (described.as_bytes(), name.as_bytes());
+    is_word(name, described, b"")
+        || is_word(name, described, b"_time64")
+        || (is_word(name, described, b"64") && ends_with(name, b"time64"))
+}
+/// Whether a word is made of these two parts.
+const fn is_word(word: &[u8], start: &[u8], end: &[u8]) -> bool {
+    if word.len() != start.len() + end.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < start.len() {
+        if word[at] != start[at] {
+            return false;
+        }
+        at += 1;
+    }
+    ends_with(word, end)
+}
+const fn ends_with(word: &[u8], end: &[u8]) -> bool {
+    let mut at = 0;
+    while at < end.len() {
+        if word.len() < end.len() || word[word.len() - end.len() + at] != end[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 impl Notation {
@@ -129,7 +174,8 @@ impl Notation {
     pub fn is_late(&self) -> bool {
         match self {
             Notation::Out(_) | Notation::Late(_) | Notation::Filled => true,
-            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.is_late(),
+            Notation::Named(_, inner) | Notation::If(_, inner) => inner.is_late(),
+            Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.is_late(),
             _ => false,
         }
     }
@@ -141,7 +187,9 @@ impl Notation {
     fn is_shown(&self, show: &Show<'_>) -> bool {
         match self {
             Notation::If(condition, inner) => condition(show) && inner.is_shown(show),
-            Notation::Named(_, inner) | Notation::Register(_, inner) => inner.is_shown(show),
+            Notation::Named(_, inner) | Notation::Register(_, inner) | Notation::Swapped(_, inner) => {
+                inner.is_shown(show)
+            }
             _ => true,
         }
     }
@@ -166,14 +214,16 @@ impl Notation {
             Notation::Out(_) | Notation::Late(_) => "out",
             Notation::Buffer(_) => "buffer",
             Notation::Filled => "filled",
-            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.kind(),
+            Notation::Named(_, inner) | Notation::If(_, inner) => inner.kind(),
+            Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.kind(),
         }
     }
     /// The numbers that mean something here.
     pub fn names(&self) -> Names {
         match self {
             Notation::Choice(names, _) | Notation::Bits(names, _) => names,
-            Notation::Named(_, inner) | Notation::If(_, inner) | Notation::Register(_, inner) => inner.names(),
+            Notation::Named(_, inner) | Notation::If(_, inner) => inner.names(),
+            Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.names(),
             _ => &[],
         }
     }
@@ -218,6 +268,10 @@ impl Notation {
             }
             Notation::If(_, inner) => inner.write(show, word, high),
             Notation::Register(register, inner) => inner.write(show, show.word(register), 0),
+            Notation::Swapped([wide, narrow], inner) => {
+                let register = if matches!(abi, Abi::I386) { narrow } else { wide };
+                inner.write(show, show.word(register), 0);
+            }
         }
     }
 }
@@ -229,7 +283,9 @@ impl Description {
     }
     /// Whether it is certain at entry that more arguments follow as the call ends.
     pub fn has_late(&self) -> bool {
-        self.arguments.get(self.early()).is_some_and(|next| !matches!(next, Notation::If(..) | Notation::Register(..)))
+        self.arguments
+            .get(self.early())
+            .is_some_and(|next| !matches!(next, Notation::If(..) | Notation::Register(..) | Notation::Swapped(..)))
     }
     /// Writes the arguments that are known as the call begins.
     pub fn begin(&self, show: &mut Show<'_>) {
@@ -281,15 +337,17 @@ mod tests {
     #[test]
     fn descriptions_have_the_arguments_of_their_rows() {
         for description in DESCRIPTIONS.iter().copied().flatten() {
-            let fits = |row: &Row| of_row(row).is_some();
             let mut rows = reference::rows().into_iter().filter(|(_, row)| row.name == description.name);
-            assert!(rows.any(|(_, row)| fits(row)), "no row of {} takes these arguments", description.name);
+            let fits = rows
+                .any(|(_, row)| row.notation.is_some_and(|found| found.arguments.len() == description.arguments.len()));
+            assert!(fits, "no row of {} takes these arguments", description.name);
         }
     }
 
     #[test]
     fn a_call_is_described_once() {
-        let mut names: alloc::vec::Vec<_> = DESCRIPTIONS.iter().copied().flatten().map(|call| call.name).collect();
+        let calls = DESCRIPTIONS.iter().copied().flatten();
+        let mut names: alloc::vec::Vec<_> = calls.map(|call| (call.name, call.arguments.len())).collect();
         names.sort();
         let all = names.len();
         names.dedup();

@@ -56,6 +56,52 @@ pub fn id_behind(show: &mut Show<'_>, address: u64) {
         Some(())
     });
 }
+/// `struct user_desc`: a segment.
+pub fn segment(show: &mut Show<'_>, address: u64) {
+    show.structure(address, |show| {
+        let word = |show: &Show<'_>, index: u64| show.u32_at(address.wrapping_add(4 * index)).map(u64::from);
+        let (entry, base, limit, flags) = (word(show, 0)?, word(show, 1)?, word(show, 2)?, word(show, 3)?);
+        show.text.put("{entry_number=");
+        show.text.signed(entry as i32 as i64);
+        show.field("base_addr");
+        if base == 0 {
+            show.text.byte(b'0')
+        } else {
+            show.text.hex(base)
+        }
+        show.field("limit");
+        show.text.put("0x");
+        show.text.padded_hex(limit, 6);
+        let fields = [
+            ("seg_32bit", 0, 1),
+            ("contents", 1, 3),
+            ("read_exec_only", 3, 1),
+            ("limit_in_pages", 4, 1),
+            ("seg_not_present", 5, 1),
+            ("useable", 6, 1),
+        ];
+        for (name, shift, mask) in fields {
+            show.unsigned_field(name, flags >> shift & mask);
+        }
+        show.text.byte(b'}');
+        Some(())
+    });
+}
+/// The entry that set_thread_area(2) has chosen.
+pub fn segment_answer(show: &mut Show<'_>) {
+    if let Some(entry) = show.u32_at(show.word(0)) {
+        show.text.put(" (entry_number=");
+        show.text.signed((entry as i32).into());
+        show.text.byte(b')');
+    }
+}
+/// What clone(2) makes the thread's own storage: an address, on i386 a segment.
+pub fn thread_local(show: &mut Show<'_>, address: u64) {
+    match show.abi {
+        abi::Abi::I386 => segment(show, address),
+        abi::Abi::X86_64 | abi::Abi::X32 => show.text.address(address),
+    }
+}
 /// An address that is shown late.
 pub fn address(show: &mut Show<'_>, address: u64) {
     show.text.address(address);

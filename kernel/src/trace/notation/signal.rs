@@ -59,11 +59,14 @@ pub fn show_signal(show: &mut Show<'_>, signal: u64) {
 
 /// A set in brackets, without the names' first letters; one with most signals by those that lack.
 fn show_set(text: &mut Text, set: u64) {
-    let inverted = set.count_ones() >= 64 * 2 / 3;
+    show_set_of(text, set, 64);
+}
+fn show_set_of(text: &mut Text, set: u64, signals: u32) {
+    let inverted = set.count_ones() >= signals * 2 / 3;
     let shown = if inverted { !set } else { set };
     text.put(if inverted { "~[" } else { "[" });
     let mut separator = "";
-    for signal in (1..=64u64).filter(|signal| shown >> (signal - 1) & 1 != 0) {
+    for signal in (1..=u64::from(signals)).filter(|signal| shown >> (signal - 1) & 1 != 0) {
         text.put(separator);
         separator = " ";
         let before = text.bytes().len();
@@ -81,18 +84,74 @@ pub fn set(show: &mut Show<'_>, address: u64) {
     });
 }
 
+/// A set of the first 32 signals behind a pointer: i386's old calls.
+pub fn old_set(show: &mut Show<'_>, address: u64) {
+    show.structure(address, |show| {
+        let set = show.u32_at(address)?;
+        show_set_of(show.text, set.into(), 32);
+        Some(())
+    });
+}
+/// Such a set itself.
+pub fn mask(show: &mut Show<'_>, set: u64) {
+    show_set_of(show.text, set & 0xffff_ffff, 32);
+}
+/// The set that was before.
+pub fn mask_answer(show: &mut Show<'_>) {
+    let set = show.result.unwrap_or(0) as u64 & 0xffff_ffff;
+    show.text.hex(set);
+    show.text.put(" (mask ");
+    mask(show, set);
+    show.text.byte(b')');
+}
+/// What a signal does: the address of a function, or a name.
+pub fn handler(show: &mut Show<'_>, handler: u64) {
+    match handler & 0xffff_ffff {
+        0 => show.text.put("SIG_DFL"),
+        1 => show.text.put("SIG_IGN"),
+        _ => show.text.hex(handler),
+    }
+}
+/// What a signal did before.
+pub fn handler_answer(show: &mut Show<'_>) {
+    let before = show.result.unwrap_or(0) as u64;
+    show.text.hex(before);
+    show.text.put(" (");
+    handler(show, before);
+    show.text.byte(b')');
+}
+/// `struct old_sigaction` of i386.
+pub fn old_action(show: &mut Show<'_>, address: u64) {
+    show.structure(address, |show| {
+        let word = |show: &Show<'_>, index: u64| show.u32_at(address.wrapping_add(4 * index));
+        let (function, set, flags, restorer) = (word(show, 0)?, word(show, 1)?, word(show, 2)?, word(show, 3)?);
+        show.text.byte(b'{');
+        show.field("sa_handler");
+        handler(show, function.into());
+        show.field("sa_mask");
+        show_set_of(show.text, set.into(), 32);
+        show.field("sa_flags");
+        show.bits(flags.into(), SIGNAL_FLAGS, "SA_???");
+        if flags & 0x0400_0000 != 0 {
+            show.field("sa_restorer");
+            show.text.address(restorer.into());
+        }
+        show.text.byte(b'}');
+        Some(())
+    });
+}
+
 /// `struct sigaction` as the kernel knows it.
 pub fn action(show: &mut Show<'_>, address: u64) {
     let size = show.long_size();
     show.structure(address, |show| {
         let long = |show: &Show<'_>, index: u64| show.long_at(address.wrapping_add(index * size));
-        let (handler, flags, restorer) = (long(show, 0)?, long(show, 1)?, long(show, 2)?);
+        let (function, flags, restorer) = (long(show, 0)?, long(show, 1)?, long(show, 2)?);
         let mask = show.u64_at(address.wrapping_add(3 * size))?;
         show.text.byte(b'{');
         show.field("sa_handler");
-        match handler {
-            0 => show.text.put("SIG_DFL"),
-            1 => show.text.put("SIG_IGN"),
+        match function {
+            0 | 1 => handler(show, function),
             other => show.text.hex(other),
         }
         show.field("sa_mask");
