@@ -15,8 +15,8 @@ use std::path::Path;
 use std::process::Command;
 
 const CALLS: u64 = 1_000_000;
-/// KiB that may be gone afterwards: what the kernel keeps in stock.
-const MEMORY: i64 = 2 * 1024;
+/// KiB that may be gone afterwards: what the kernel keeps in stock, slabs in part use.
+const MEMORY: i64 = 1024;
 
 /// What an argument is, for the fuzzer: by its notation in traces; by its type and name where it has none or means a process.
 fn kind(notation: Option<&Notation>, type_and_name: Option<(&str, &str)>) -> &'static str {

@@ -293,3 +293,30 @@ fn a_shell_script_is_traced_as_strace_traces_it() {
                   tr a-z A-Z < /etc/debian_version; kill -TERM $$";
     assert_as_strace("trace-script", true, &["sh", "-c", script]);
 }
+
+#[test]
+fn structures_of_i386_are_shown_as_its_own() {
+    let root = Folder::new("trace-i386");
+    for place in ["bin", "dev", "proc", "sys", "tmp"] {
+        std::fs::create_dir_all(root.0.join(place)).expect("the temporary folder is writable");
+    }
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trace/structures.c");
+    let program = root.0.join("bin/structures");
+    let built =
+        std::process::Command::new("cc").args(["-m32", "-O1", "-static", "-o"]).arg(program).arg(source).status();
+    assert!(built.expect("cc is installed").success());
+    let root = root.0.to_str().expect("the name is plain");
+    let trace = text(&trace(&["--root", root, "--", "/bin/structures"]).stderr);
+    for line in [
+        r#"stat64("/dev/null", {st_mode=S_IFCHR|0666, st_rdev=makedev(0x1, 0x3), ...}) = 0"#,
+        r#"stat("/bin", {st_mode=S_IFDIR|0"#,
+        r#"statfs64("/proc", 84, {f_type=PROC_SUPER_MAGIC, f_bsize=4096, f_blocks=0,"#,
+        "signal(SIGUSR1, SIG_IGN)                = 0 (SIG_DFL)",
+        "sigprocmask(SIG_BLOCK, [USR2], NULL)    = 0",
+        "set_thread_area({entry_number=-1, base_addr=0x",
+        "useable=1}) = 0 (entry_number=12)",
+        "clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x",
+    ] {
+        assert!(trace.contains(line), "{line} is not in: {trace}");
+    }
+}

@@ -38,7 +38,8 @@ static void remove_all(const char *folder)
 			continue;
 		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
 		if (unlink(path) != 0) {
-			umount2(path, MNT_DETACH);
+			while (umount2(path, MNT_DETACH) == 0)
+				;
 			chmod(path, 0777);
 			remove_all(path);
 			rmdir(path);

@@ -160,6 +160,7 @@ const FILE: &[Description] = describe! {
     truncate(Path, Offset);
     ftruncate(Descriptor, Offset);
     getdents(Descriptor, Out(file::directory_entries), Unsigned);
+    readdir(Descriptor, Out(file::old_entry), Unsigned);
     getcwd(Out(file::working_directory), Size);
     oldstat(Path, Out(file::old_stat));
     oldlstat(Path, Out(file::old_stat));
@@ -365,6 +366,7 @@ const COMMUNICATION: &[Description] = describe! {
     bind(Descriptor, In(socket::address), Int);
     listen(Descriptor, Int);
     shutdown(Descriptor, Choice(SHUTDOWN, "SHUT_???"));
+    socketcall(Int, Address);
     sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), Address, Unsigned);
     recvfrom(Descriptor, Filled, Size, Bits(MESSAGE_FLAGS, "MSG_???"), Address, Address);
 };

@@ -195,6 +195,25 @@ pub fn directory_entries(show: &mut Show<'_>, address: u64) {
     show.text.put(" entries */");
 }
 
+/// The one entry of readdir(2), i386's; its address at the end of the directory.
+pub fn old_entry(show: &mut Show<'_>, address: u64) {
+    if show.result == Some(0) {
+        return show.text.address(address);
+    }
+    show.structure(address, |show| {
+        let (inode, offset) = (show.u32_at(address)?, show.u32_at(address.wrapping_add(4))?);
+        let length = number_at(show, address, (8, 2))?;
+        show.text.byte(b'{');
+        show.unsigned_field("d_ino", inode.into());
+        show.unsigned_field("d_off", offset.into());
+        show.unsigned_field("d_reclen", length);
+        show.field("d_name");
+        show.buffer(address.wrapping_add(10), length);
+        show.text.byte(b'}');
+        Some(())
+    });
+}
+
 /// A vector of buffers the kernel reads.
 pub fn vector(show: &mut Show<'_>, address: u64) {
     vector_of(show, address, u64::MAX);

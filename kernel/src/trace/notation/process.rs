@@ -135,7 +135,7 @@ pub fn clone_arguments(show: &mut Show<'_>, at: u64) {
         show.hex_field("stack_size", long(6));
         if long(0) & 0x8_0000 != 0 {
             show.field("tls");
-            show.text.address(long(7));
+            thread_local(show, long(7));
         }
         show.text.byte(b'}');
         if long(0) & 0x10_0000 != 0 && !show.failed() {
