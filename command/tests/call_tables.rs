@@ -58,7 +58,10 @@ fn read_only_data(image: &[u8]) -> Vec<std::ops::Range<u64>> {
 
 /// Loads the module that stores at an address, which comes from a shell's expression.
 fn store_at(module: &[u8], address: &str) -> Output {
-    let script = format!("cat > /tmp/stray.ko; insmod /tmp/stray.ko address={address}; echo stored");
+    let script = format!(
+        "cat > /tmp/stray.ko; sh -c 'insmod /tmp/stray.ko address=$0; echo stored' {address}; \
+         dmesg | grep -c 'BUG: page fault in a module'; echo calls go on"
+    );
     let kernel = kernel();
     let mut child = lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", &script])
         .stdin(Stdio::piped())
@@ -82,9 +85,8 @@ fn a_stray_store_to_a_table_faults() {
     let module = std::fs::read(object).expect("it was built");
     for table in TABLES {
         let output = store_at(&module, &format!("$(sed -n 's/ R {table}$//p' /proc/kallsyms)"));
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(123), "the store to {table} ends the kernel: {said}");
-        assert!(!String::from_utf8_lossy(&output.stdout).contains("stored"), "{table}");
-        assert!(said.contains("page fault") || said.contains("write"), "{table}: {said}");
+        let (said, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        // Who loads the module ends; the table is as it was.
+        assert!(said.ends_with("1\ncalls go on\n"), "{table}: {said}{log}");
     }
 }

@@ -297,7 +297,7 @@ fn a_shell_script_is_traced_as_strace_traces_it() {
 #[test]
 fn structures_of_i386_are_shown_as_its_own() {
     let root = Folder::new("trace-i386");
-    for place in ["bin", "dev", "proc", "sys", "tmp"] {
+    for place in ["bin", "dev", "proc", "run", "sys", "tmp"] {
         std::fs::create_dir_all(root.0.join(place)).expect("the temporary folder is writable");
     }
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trace/structures.c");

@@ -34,7 +34,7 @@ fn kernel() -> String {
 #[test]
 fn a_traced_call_costs_little_more() {
     let root = Folder::new("trace-cost");
-    for place in ["bin", "dev", "proc", "sys", "tmp"] {
+    for place in ["bin", "dev", "proc", "run", "sys", "tmp"] {
         std::fs::create_dir_all(root.0.join(place)).expect("the temporary folder is writable");
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/cost.c");

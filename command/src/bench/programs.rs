@@ -12,7 +12,10 @@ pub const MEMORY: u64 = 2 << 30;
 
 /// Rows, and what is run.
 pub const ROWS: [(&str, &str); 6] = [
-    ("program-script", "busybox sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); cat /etc/passwd | wc -l >/tmp/n; done'"),
+    (
+        "program-script",
+        "busybox sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); cat /etc/passwd | wc -l >/tmp/n; done'",
+    ),
     ("program-ls", "ls -lR /usr/include /usr/lib/python3"),
     ("program-python", "python3 -c pass"),
     ("program-gcc", "gcc -o /tmp/hello /tmp/hello.c"),
@@ -28,8 +31,20 @@ awk 'BEGIN { for (i = 0; i < 1000000; i++) print i * 7919 % 1000003 }' >/tmp/lin
 "#;
 /// Large parts of Debian that none of them uses.
 const LEFT_OUT: [&str; 14] = [
-    "./usr/share", "./var", "./boot", "./usr/bin/gdb", "./usr/bin/perl*", "*/perl", "*/perl-base", "*/lto1", "*-lto-dump-12",
-    "*/libicudata*", "*/gconv", "*san.*", "./dev/*", "./proc/*",
+    "./usr/share",
+    "./var",
+    "./boot",
+    "./usr/bin/gdb",
+    "./usr/bin/perl*",
+    "*/perl",
+    "*/perl-base",
+    "*/lto1",
+    "*-lto-dump-12",
+    "*/libicudata*",
+    "*/gconv",
+    "*san.*",
+    "./dev/*",
+    "./proc/*",
 ];
 
 /// The shell's commands that measure some rows.

@@ -84,7 +84,10 @@ impl Slots {
     fn with_capacity(count: usize) -> Result<(SlotReader<File>, Slots)> {
         let count = room_for(count);
         let (reader, files) = machine::rcu::slots(count)?;
-        Ok((reader, Slots { files, used: bits(count)?, full: second_level(count)?, close_on_exec: bits(count)?, first_free: 0 }))
+        Ok((
+            reader,
+            Slots { files, used: bits(count)?, full: second_level(count)?, close_on_exec: bits(count)?, first_free: 0 },
+        ))
     }
     /// Descriptors in use below `end`, in order, reserved ones included.
     fn used_below(&self, end: usize) -> impl Iterator<Item = usize> + '_ {

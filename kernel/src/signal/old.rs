@@ -40,7 +40,8 @@ pub fn sigaction(task: &Task, signal: u32, new: UserPtr<OldAction>, old: UserPtr
 
 /// signal(2): the handler runs once, with nothing blocked; the old handler.
 pub fn signal(task: &Task, signal: u32, handler: UserAddress) -> Result<u64> {
-    let mut action = Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
+    let mut action =
+        Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
     calls::change_action(task, signal, &mut action)?;
     Ok(action.handler)
 }

@@ -52,20 +52,18 @@ pub struct Header {
 impl Header {
     /// The header's bytes.
     pub fn encode(&self) -> [u8; HEADER] {
+        let [name, arguments, answer, reason] = self.lengths.map(u64::from);
+        let first = u64::from(self.kind as u8) | u64::from(self.abi) << 8 | u64::from(self.flags) << 16;
+        let words = [
+            first | u64::from(self.thread) << 32,
+            self.time,
+            self.duration,
+            self.result as u64,
+            name | arguments << 32,
+            answer | reason << 32,
+        ];
         let mut bytes = [0; HEADER];
-        let mut put = |at: usize, raw: &[u8]| {
-            if let Some(place) = bytes.get_mut(at..at + raw.len()) {
-                place.copy_from_slice(raw);
-            }
-        };
-        put(0, &[self.kind as u8, self.abi, self.flags, 0]);
-        put(4, &self.thread.to_le_bytes());
-        put(8, &self.time.to_le_bytes());
-        put(16, &self.duration.to_le_bytes());
-        put(24, &self.result.to_le_bytes());
-        for (index, length) in self.lengths.iter().enumerate() {
-            put(32 + 4 * index, &length.to_le_bytes());
-        }
+        bytes.copy_from_slice(words.map(u64::to_le_bytes).as_flattened());
         bytes
     }
 

@@ -20,6 +20,11 @@ struct Bytes {
 impl Bytes {
     fn put(&mut self, from: &[u8]) {
         let end = (self.start + self.length) % CAPACITY;
+        if let Some(place) = self.storage.get_mut(end..end + from.len()) {
+            place.copy_from_slice(from);
+            self.length += from.len();
+            return;
+        }
         let (first, second) = from.split_at(from.len().min(CAPACITY - end));
         for (at, part) in [(end, first), (0, second)] {
             if let Some(place) = self.storage.get_mut(at..at + part.len()) {
@@ -82,7 +87,7 @@ impl Ring {
             return false;
         }
         let before = bytes.length;
-        parts.iter().for_each(|part| bytes.put(part));
+        parts.iter().filter(|part| !part.is_empty()).for_each(|part| bytes.put(part));
         let much = before < MUCH && bytes.length >= MUCH;
         drop(bytes);
         if much {

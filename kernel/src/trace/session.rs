@@ -47,6 +47,12 @@ pub struct Call {
     pub row: &'static Row,
     /// How its arguments are written.
     pub description: Option<&'static Description>,
+    /// It is execve(2) or execveat(2).
+    pub executes: bool,
+    /// It is rt_sigreturn(2), whose argument is the frame on the stack.
+    pub takes_frame: bool,
+    /// Its times have 64 bits on i386 too.
+    pub has_wide_time: bool,
     /// Whether it is shown.
     pub shown: bool,
     /// Index of its rule.
@@ -76,7 +82,15 @@ impl Settings {
                 let Some(place) = number.and_then(|number| calls.get_mut(usize::from(number))) else {
                     continue;
                 };
-                *place = Some(Call { row, description: row.notation, shown: true, rule: None });
+                *place = Some(Call {
+                    row,
+                    description: row.notation,
+                    executes: matches!(row.name, "execve" | "execveat"),
+                    takes_frame: row.name == "rt_sigreturn",
+                    has_wide_time: row.name.ends_with("64"),
+                    shown: true,
+                    rule: None,
+                });
             }
         }
         Ok(Settings { calls, rules: Vec::new(), show_unknown: true, follow: false, limit: 32 })

@@ -29,10 +29,21 @@ impl Text {
         self.0.clear();
     }
     /// Adds bytes as they are.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
+        if bytes.len() <= self.0.capacity() - self.0.len() {
+            self.0.extend_from_slice(bytes);
+        } else {
+            self.grow(bytes);
+        }
+    }
+    /// Adds bytes for which there is no room yet, as far as there may be.
+    #[cold]
+    fn grow(&mut self, bytes: &[u8]) {
         let room = MOST - self.0.len().min(MOST);
         let bytes = bytes.get(..bytes.len().min(room)).unwrap_or_default();
-        if self.0.try_reserve(bytes.len()).is_ok() {
+        let wanted = (self.0.len() + bytes.len()).max(2 * self.0.capacity()).min(MOST);
+        if self.0.try_reserve_exact(wanted - self.0.len()).is_ok() {
             self.0.extend_from_slice(bytes);
         }
     }
@@ -44,7 +55,11 @@ impl Text {
     /// Adds one byte.
     #[inline]
     pub fn byte(&mut self, byte: u8) {
-        self.raw(&[byte]);
+        if self.0.len() < self.0.capacity() {
+            self.0.push(byte);
+        } else {
+            self.grow(&[byte]);
+        }
     }
     /// Forgets what follows the first bytes.
     pub fn shorten(&mut self, length: usize) {

@@ -100,7 +100,7 @@ impl Tracee {
         let session = self.session.clone();
         let Some(settings) = session.settings() else { return Verdict::Serve };
         let known = settings.call(call.abi, number_of(call));
-        self.executes = known.is_some_and(|known| matches!(known.row.name, "execve" | "execveat"));
+        self.executes = known.is_some_and(|known| known.executes);
         if self.armed && !self.executes {
             return Verdict::Serve;
         }
@@ -135,15 +135,14 @@ impl Tracee {
             self.name.hex(u64::from(call.number as u32));
             return write_registers(&mut self.entry, &call.arguments);
         };
-        let name = known.row.name;
-        self.name.put(name);
+        self.name.put(known.row.name);
         if known.description.is_some_and(|description| description.has_late()) {
             self.flags |= record::MORE_ARGUMENTS;
         }
         match (known.description, known.row.show) {
             (Some(description), _) => {
-                let mut show = show(task, call, name, &mut self.entry, limit, None);
-                if name == "rt_sigreturn" {
+                let mut show = show(task, call, Some(known), &mut self.entry, limit, None);
+                if known.takes_frame {
                     show.words = [frame.stack_pointer(); 6];
                     notation::show_frame_mask(&mut show);
                 }
@@ -198,8 +197,7 @@ impl Tracee {
         let Some(settings) = session.settings() else { return };
         let known = settings.call(call.abi, number_of(call));
         self.rest.clear();
-        let name = known.map_or("", |known| known.row.name);
-        let mut show = show(task, call, name, &mut self.rest, settings.limit, Some(result));
+        let mut show = show(task, call, known, &mut self.rest, settings.limit, Some(result));
         if let Some(description) = known.and_then(|known| known.description) {
             description.end(&mut show);
         }
@@ -260,12 +258,12 @@ fn number_of(call: &Call) -> usize {
 fn show<'a>(
     task: &'a Task,
     call: &Call,
-    name: &str,
+    known: Option<&session::Call>,
     text: &'a mut Text,
     limit: usize,
     result: Option<i64>,
 ) -> Show<'a> {
-    let wide_time = !matches!(call.abi, Abi::I386) || name.ends_with("64");
+    let wide_time = !matches!(call.abi, Abi::I386) || known.is_some_and(|known| known.has_wide_time);
     Show { task, abi: call.abi, words: call.arguments, result, text, limit, wide_time }
 }
 
