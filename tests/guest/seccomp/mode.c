@@ -561,3 +561,17 @@ CASE(set_user_id_programs_gain_nothing)
 	IN_CHILD(EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1));
 	EQ(status_number(getpid(), "NoNewPrivs:"), 1);
 }
+
+/* In strict mode nobody shall measure others by it; filters say nothing about it. */
+CASE(strict_mode_forbids_the_time_stamp_counter)
+{
+	DIES(SIGSEGV, {
+		OK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+		asm volatile("rdtsc" ::: "eax", "edx");
+		syscall(SYS_exit, 0);
+	});
+	int value = -1;
+	OK(prctl(PR_GET_TSC, &value));
+	EQ(value, PR_TSC_ENABLE);
+	asm volatile("rdtsc" ::: "eax", "edx");
+}
