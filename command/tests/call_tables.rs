@@ -51,7 +51,8 @@ fn the_running_system_lists_the_tables() {
 fn read_only_data(image: &[u8]) -> Vec<std::ops::Range<u64>> {
     use object::{Object, ObjectSegment, SegmentFlags, elf};
     let file = object::File::parse(image).expect("the kernel is an ELF file");
-    let is_read_only = |flags| matches!(flags, SegmentFlags::Elf { p_flags } if p_flags & elf::PF_W == 0);
+    let is_read_only =
+        |flags| matches!(flags, SegmentFlags::Elf { p_flags, .. } if p_flags & elf::PF_W == elf::ProgramFlags(0));
     let segments = file.segments().filter(|segment| is_read_only(segment.flags()));
     segments.map(|segment| segment.address()..segment.address() + segment.size()).collect()
 }
