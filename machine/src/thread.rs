@@ -53,6 +53,8 @@ pub mod work {
     pub const FILTER_CALLS: u32 = 1 << 10;
     /// The kernel's own tracer watches system calls.
     pub const KERNEL_TRACE: u32 = 1 << 11;
+    /// Some calls are the program's own to serve (prctl's PR_SET_SYSCALL_USER_DISPATCH).
+    pub const DISPATCH_TO_USER: u32 = 1 << 12;
     /// Mask of the bits tested on the way out.
     pub const ON_EXIT: u32 = 0xff;
     /// Mask of the bits tested as a system call begins.

@@ -4,8 +4,9 @@ use super::task::flag;
 use super::{Task, choice};
 use crate::error::*;
 use crate::signal::is_valid;
-use crate::syscall::{UserAddress, UserPtr, UserSlice};
+use crate::syscall::{UserAddress, UserPtr, UserSlice, user_dispatch};
 use core::sync::atomic::Ordering;
+use machine::thread::fpu_features;
 
 /// Options of prctl(2).
 mod option {
@@ -43,6 +44,7 @@ mod option {
     pub const CAP_AMBIENT: i32 = 47;
     pub const SET_IO_FLUSHER: i32 = 57;
     pub const GET_IO_FLUSHER: i32 = 58;
+    pub const SET_SYSCALL_USER_DISPATCH: i32 = 59;
     pub const SET_PTRACER: i32 = 0x5961_6d61;
 }
 /// Operations of PR_CAP_AMBIENT.
@@ -140,6 +142,7 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
         option::GET_TID_ADDRESS => {
             UserPtr::<u64>::new(second).write(task, &task.clear_child_tid.load(Ordering::Relaxed))?;
         }
+        option::SET_SYSCALL_USER_DISPATCH => user_dispatch::set(task, second, third, fourth, fifth)?,
         option::SET_PTRACER => choice::check_tracer(task, second as i32)?,
         option::CAP_AMBIENT => return change_ambient(task, second, third, fourth, fifth),
         _ => return Err(EINVAL),
@@ -225,6 +228,9 @@ fn change_ambient(task: &Task, operation: u64, number: u64, fourth: u64, fifth: 
     Ok(0)
 }
 
+/// Components of the extended state that Linux has numbers for.
+const FEATURES: u64 = 19;
+
 /// Codes of arch_prctl(2).
 mod code {
     pub const SET_GS: u32 = 0x1001;
@@ -233,6 +239,11 @@ mod code {
     pub const GET_GS: u32 = 0x1004;
     pub const GET_CPUID: u32 = 0x1011;
     pub const SET_CPUID: u32 = 0x1012;
+    pub const GET_FEATURES: u32 = 0x1021;
+    pub const GET_PERMITTED_FEATURES: u32 = 0x1022;
+    pub const ASK_FOR_FEATURE: u32 = 0x1023;
+    pub const GET_GUEST_FEATURES: u32 = 0x1024;
+    pub const ASK_FOR_GUEST_FEATURE: u32 = 0x1025;
 }
 
 /// arch_prctl(2): EPERM for bases outside of user space.
@@ -247,6 +258,12 @@ pub fn arch_prctl(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
         // CPUID cannot be made to fault here.
         code::GET_CPUID => Ok(1),
         code::SET_CPUID => Err(ENODEV),
+        // All there are may be used: none is so large that a program has to ask for it.
+        code::GET_FEATURES | code::GET_PERMITTED_FEATURES | code::GET_GUEST_FEATURES => {
+            word.write(task, &fpu_features()).map(|()| 0)
+        }
+        code::ASK_FOR_FEATURE | code::ASK_FOR_GUEST_FEATURE if address.0 >= FEATURES => Err(EINVAL),
+        code::ASK_FOR_FEATURE | code::ASK_FOR_GUEST_FEATURE => Err(EOPNOTSUPP),
         _ => Err(EINVAL),
     }
 }

@@ -95,6 +95,8 @@ pub struct Task {
     tracee_links: Links,
     /// Which system calls it may make.
     pub seccomp: crate::seccomp::Seccomp,
+    /// Which of its calls are its own to serve.
+    pub user_dispatch: crate::syscall::user_dispatch::UserDispatch,
     /// Who traces it, and the stop it is in.
     pub trace: Tracee,
     /// State and place in a run queue.
@@ -199,6 +201,7 @@ impl Task {
             ended_links: Links::new(),
             tracee_links: Links::new(),
             seccomp: crate::seccomp::Seccomp::new(),
+            user_dispatch: Default::default(),
             trace: Tracee::new(),
             schedule: parts.schedule,
             memory: SpinLock::new(rank::LEAF, parts.memory),

@@ -97,9 +97,7 @@ fn roll_back(frame: &mut UserFrame) {
 /// SIGSYS's information.
 fn information(data: &CallData, reason: u32) -> SignalInfo {
     const SYS_SECCOMP: i32 = 1;
-    let second = u64::from(data.number as u32) | u64::from(data.architecture) << 32;
-    let fields = [data.instruction_pointer, second, 0, 0];
-    SignalInfo { signal: SIGSYS, errno: reason as i32, code: SYS_SECCOMP, fields }
+    data.signal(SYS_SECCOMP, reason as i32)
 }
 
 /// The tracer decides; without one that wants to, the call is not there.

@@ -15,6 +15,7 @@ mod tracer;
 pub use calls::{get_mode, seccomp, set_mode};
 pub use decide::call_begins;
 pub use filter::Filter;
+pub use notification::CallData;
 pub(crate) use tracer::{get_filter, get_metadata};
 
 use crate::process::Task;

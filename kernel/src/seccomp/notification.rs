@@ -1,5 +1,6 @@
 //! What is known of a judged call, and what a listener is asked about it.
 use crate::process::Task;
+use crate::signal::{SIGSYS, SignalInfo};
 use abi::Abi;
 use alloc::sync::Arc;
 use bpf::DATA_SIZE;
@@ -27,6 +28,11 @@ impl CallData {
             instruction_pointer: frame.instruction_pointer(),
             arguments: frame.arguments(abi),
         }
+    }
+    /// SIGSYS's information for it.
+    pub fn signal(&self, code: i32, errno: i32) -> SignalInfo {
+        let second = u64::from(self.number as u32) | u64::from(self.architecture) << 32;
+        SignalInfo { signal: SIGSYS, errno, code, fields: [self.instruction_pointer, second, 0, 0] }
     }
     /// As it lies in memory.
     pub fn to_bytes(self) -> [u8; DATA_SIZE] {

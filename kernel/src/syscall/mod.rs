@@ -12,6 +12,7 @@ pub mod reference;
 pub mod row;
 pub mod table;
 pub mod user;
+pub mod user_dispatch;
 pub mod watched;
 
 pub use argument::{Argument, Fd, FileOffset, Flags, Pid, UserAddress};

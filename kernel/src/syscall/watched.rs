@@ -1,10 +1,11 @@
 //! System calls that somebody watches: tracers, filters, the kernel's own trace.
 //!
-//! The way in has an order that programs can see: the tracer's stop, then the filters (which judge the number the tracer left),
+//! The way in has an order that programs can see: calls that a program serves itself, then the tracer's stop, then the filters (which judge the number the tracer left),
 //! then the kernel's own trace, which shows what is served. Each may change the number and the arguments in the frame, or give
 //! the result itself. On the way out the kernel's trace sees the result first, then the tracer ([`work::CALL_END`], served by
 //! `process/exit_work.rs`).
 use super::dispatch::{X32_BIT, serve};
+use super::user_dispatch;
 use crate::process::Task;
 use crate::{ptrace, seccomp, trace};
 use abi::Abi;
@@ -60,6 +61,9 @@ fn serve_unless_cancelled(task: &Task, frame: &mut UserFrame) {
 
 /// Who comes before the kernel's own trace.
 fn way_in(task: &Task, frame: &mut UserFrame) -> Verdict {
+    if task.thread().work() & work::DISPATCH_TO_USER != 0 && user_dispatch::call_begins(task, frame) == Verdict::Skip {
+        return Verdict::Skip;
+    }
     if task.thread().work() & (work::TRACE_CALLS | work::EMULATE_CALLS) != 0
         && ptrace::call_begins(task, frame) == Verdict::Skip
     {

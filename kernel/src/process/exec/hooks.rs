@@ -15,7 +15,7 @@ use crate::syscall::Fd;
 use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use machine::thread::Selectors;
+use machine::thread::{Selectors, work};
 
 /// EAGAIN if a setuid(2) went over RLIMIT_NPROC and the caller still is.
 pub fn check_process_limit(task: &Task) -> Result<()> {
@@ -158,6 +158,7 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
     process.set_exit_signal(SIGCHLD);
     process.set_executed();
     task.clear_flag(flag::FORKED);
+    task.thread().clear_work(work::DISPATCH_TO_USER);
     task.files().close_for_exec();
     Ok(())
 }
