@@ -22,6 +22,8 @@ static double line(const char *text, const char *name)
 static double kernel_memory(void)
 {
     static char text[8192];
+    /* What was given up before may be freed a little later. */
+    sleep(1);
     int file = open("/proc/meminfo", O_RDONLY);
     ssize_t length = read(file, text, sizeof text - 1);
     close(file);
@@ -44,7 +46,6 @@ static double per_process(void)
         if (made[i] < 0)
             return -1;
     }
-    sleep(1);
     double after = kernel_memory();
     for (int i = 0; i < PROCESSES; i++) {
         kill(made[i], SIGKILL);
@@ -72,7 +73,6 @@ static double per_thread(void)
     for (int i = 0; i < THREADS; i++)
         if (pthread_create(&made[i], &attributes, wait_for_gate, NULL) != 0)
             return -1;
-    sleep(1);
     double after = kernel_memory();
     pthread_mutex_unlock(&gate);
     for (int i = 0; i < THREADS; i++)
@@ -80,7 +80,7 @@ static double per_thread(void)
     return (after - before) / THREADS;
 }
 
-#define FILES 10000
+#define FILES 100000
 static double per_file(void)
 {
     struct rlimit limit = { 2 * FILES, 2 * FILES };
@@ -97,7 +97,7 @@ static double per_file(void)
     return (after - before) / FILES;
 }
 
-#define AREAS 20000
+#define AREAS 60000
 static double per_area(void)
 {
     double before = kernel_memory();

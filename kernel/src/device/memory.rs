@@ -93,10 +93,8 @@ impl Zero {
 }
 impl FileOperations for Zero {
     fn read(&self, _file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
-        match into.put_zeros(Self::STEP) {
-            Ok(Self::STEP) => Ok(Self::read_on(into)),
-            result => result,
-        }
+        let moved = into.put_zeros(Self::STEP)?;
+        if moved == Self::STEP { Ok(Self::read_on(into)) } else { Ok(moved) }
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
         if self.is_full { Err(ENOSPC) } else { Ok(from.remaining()) }

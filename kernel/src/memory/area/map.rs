@@ -318,7 +318,7 @@ impl AreaMap {
         let mut count = 0;
         for chunk in &self.chunks {
             let mut areas = Vec::new();
-            areas.try_reserve_exact((chunk.areas.len() + 4).min(CHUNK))?;
+            areas.try_reserve_exact(chunk.areas.len())?;
             for area in &chunk.areas {
                 if let Some(area) = copy(area)? {
                     areas.push(area);
