@@ -255,12 +255,19 @@ pub fn arch_prctl(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
         code::SET_GS => thread.set_gs_base(address.0).then_some(0).ok_or(EPERM),
         code::GET_FS => word.write(task, &thread.fs_base()).map(|()| 0),
         code::GET_GS => word.write(task, &thread.gs_base()).map(|()| 0),
+        _ => arch_prctl_narrow(task, code, address),
+    }
+}
+
+/// arch_prctl(2) of i386, which has no bases.
+pub fn arch_prctl_narrow(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
+    match code {
         // CPUID cannot be made to fault here.
         code::GET_CPUID => Ok(1),
         code::SET_CPUID => Err(ENODEV),
         // All there are may be used: none is so large that a program has to ask for it.
         code::GET_FEATURES | code::GET_PERMITTED_FEATURES | code::GET_GUEST_FEATURES => {
-            word.write(task, &fpu_features()).map(|()| 0)
+            UserPtr::<u64>::new(address.0).write(task, &fpu_features()).map(|()| 0)
         }
         code::ASK_FOR_FEATURE | code::ASK_FOR_GUEST_FEATURE if address.0 >= FEATURES => Err(EINVAL),
         code::ASK_FOR_FEATURE | code::ASK_FOR_GUEST_FEATURE => Err(EOPNOTSUPP),

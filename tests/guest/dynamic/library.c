@@ -614,7 +614,6 @@ CASE(what_the_library_asks_of_the_system)
 	EQ(isatty(0), 0);
 	char host[65];
 	OK(gethostname(host, sizeof host));
-	OUT("%s", host);
 	pthread_setname_np(pthread_self(), "name");
 	char got[16];
 	EQ(pthread_getname_np(pthread_self(), got, sizeof got), 0);

@@ -1,4 +1,7 @@
 /* What the programs about ptrace(2) share. */
+#if defined __x86_64__ && defined __ILP32__
+#error "a tracer's words have 64 bits, which the longs of x32 have not"
+#endif
 #include "../check.h"
 #include <elf.h>
 #include <linux/ptrace.h>

@@ -48,7 +48,7 @@ static struct seccomp_notif receive(void)
 	OK(ioctl(shared_listener, SECCOMP_IOCTL_NOTIF_RECV, &question));
 	return question;
 }
-static long answer(unsigned long id, long value, int error, unsigned flags)
+static long answer(uint64_t id, long value, int error, unsigned flags)
 {
 	struct seccomp_notif_resp response = {.id = id, .val = value, .error = error, .flags = flags};
 	return ioctl(shared_listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
@@ -123,7 +123,7 @@ CASE(a_question_not_taken_cannot_be_answered)
 {
 	pid_t child = judged(0, calls_once);
 	struct seccomp_notif question = receive();
-	unsigned long id = question.id;
+	uint64_t id = question.id;
 	OK(answer(id, 1, 0, 0));
 	EQ(exit_code(child), 1);
 	close(shared_listener);

@@ -141,7 +141,7 @@ static const struct call calls[] = {
 	CALL(pselect6, 8, P, 0, 0, B, 0),
 	CALL(ppoll, P, 1, B, 0, 8),
 	CALL(ppoll, B, 0, P, 0, 8),
-	CALL(set_robust_list, P, 24),
+	CALL(set_robust_list, P, 3 * sizeof(long)),
 	CALL(get_robust_list, 0, P, B),
 	CALL(splice, F, P, PIPE_IN, 0, 16, 0),
 	CALL(utimensat, -100, P, 0, 0),

@@ -95,6 +95,9 @@ const FLAGS: &[&str] = &[
     "-s",
 ];
 
+/// What a program of many cases has in its source.
+const CASES: &[&str] = &["#include \"../check.h\"", "\nCASE("];
+
 /// Builds what has changed and gives all programs of an ABI in the order of their names. Programs that do not build for another
 /// ABI than the usual one are not meant for it.
 pub fn build_all(workspace: &Path, abi: ProgramAbi) -> Result<Vec<Program>> {
@@ -152,7 +155,8 @@ fn build(source: &Path, target: &Path, header: Option<SystemTime>, abi: ProgramA
     let bytes = fs::read(&executable)?;
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
-    let has_cases = fs::read_to_string(source)?.contains("#include \"../check.h\"");
+    let text = fs::read_to_string(source)?;
+    let has_cases = CASES.iter().any(|sign| text.contains(sign));
     let cases = if has_cases { list(source, &executable, abi)? } else { Vec::new() };
     if has_cases && cases.is_empty() {
         return Ok(None);

@@ -97,7 +97,7 @@ rows! {
     /// Operations on a process or thread.
     [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("PR_SET_MM, speculation control");
     /// Segment bases.
-    [ 158  158  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("a vDSO mapped again");
+    [ 158  158    -] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("a vDSO mapped again");
     /// Set resource limits.
     [ 160  160    -] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
     /// Set resource limits.
@@ -210,6 +210,8 @@ rows! {
     /// Examine or change the signal mask.
     [   -    -  126] sigprocmask(how, new, old) => call crate::signal::old::sigprocmask, Full;
     [   -    -  166] vm86() => missing;
+    /// Settings of the processor.
+    [   -    -  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl_narrow, Partial("a vDSO mapped again");
     /// Resource limits.
     [   -    -  191] ugetrlimit(resource, limit) => call crate::process::limits::ugetrlimit, Full;
     /// Wait for a signal of a set.
