@@ -7,7 +7,7 @@ use crate::paging::UserSpace;
 use crate::sync::Once;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Most segments in a table.
 pub const LOCAL_TABLE_ENTRIES: usize = 8192;
@@ -18,11 +18,13 @@ pub(crate) struct LocalTable {
     entries: Once<Box<[AtomicU64]>>,
     /// One more than the highest place ever used.
     used: AtomicUsize,
+    /// A CPU changes a segment, or looks at one and loads it: what it has seen must not go away before it is loaded.
+    is_busy: AtomicBool,
 }
 
 impl LocalTable {
     pub(crate) const fn new() -> Self {
-        LocalTable { entries: Once::new(), used: AtomicUsize::new(0) }
+        LocalTable { entries: Once::new(), used: AtomicUsize::new(0), is_busy: AtomicBool::new(false) }
     }
     fn entries(&self) -> &[AtomicU64] {
         self.entries.get().map_or(&[], |entries| entries)
@@ -36,6 +38,15 @@ impl LocalTable {
             let _ = self.entries.set(entries.into_boxed_slice());
         }
         Ok(self.entries())
+    }
+    /// Does something short while no other CPU does so. Interrupts off.
+    pub(super) fn exclusively<R>(&self, action: impl FnOnce() -> R) -> R {
+        while self.is_busy.swap(true, Ordering::Acquire) {
+            core::hint::spin_loop();
+        }
+        let result = action();
+        self.is_busy.store(false, Ordering::Release);
+        result
     }
     /// Where the table is, 0 while there is none.
     #[inline(always)]
@@ -54,7 +65,8 @@ impl UserSpace {
     /// nobody runs in yet.
     pub fn set_local_segment(&self, place: usize, segment: Segment) -> Result<(), OutOfMemory> {
         if let Some(entry) = self.local_table.make()?.get(place) {
-            entry.store(segment.bits(), Ordering::Release);
+            let _guard = crate::cpu::InterruptGuard::new();
+            self.local_table.exclusively(|| entry.store(segment.bits(), Ordering::Release));
             self.local_table.used.fetch_max(place + 1, Ordering::AcqRel);
         }
         refresh_local_table();

@@ -56,7 +56,8 @@ fn loadable(selector: u16) -> u16 {
     if selector & 3 == 3 && is_readable != 0 && access & PRESENT != 0 { selector } else { 0 }
 }
 
-/// Loads the registers; what cannot be loaded becomes 0. Interrupts off. User mode's bases of FS and GS change with it.
+/// Loads the registers; what cannot be loaded becomes 0. Interrupts off, and nobody changes the descriptors. User mode's bases of FS
+/// and GS change with it.
 fn load(wanted: Selectors) -> u64 {
     let loaded = Selectors {
         ds: loadable(wanted.ds),
@@ -80,7 +81,21 @@ impl Thread {
     #[cold]
     pub(super) fn load_selectors(&self, local: &CpuLocal) {
         self.load_local_segments(local);
-        local.selectors.set(load(Selectors::unpacked(self.selectors.get())));
+        local.selectors.set(self.load_registers(Selectors::unpacked(self.selectors.get())));
+    }
+    /// Loads the registers of the current thread, or of the one that is becoming so. Interrupts off.
+    fn load_registers(&self, wanted: Selectors) -> u64 {
+        const IN_LOCAL_TABLE: u16 = 4;
+        let selectors = [wanted.ds, wanted.es, wanted.fs, wanted.gs];
+        if selectors.iter().all(|selector| selector & IN_LOCAL_TABLE == 0) {
+            return load(wanted);
+        }
+        // SAFETY: this CPU holds the thread's state.
+        match unsafe { (*self.space.get()).as_ref() } {
+            // Other threads may change the table on other CPUs.
+            Some(space) => space.local_table.exclusively(|| load(wanted)),
+            None => load(Selectors::default()),
+        }
     }
     fn load_local_segments(&self, local: &CpuLocal) {
         let segments = self.local_segments.get().map(Segment::bits);
@@ -108,7 +123,7 @@ impl Thread {
             if current {
                 let before = Selectors::unpacked(live());
                 let (fs, gs) = (live_fs(), live_gs());
-                let loaded = load(selectors);
+                let loaded = self.load_registers(selectors);
                 if before.fs == selectors.fs {
                     set_live_fs(fs);
                 }
@@ -131,7 +146,7 @@ impl Thread {
             self.has_local_segments.set(false);
             self.load_local_segments(local);
             self.selectors.set(selectors.packed());
-            local.selectors.set(load(selectors));
+            local.selectors.set(self.load_registers(selectors));
             self.fs_base.set(0);
             self.gs_base.set(0);
             set_live_fs(0);
@@ -168,7 +183,7 @@ impl Thread {
             let local = local::this();
             self.load_local_segments(local);
             if [selectors.ds, selectors.es, selectors.fs, selectors.gs].contains(&selector) {
-                local.selectors.set(load(selectors));
+                local.selectors.set(self.load_registers(selectors));
             }
             set_live_fs(fs);
             set_live_gs(gs);

@@ -1,6 +1,7 @@
 /* modify_ldt: segments of the process's own, data and code, seen by all its threads; what becomes of those that go away. */
 #include "../check.h"
 #include <pthread.h>
+#include <setjmp.h>
 
 #if defined __i386__ || (defined __x86_64__ && !defined __ILP32__)
 struct user_desc_ {
@@ -126,6 +127,60 @@ CASE(threads_share_the_table)
 	__asm__ volatile("mov %1, %%es\n\tmov %%es, %0\n\tmov %2, %%es" : "=&r"(es) : "r"(5 * 8 + 7), "r"(0x2b));
 	EQ(es, 5 * 8 + 7);
 	EQ(pthread_join(thread, 0), 0);
+}
+
+static volatile int stop;
+static struct user_desc_ flickering;
+static sigjmp_buf again;
+static void at_fault(int number)
+{
+	(void)number;
+	siglongjmp(again, 1);
+}
+
+static void on_processor(int number)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(number, &set);
+	sched_setaffinity(0, sizeof set, &set);
+}
+
+static void *flicker(void *argument)
+{
+	struct user_desc_ gone = {flickering.entry, 0, 0, 0x28};
+	on_processor(1);
+	while (!stop) {
+		modify(0x11, &gone, sizeof gone);
+		modify(0x11, &flickering, sizeof flickering);
+	}
+	return argument;
+}
+
+CASE(a_segment_flickers_while_threads_that_name_it_are_switched)
+{
+	/* Two processes' worth of switches on one processor, while a thread on the other takes the segment away and gives it back. */
+	pthread_t thread;
+	flickering = (struct user_desc_){6, (uintptr_t)low_words(), 0xfff, WIDE};
+	EQ(modify(0x11, &flickering, sizeof flickering), 0);
+	EQ(pthread_create(&thread, 0, flicker, 0), 0);
+	pid_t other = fork();
+	on_processor(0);
+	if (other == 0)
+		for (;;)
+			sched_yield();
+	signal(SIGSEGV, at_fault);
+	long long end = now_ns() + 1000000000;
+	while (now_ns() < end) {
+		if (sigsetjmp(again, 1) == 0)
+			__asm__ volatile("mov %0, %%es" ::"r"(6 * 8 + 7));
+		sched_yield();
+	}
+	__asm__ volatile("mov %0, %%es" ::"r"(0x2b));
+	stop = 1;
+	EQ(pthread_join(thread, 0), 0);
+	OK(kill(other, SIGKILL));
+	EQ(death_signal(other), SIGKILL);
 }
 
 #ifdef __i386__

@@ -132,11 +132,12 @@ CASE(an_interrupted_call_is_made_again_by_the_gate)
 	OK(sigaction(SIGALRM, &action, 0));
 	pid_t child = fork();
 	if (child == 0) {
-		sleep_ms(60);
+		WAIT_STATE(getppid(), 'S');
+		OK(kill(getppid(), SIGALRM));
+		sleep_ms(20);
 		CHECK(write(pipes[1], "y", 1) == 1);
 		_exit(0);
 	}
-	alarm_ms(20);
 	struct registers r = filled(3);
 	r.rbx = pipes[0], r.rcx = (uintptr_t)low, r.rdx = 1;
 	gate(&r);
@@ -311,11 +312,12 @@ CASE(an_interrupted_call_is_made_again_both_ways)
 		OK(pipe(pipes));
 		pid_t child = fork();
 		if (child == 0) {
-			sleep_ms(60);
+			WAIT_STATE(getppid(), 'S');
+			OK(kill(getppid(), SIGALRM));
+			sleep_ms(20);
 			CHECK(write(pipes[1], "y", 1) == 1);
 			_exit(0);
 		}
-		alarm_ms(20);
 		struct registers r = {3, pipes[0], (uintptr_t)&byte, 1, 4, 5, 6, 0x202};
 		ways[i](&r);
 		EQ(r.eax, 1);
