@@ -112,7 +112,7 @@ pub(crate) unsafe fn load_local_table(local: &CpuLocal, address: u64, size: usiz
     }
 }
 
-/// Fills and loads this CPU's GDT and TSS, loads the IDT, and points GS to the block.
+/// Fills and loads this CPU's GDT and TSS, loads the IDT and no local table, and points GS to the block.
 ///
 /// # Safety
 /// `local` is this CPU's block with its number set; called once per CPU, interrupts off.
@@ -159,6 +159,8 @@ pub(crate) unsafe fn load(local: &'static CpuLocal) {
             "mov {t:e}, 0x18", "mov ss, {t:x}", "xor {t:e}, {t:e}", "mov ds, {t:x}", "mov es, {t:x}", "mov fs, {t:x}",
             "mov gs, {t:x}", t = out(reg) _);
         asm!("ltr {:x}", in(reg) TASK_STATE, options(nostack));
+        // A reset leaves a local table at address 0, with room for all of them.
+        asm!("lldt {:x}", in(reg) 0, options(nostack));
         set_gs(local);
     }
 }

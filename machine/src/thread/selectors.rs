@@ -81,10 +81,10 @@ impl Thread {
     #[cold]
     pub(super) fn load_selectors(&self, local: &CpuLocal) {
         self.load_local_segments(local);
-        local.selectors.set(self.load_registers(Selectors::unpacked(self.selectors.get())));
+        local.selectors.set(self.load_unchanged(Selectors::unpacked(self.selectors.get())));
     }
     /// Loads the registers of the current thread, or of the one that is becoming so. Interrupts off.
-    fn load_registers(&self, wanted: Selectors) -> u64 {
+    fn load_unchanged(&self, wanted: Selectors) -> u64 {
         const IN_LOCAL_TABLE: u16 = 4;
         let selectors = [wanted.ds, wanted.es, wanted.fs, wanted.gs];
         if selectors.iter().all(|selector| selector & IN_LOCAL_TABLE == 0) {
@@ -123,7 +123,7 @@ impl Thread {
             if current {
                 let before = Selectors::unpacked(live());
                 let (fs, gs) = (live_fs(), live_gs());
-                let loaded = self.load_registers(selectors);
+                let loaded = self.load_unchanged(selectors);
                 if before.fs == selectors.fs {
                     set_live_fs(fs);
                 }
@@ -146,7 +146,7 @@ impl Thread {
             self.has_local_segments.set(false);
             self.load_local_segments(local);
             self.selectors.set(selectors.packed());
-            local.selectors.set(self.load_registers(selectors));
+            local.selectors.set(self.load_unchanged(selectors));
             self.fs_base.set(0);
             self.gs_base.set(0);
             set_live_fs(0);
@@ -183,7 +183,7 @@ impl Thread {
             let local = local::this();
             self.load_local_segments(local);
             if [selectors.ds, selectors.es, selectors.fs, selectors.gs].contains(&selector) {
-                local.selectors.set(self.load_registers(selectors));
+                local.selectors.set(self.load_unchanged(selectors));
             }
             set_live_fs(fs);
             set_live_gs(gs);

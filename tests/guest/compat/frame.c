@@ -264,6 +264,27 @@ CASE(the_oldest_signal_call)
 	});
 }
 
+static int wanted_fs;
+static void with_a_selector(int number, siginfo_t *info, void *context)
+{
+	(void)number, (void)info;
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_FS] = wanted_fs;
+}
+
+CASE(selectors_that_name_nothing_become_zero)
+{
+	static const int selectors[] = {0x1f, 7, 0xffff, 0x43, 0x53, 0x33, 0x1b, 0x10, 0x63, 0x2b};
+	struct sigaction action = {.sa_sigaction = with_a_selector, .sa_flags = SA_SIGINFO};
+	OK(sigaction(SIGUSR1, &action, 0));
+	for (unsigned i = 0; i < sizeof selectors / sizeof *selectors; i++) {
+		uint16_t fs;
+		wanted_fs = selectors[i];
+		OK(raise(SIGUSR1));
+		__asm__ volatile("mov %%fs, %0" : "=r"(fs));
+		OUT("%x becomes %x", selectors[i], fs);
+	}
+}
+
 CASE(a_bad_frame_is_fatal)
 {
 	DIES(SIGSEGV, __asm__ volatile("mov $16, %%esp\n\tmov $119, %%eax\n\tint $0x80" ::: "memory"));
