@@ -81,7 +81,8 @@ struct Actions {
 }
 /// Signals that are no real-time signals.
 pub(super) const STANDARD: usize = 32;
-const DEFAULTS: [Action; STANDARD] = [Action { handler: 0, flags: 0, restorer: 0, mask: 0, abi: Abi::X86_64 }; STANDARD];
+const DEFAULTS: [Action; STANDARD] =
+    [Action { handler: 0, flags: 0, restorer: 0, mask: 0, abi: Abi::X86_64 }; STANDARD];
 
 impl Actions {
     #[inline(always)]

@@ -105,7 +105,7 @@ pub fn chosen(options: &Options) -> Vec<Round> {
         if abis.is_empty() || only_full && !options.full {
             continue;
         }
-        let is_first = abis.iter().fold(true, |first, abi| seen.insert(*abi) && first);
+        let is_first = abis.iter().filter(|abi| !seen.insert(**abi)).count() == 0;
         let is_usual = abis == USUAL;
         let maker = if cpu == INTEL { " Intel" } else { "" };
         rounds.push(Round {

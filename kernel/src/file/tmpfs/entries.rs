@@ -158,7 +158,8 @@ impl Entries {
         let (mut low, mut high) = (0, self.slots.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let here = (middle..).zip(self.slots.iter_from(middle)).find_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
+            let here =
+                (middle..).zip(self.slots.iter_from(middle)).find_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
             match here {
                 Some((slot, entry)) if entry.cursor < cursor => low = slot + 1,
                 Some((slot, _)) => (first, high) = (slot, middle),
