@@ -39,7 +39,7 @@ CASE(a_loop_does_not_keep_others_waiting)
 			worst = now_ns() - start;
 	}
 	NOTE("worst sleep of 5 ms took %lld us", worst / 1000);
-	CHECK(worst < 500000000);
+	CHECK(worst < 2000000000);
 	for (int i = 0; i < 2 * processors && i < 64; i++) {
 		OK(kill(children[i], SIGKILL));
 		wait_status(children[i]);

@@ -137,7 +137,7 @@ CASE(poll_restarts_after_a_stop)
 	pid_t child = OK(fork());
 	if (child == 0) {
 		struct pollfd watch = {ends[0], POLLIN, 0};
-		_exit(poll(&watch, 1, 200) == 0 ? 0 : 1);
+		_exit(poll(&watch, 1, 1000) == 0 ? 0 : 1);
 	}
 	sleep_ms(30);
 	OK(kill(child, SIGSTOP));
