@@ -277,6 +277,12 @@ static void entries(uint64_t *words)
 	syscall(SYS_lseek, FOLDER, 0, SEEK_SET);
 	SET(FOLDER, POOL, 1024, 0, 0, 0);
 }
+static void ask_of_filters(uint64_t *words)
+{
+	uint64_t action = zeroed();
+	((uint32_t *)action)[0] = 0x7fff0000; /* SECCOMP_RET_ALLOW */
+	one_in(2) ? SET(2, 0, action, 0, 0, 0) : SET(3, 0, POOL, 0, 0, 0);
+}
 static void control(uint64_t *words) { one_in(2) ? SET(PIPE_OUT, 0x541b, POOL, 0, 0, 0) : SET(SLAVE, 0x5401, POOL, 0, 0, 0); }
 static void statistics(uint64_t *words) { SET(call->name[0] == 'f' ? FILE_A : path_of("a"), 84, POOL, 0, 0, 0); }
 static void long_seek(uint64_t *words) { SET(FILE_A, 0, below(1000), POOL, 0, 0); }
@@ -412,6 +418,7 @@ static const struct {
 	{"renameat", fresh_name}, {"renameat2", fresh_name}, {"unlink", old_name}, {"unlinkat", old_name}, {"rmdir", old_name},
 	{"readlink", read_name}, {"readlinkat", read_name}, {"utime", times}, {"utimes", times}, {"futimesat", times},
 	{"utimensat", times}, {"utimensat_time64", times}, {"openat2", open_with}, {"getdents", entries}, {"getdents64", entries},
+	{"readdir", entries}, {"seccomp", ask_of_filters},
 	{"ioctl", control}, {"statfs64", statistics}, {"fstatfs64", statistics}, {"_llseek", long_seek}, {"flock", lock},
 	{"munmap", area}, {"mprotect", area}, {"mremap", area}, {"mincore", area}, {"madvise", area}, {"msync", area}, {"mlock", area},
 	{"mlock2", area}, {"munlock", area}, {"remap_file_pages", area}, {"mmap", map}, {"mmap2", map}, {"set_thread_area", segment},
