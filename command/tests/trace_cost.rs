@@ -69,10 +69,11 @@ fn an_untraced_call_pays_two_instructions() {
     let symbol = file.symbols().find(|symbol| symbol.name().is_ok_and(is_way_in)).expect("the way in has a symbol");
     let text = file.section_by_name(".text").expect("the kernel has code");
     let code = text.data_range(symbol.address(), symbol.size()).expect("it is there").expect("it is there");
-    let tests: Vec<_> = (0..code.len() - 6).filter(|at| code[*at..].starts_with(&ON_ENTRY)).collect();
-    assert_eq!(tests.len(), 1, "the flags are tested once: {tests:?}");
-    let (before, after) = (&code[..tests[0]], &code[tests[0] + 4..]);
-    // `test dword ptr [register + offset], mask`: opcode f7 with an address, then the jump.
-    let is_test = (2..=7).any(|back| before.len() >= back && before[before.len() - back] == 0xf7);
-    assert!(is_test && (after[0] == 0x75 || after[..2] == [0x0f, 0x85]), "{:x?}", &code[tests[0] - 8..tests[0] + 8]);
+    // `test dword ptr [register + offset], mask`: opcode f7, an address with an offset of one or four bytes, the mask.
+    let is_test = |at: usize| [3, 4, 6, 7].iter().any(|back| at >= *back && code[at - back] == 0xf7);
+    let has_mask = |at: &usize| code[*at..].starts_with(&ON_ENTRY) && is_test(*at);
+    let tests: Vec<_> = (0..code.len() - 6).filter(has_mask).collect();
+    assert_eq!(tests.len(), 1, "the flags are tested once: {tests:?} in {code:x?}");
+    let after = &code[tests[0] + 4..];
+    assert!(after[0] == 0x75 || after[..2] == [0x0f, 0x85], "{:x?}", &code[tests[0] - 8..tests[0] + 8]);
 }

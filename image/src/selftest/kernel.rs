@@ -97,15 +97,14 @@ pub fn exit() -> ! {
     unreachable!("an ended task was scheduled");
 }
 
-/// Gives the CPU to the next task in the queue; the current one goes to its end, unless it has ended.
+/// Gives the CPU to the next task in the queue; the current one goes to its end, unless it has ended. Not before its context
+/// is saved: two CPUs that each wait for what the other one is leaving would wait for ever.
 pub fn schedule() {
     let guard = InterruptGuard::new();
     cpu::clear_need_reschedule();
     let me = cpu::current_cpu().0 as usize;
     let current = thread::current::<TestTask>();
-    if !current.idle && !current.has_ended() {
-        QUEUE.lock().push_back(thread::current_arc());
-    }
+    let goes_on = !current.idle && !current.has_ended();
     let next = {
         let mut queue = QUEUE.lock();
         let fits = |task: &Arc<TestTask>| task.pinned == me || task.pinned >= MAX_CPUS;
@@ -114,6 +113,7 @@ pub fn schedule() {
     };
     let next = match next {
         Some(next) => next,
+        None if goes_on => return,
         None => IDLE.lock()[me].clone().expect("every CPU has an idle task"),
     };
     SWITCHES.fetch_add(1, Ordering::Relaxed);
@@ -190,7 +190,9 @@ impl Kernel for TestKernel {
     }
 
     fn switched_from(previous: Arc<TestTask>) {
-        drop(previous);
+        if !previous.idle && !previous.has_ended() {
+            QUEUE.lock().push_back(previous);
+        }
     }
 
     fn reclaim(_frames_wanted: usize) -> bool {

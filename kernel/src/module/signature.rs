@@ -77,14 +77,17 @@ pub fn check(file: &[u8], is_mangled: bool) -> Result<(&[u8], Trust)> {
 fn split(file: &[u8]) -> Result<(&[u8], Appended<'_>)> {
     let Some(rest) = file.strip_suffix(MAGIC) else { return Ok((file, Appended::Nothing)) };
     let (rest, description) = rest.split_last_chunk::<DESCRIPTION>().ok_or(EBADMSG)?;
-    let [_, _, kind, signer, key_length, _, _, _, length @ ..] = *description;
+    let [algorithm, hash, kind, signer, key_length, padding @ .., a, b, c, d] = *description;
+    let length = [a, b, c, d];
     let length = u32::from_be_bytes(length) as usize;
     let object = rest.len().checked_sub(length).ok_or(EBADMSG)?;
     if kind != ED25519 {
         return Ok((rest.get(..object).unwrap_or_default(), Appended::Other));
     }
-    if length != SIGNATURE || signer != 0 || usize::from(key_length) != KEY {
-        return Err(EBADMSG.because("a signature of another size"));
+    // What has no meaning is 0, so that no byte of the file can be changed.
+    let is_plain = [algorithm, hash, signer] == [0; 3] && padding == [0; 3];
+    if length != SIGNATURE || !is_plain || usize::from(key_length) != KEY {
+        return Err(EBADMSG.because("a signature with another description"));
     }
     let (rest, signature) = rest.split_last_chunk::<SIGNATURE>().ok_or(EBADMSG)?;
     let (object, key) = rest.split_last_chunk::<KEY>().ok_or(EBADMSG)?;
@@ -138,6 +141,7 @@ mod tests {
         for wrong in [
             append(b"", [0, ED25519, 0, 32], &body, 65),
             append(b"", [0, ED25519, 1, 32], &body, 64),
+            append(b"", [1, ED25519, 0, 32], &body, 64),
             append(b"", [0, ED25519, 0, 31], &body, 64),
             append(b"", [0, ED25519, 0, 32], &body[1..], 64),
             append(b"", [0, 2, 0, 0], b"pkcs", u32::MAX),
