@@ -11,7 +11,7 @@ pub use printer::Printer;
 use crate::escape::EscapingWriter;
 use crate::run;
 use anyhow::{Context, Result};
-use kernel::trace::record::{HEADER, Header};
+use kernel::trace::record::Header;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,9 +45,9 @@ impl Write for Records {
         self.bytes.extend_from_slice(bytes);
         let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rest = self.bytes.as_slice();
-        while let Some(first) = rest.first_chunk::<HEADER>() {
-            let header = Header::decode(first).ok_or_else(|| std::io::Error::other("the guest sends no records"))?;
-            let Some(mut texts) = rest.get(HEADER..header.size()) else { break };
+        let no_record = |_| std::io::Error::other("the guest sends no records");
+        while let Some(header) = Header::decode(rest).map_err(no_record)? {
+            let Some(mut texts) = rest.get(header.header_size()..header.size()) else { break };
             let mut next = |length: u32| {
                 let (text, after) = texts.split_at(usize::try_from(length).unwrap_or(0).min(texts.len()));
                 texts = after;

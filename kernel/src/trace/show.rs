@@ -164,8 +164,9 @@ impl Show<'_> {
     }
     /// A string that ends by a zero; its address if it is not there. Paths are shown whole, others to the limit.
     pub fn string(&mut self, address: u64, whole: bool) {
-        let mut bytes = [0; 256];
-        let limit = if whole { 4096 } else { self.limit.min(bytes.len() - 1) };
+        // Most strings are shorter; clearing more would cost more than a second step for those that are not.
+        let mut bytes = [0; 64];
+        let limit = if whole { 4096 } else { self.limit };
         let before = self.text.bytes().len();
         let mut done = 0;
         self.text.byte(b'"');

@@ -84,7 +84,9 @@ impl Tracee {
             lengths: texts.map(|text| text.len() as u32),
         };
         let [name, arguments, answer, reason] = texts;
-        self.session.ring.push(&[&header.encode(), name, arguments, answer, reason]);
+        let (header, used) = header.encode();
+        let header = header.get(..used).unwrap_or_default();
+        self.session.ring.push(&[header, name, arguments, answer, reason]);
     }
     fn push_text(&self, task: &Task, kind: Kind, text: &[u8]) {
         self.push(task, kind, task.abi(), clock::realtime(), (0, 0), [&[], text, &[], &[]]);
@@ -211,7 +213,8 @@ impl Tracee {
             call.abi,
             clock::realtime(),
             (duration, result),
-            [self.name.bytes(), rest, answer, reason],
+            // The entry's record, which comes before, has the name.
+            [&[], rest, answer, reason],
         );
     }
 
