@@ -16,19 +16,19 @@ static int ends[2];
 
 static long sleep_relative(void)
 {
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	return syscall(SYS_nanosleep, &time, &time);
 }
 static long sleep_on_a_clock(void)
 {
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, &time);
 }
 static long sleep_until(void)
 {
 	struct timespec time;
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	time.tv_nsec += 200000000;
+	time.tv_nsec += 500000000;
 	if (time.tv_nsec >= 1000000000) {
 		time.tv_nsec -= 1000000000;
 		time.tv_sec++;
@@ -38,27 +38,27 @@ static long sleep_until(void)
 static long poll_timed(void)
 {
 	struct pollfd set = {ends[0], POLLIN, 0};
-	return syscall(SYS_poll, &set, 1, 200);
+	return syscall(SYS_poll, &set, 1, 500);
 }
 static long ppoll_timed(void)
 {
 	struct pollfd set = {ends[0], POLLIN, 0};
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	return syscall(SYS_ppoll, &set, 1, &time, 0, 8);
 }
 static long select_timed(void)
 {
-	struct timeval time = {0, 200000};
+	struct timeval time = {0, 500000};
 	return syscall(SYS_select, 0, 0, 0, 0, &time);
 }
 static long pselect_timed(void)
 {
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	return syscall(SYS_pselect6, 0, 0, 0, 0, &time, 0);
 }
 static long futex_timed(void)
 {
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	return syscall(SYS_futex, &word, FUTEX_WAIT, 0, &time, 0, 0);
 }
 static long futex_until(void)
@@ -71,12 +71,12 @@ static long futex_until(void)
 static long epoll_timed(void)
 {
 	struct epoll_event event;
-	return syscall(SYS_epoll_wait, epoll_create1(0), &event, 1, 200);
+	return syscall(SYS_epoll_wait, epoll_create1(0), &event, 1, 500);
 }
 static long wait_for_a_signal(void)
 {
 	sigset_t set;
-	struct timespec time = {0, 200000000};
+	struct timespec time = {0, 500000000};
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	return syscall(SYS_rt_sigtimedwait, &set, 0, &time, 8);
@@ -99,7 +99,7 @@ static long read_a_pipe(void)
 static long wait_for_a_child(void)
 {
 	if (fork() == 0) {
-		sleep_ms(400);
+		sleep_ms(700);
 		_exit(0);
 	}
 	return syscall(SYS_wait4, -1, 0, 0, 0);
