@@ -5,7 +5,6 @@
 #include "common.h"
 #include <linux/futex.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/wait.h>
 
@@ -68,19 +67,6 @@ static long futex_until(void)
 	time.tv_sec += 1;
 	return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 0, &time, 0, 1);
 }
-static long epoll_timed(void)
-{
-	struct epoll_event event;
-	return syscall(SYS_epoll_wait, epoll_create1(0), &event, 1, 500);
-}
-static long wait_for_a_signal(void)
-{
-	sigset_t set;
-	struct timespec time = {0, 500000000};
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	return syscall(SYS_rt_sigtimedwait, &set, 0, &time, 8);
-}
 static long pause_(void)
 {
 	return syscall(SYS_pause);
@@ -95,14 +81,6 @@ static long read_a_pipe(void)
 {
 	char byte;
 	return syscall(SYS_read, ends[0], &byte, 1);
-}
-static long wait_for_a_child(void)
-{
-	if (fork() == 0) {
-		sleep_ms(700);
-		_exit(0);
-	}
-	return syscall(SYS_wait4, -1, 0, 0, 0);
 }
 
 static const struct call {
@@ -119,12 +97,9 @@ static const struct call {
     {"pselect6", pselect_timed, 1},
     {"futex wait", futex_timed, 1},
     {"futex wait until", futex_until, 1},
-    {"epoll_wait", epoll_timed, 1},
-    {"rt_sigtimedwait", wait_for_a_signal, 1},
     {"pause", pause_, 0},
     {"rt_sigsuspend", suspend, 0},
     {"read", read_a_pipe, 0},
-    {"wait4", wait_for_a_child, 1},
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
@@ -324,40 +299,3 @@ CASE(a_call_in_a_handler_takes_the_place)
 }
 
 /* The tracer writes the codes itself: the kernel restarts what it is told to. */
-CASE(codes_written_by_the_tracer)
-{
-	static const int codes[] = {-512, -513, -514, -516, -515, -4};
-	for (unsigned i = 0; i < sizeof codes / sizeof *codes; i++) {
-		OK(pipe(ends));
-		pid_t child = TRACED_CHILD({
-			errno = 0;
-			long result = syscall(SYS_getppid);
-			_exit(result == -1 ? errno & 0xff : 0);
-		});
-		OK(T(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD));
-		OK(T(PTRACE_SYSCALL, child, 0, 0));
-		STOP(child, SYSGOOD);
-		OK(T(PTRACE_SYSCALL, child, 0, 0));
-		STOP(child, SYSGOOD);
-		/* Behind raise's last call, which is not the one. */
-		while (REG(child, orig_rax) != SYS_getppid) {
-			OK(T(PTRACE_SYSCALL, child, 0, 0));
-			STOP(child, SYSGOOD);
-		}
-		OK(T(PTRACE_SYSCALL, child, 0, 0));
-		STOP(child, SYSGOOD);
-		SET_REG(child, rax, (long)codes[i]);
-		OK(kill(child, SIGWINCH));
-		OK(T(PTRACE_SYSCALL, child, 0, 0));
-		int status = wait_tracee(child);
-		OUT("%d: status 0x%x", codes[i], status);
-		if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGWINCH) {
-			OK(T(PTRACE_SYSCALL, child, 0, 0));
-			status = wait_tracee(child);
-			OUT("%d: then 0x%x number %ld", codes[i], status, WIFSTOPPED(status) ? (long)REG(child, orig_rax) : -1L);
-		}
-		end_tracee(child);
-		close(ends[0]);
-		close(ends[1]);
-	}
-}

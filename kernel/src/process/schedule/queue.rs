@@ -159,7 +159,9 @@ impl RunQueue {
         } else {
             self.account(running, now);
         }
-        if may_sleep && entity.state() != state::RUNNING && entity.on_queue.load(Ordering::Relaxed) {
+        // One that has ended leaves for good, also where it is preempted on its last steps.
+        let leaves = may_sleep && entity.state() != state::RUNNING || entity.state() == state::DEAD;
+        if leaves && entity.on_queue.load(Ordering::Relaxed) {
             entity.on_queue.store(false, Ordering::Release);
             self.count_out();
         }
