@@ -36,14 +36,14 @@ static long running(void)
 	return strtol(line + 14, 0, 10);
 }
 
-static void place(pid_t thread, unsigned long mask)
+static void place(pid_t thread, uint64_t mask)
 {
 	syscall(SYS_sched_setaffinity, thread, sizeof mask, &mask);
 }
 
 CASE_WITHIN(sleepers_are_moved_as_they_wake, 60)
 {
-	unsigned long all = 0;
+	uint64_t all = 0; /* whole words of the kernel, also for x32 */
 	OK(syscall(SYS_sched_getaffinity, 0, sizeof all, &all));
 	pthread_t handles[2 * PAIRS];
 	struct half halves[2 * PAIRS];
