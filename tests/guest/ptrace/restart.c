@@ -5,6 +5,7 @@
 #include "common.h"
 #include <linux/futex.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/wait.h>
 
@@ -67,6 +68,19 @@ static long futex_until(void)
 	time.tv_sec += 1;
 	return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 0, &time, 0, 1);
 }
+static long epoll_timed(void)
+{
+	struct epoll_event event;
+	return syscall(SYS_epoll_wait, epoll_create1(0), &event, 1, 500);
+}
+static long wait_for_a_signal(void)
+{
+	sigset_t set;
+	struct timespec time = {0, 500000000};
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	return syscall(SYS_rt_sigtimedwait, &set, 0, &time, 8);
+}
 static long pause_(void)
 {
 	return syscall(SYS_pause);
@@ -82,24 +96,40 @@ static long read_a_pipe(void)
 	char byte;
 	return syscall(SYS_read, ends[0], &byte, 1);
 }
+static long wait_for_a_child(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD); /* which would be a stop of its own */
+	sigprocmask(SIG_BLOCK, &set, 0);
+	if (fork() == 0) {
+		sleep_ms(700);
+		_exit(0);
+	}
+	return syscall(SYS_wait4, -1, 0, 0, 0);
+}
 
 static const struct call {
 	const char *name;
 	long (*call)(void);
 	int ends; /* by itself, when nothing happens */
+	int fails; /* with EINTR after any stop: it is not made again */
 } calls[] = {
-    {"nanosleep", sleep_relative, 1},
-    {"clock_nanosleep", sleep_on_a_clock, 1},
-    {"clock_nanosleep until", sleep_until, 1},
-    {"poll", poll_timed, 1},
-    {"ppoll", ppoll_timed, 1},
-    {"select", select_timed, 1},
-    {"pselect6", pselect_timed, 1},
-    {"futex wait", futex_timed, 1},
-    {"futex wait until", futex_until, 1},
-    {"pause", pause_, 0},
-    {"rt_sigsuspend", suspend, 0},
-    {"read", read_a_pipe, 0},
+    {"nanosleep", sleep_relative, 1, 0},
+    {"clock_nanosleep", sleep_on_a_clock, 1, 0},
+    {"clock_nanosleep until", sleep_until, 1, 0},
+    {"poll", poll_timed, 1, 0},
+    {"ppoll", ppoll_timed, 1, 0},
+    {"select", select_timed, 1, 0},
+    {"pselect6", pselect_timed, 1, 0},
+    {"futex wait", futex_timed, 1, 0},
+    {"futex wait until", futex_until, 1, 0},
+    {"epoll_wait", epoll_timed, 1, 1},
+    {"rt_sigtimedwait", wait_for_a_signal, 1, 1},
+    {"pause", pause_, 0, 0},
+    {"rt_sigsuspend", suspend, 0, 0},
+    {"read", read_a_pipe, 0, 0},
+    {"wait4", wait_for_a_child, 1, 0},
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
@@ -116,6 +146,16 @@ static pid_t begin(const struct call *call)
 	OK(T(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD));
 	OK(T(PTRACE_CONT, child, 0, 0));
 	STOP(child, SIGSTOP);
+	return child;
+}
+/* The same, in the call and stopped by SIGUSR1. */
+static pid_t begin_and_stop(const struct call *call)
+{
+	pid_t child = begin(call);
+	OK(T(PTRACE_CONT, child, 0, 0));
+	WAIT_STATE(child, 'S');
+	OK(kill(child, SIGUSR1));
+	STOP(child, SIGUSR1);
 	return child;
 }
 static void show_end(const char *name, const char *how, pid_t child)
@@ -146,13 +186,8 @@ static void let_end(const struct call *call, pid_t child)
 CASE_WITHIN(codes, 60)
 {
 	for (const struct call *call = calls; call < calls + CALLS; call++) {
-		pid_t child = begin(call);
-		long code = 0;
-		OK(T(PTRACE_CONT, child, 0, 0));
-		WAIT_STATE(child, 'S');
-		OK(kill(child, SIGUSR1));
-		STOP(child, SIGUSR1);
-		code = (int)REG(child, rax);
+		pid_t child = begin_and_stop(call);
+		long code = (int)REG(child, rax);
 		OUT("%s: result %ld number %ld", call->name, code, (long)REG(child, orig_rax));
 		end_tracee(child);
 		close(ends[0]);
@@ -165,7 +200,7 @@ CASE_WITHIN(a_signal_taken_away, 60)
 	for (const struct call *call = calls; call < calls + CALLS; call++) {
 		pid_t child = begin(call);
 		OK(T(PTRACE_CONT, child, 0, 0));
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < (call->fails ? 1 : 3); i++) {
 			WAIT_STATE(child, 'S');
 			OK(kill(child, SIGUSR1));
 			STOP(child, SIGUSR1);
@@ -187,11 +222,7 @@ static void handled(int flags, const char *how)
 {
 	for (const struct call *call = calls; call < calls + CALLS; call++) {
 		CATCH(SIGUSR1, flags);
-		pid_t child = begin(call);
-		OK(T(PTRACE_CONT, child, 0, 0));
-		WAIT_STATE(child, 'S');
-		OK(kill(child, SIGUSR1));
-		STOP(child, SIGUSR1);
+		pid_t child = begin_and_stop(call);
 		OK(T(PTRACE_CONT, child, 0, SIGUSR1));
 		if (call->call == read_a_pipe && flags)
 			let_end(call, child);
@@ -213,11 +244,7 @@ CASE_WITHIN(a_signal_put_in, 60)
 	for (const struct call *call = calls; call < calls + CALLS; call++) {
 		CATCH(SIGUSR2, 0);
 		CATCH(SIGUSR1, 0);
-		pid_t child = begin(call);
-		OK(T(PTRACE_CONT, child, 0, 0));
-		WAIT_STATE(child, 'S');
-		OK(kill(child, SIGUSR1));
-		STOP(child, SIGUSR1);
+		pid_t child = begin_and_stop(call);
 		/* Another one than came. */
 		OK(T(PTRACE_CONT, child, 0, SIGUSR2));
 		show_end(call->name, "another signal", child);
@@ -236,7 +263,7 @@ CASE_WITHIN(interrupted_by_the_tracer, 60)
 		});
 		WAIT_STATE(child, 'S');
 		OK(T(PTRACE_SEIZE, child, 0, PTRACE_O_TRACESYSGOOD));
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < (call->fails ? 1 : 3); i++) {
 			WAIT_STATE(child, 'S');
 			OK(T(PTRACE_INTERRUPT, child, 0, 0));
 			STOP(child, EVENT_STOP_);
@@ -299,3 +326,38 @@ CASE(a_call_in_a_handler_takes_the_place)
 }
 
 /* The tracer writes the codes itself: the kernel restarts what it is told to. */
+
+/* The tracer writes the codes itself: the kernel restarts what it is told to. */
+CASE(codes_written_by_the_tracer)
+{
+	static const int codes[] = {-512, -513, -514, -516, -515, -4};
+	for (unsigned i = 0; i < sizeof codes / sizeof *codes; i++) {
+		OK(pipe(ends));
+		pid_t child = TRACED_CHILD({
+			errno = 0;
+			long result = syscall(SYS_getppid);
+			_exit(result == -1 ? errno & 0xff : 0);
+		});
+		OK(T(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD));
+		/* Behind raise's last calls, if it makes any: the way in of the one. */
+		do {
+			OK(T(PTRACE_SYSCALL, child, 0, 0));
+			STOP(child, SYSGOOD);
+		} while (REG(child, orig_rax) != SYS_getppid);
+		OK(T(PTRACE_SYSCALL, child, 0, 0));
+		STOP(child, SYSGOOD);
+		SET_REG(child, rax, (long)codes[i]);
+		OK(kill(child, SIGWINCH));
+		OK(T(PTRACE_SYSCALL, child, 0, 0));
+		int status = wait_tracee(child);
+		OUT("%d: status 0x%x", codes[i], status);
+		if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGWINCH) {
+			OK(T(PTRACE_SYSCALL, child, 0, 0));
+			status = wait_tracee(child);
+			OUT("%d: then 0x%x number %ld", codes[i], status, WIFSTOPPED(status) ? (long)REG(child, orig_rax) : -1L);
+		}
+		end_tracee(child);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
