@@ -2,43 +2,18 @@
 
 mod common;
 
-use common::{Folder, lstar, output};
+use common::{Folder, MODULE_FLAGS, lstar, output, own_kernel, own_kernel_image};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const TABLES: [&str; 3] = ["sys_call_table", "x32_sys_call_table", "ia32_sys_call_table"];
-/// How C becomes a module.
-const MODULE: [&str; 8] = [
-    "-c",
-    "-mcmodel=kernel",
-    "-fno-pic",
-    "-mno-red-zone",
-    "-mgeneral-regs-only",
-    "-ffreestanding",
-    "-fno-stack-protector",
-    "-fcf-protection=none",
-];
-
-fn kernel() -> String {
-    match common::kernel().as_str() {
-        "linux" => "lstar".into(),
-        other => other.into(),
-    }
-}
-
 #[test]
 fn the_running_system_lists_the_tables() {
-    let kernel = kernel();
+    let kernel = own_kernel();
     let script = "cat /proc/kallsyms";
     let output = output(&mut lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", script]));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let path = match kernel.as_str() {
-        "lstar" => {
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/x86_64-unknown-none/release/lstar-kernel")
-        }
-        other => other.into(),
-    };
-    let read_only = read_only_data(&std::fs::read(path).expect("the kernel was built"));
+    let read_only = read_only_data(&std::fs::read(own_kernel_image()).expect("the kernel was built"));
     for table in TABLES {
         let line = text.lines().find(|line| line.ends_with(&format!(" R {table}")));
         let line = line.unwrap_or_else(|| panic!("no {table} in: {text}"));
@@ -63,7 +38,7 @@ fn store_at(module: &[u8], address: &str) -> Output {
         "cat > /tmp/stray.ko; sh -c 'insmod /tmp/stray.ko address=$0; echo stored' {address}; \
          dmesg | grep -c 'BUG: page fault in a module'; echo calls go on"
     );
-    let kernel = kernel();
+    let kernel = own_kernel();
     let mut child = lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", &script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -81,7 +56,7 @@ fn a_stray_store_to_a_table_faults() {
     let folder = Folder::new("call-tables");
     let object = folder.0.join("stray.ko");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/module/stray.c");
-    let built = Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&object).arg(source).args(MODULE).status();
+    let built = Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&object).arg(source).args(MODULE_FLAGS).status();
     assert!(built.expect("cc is installed").success());
     let module = std::fs::read(object).expect("it was built");
     for table in TABLES {

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Folder, lstar, output};
+use common::{Folder, MODULE_FLAGS, lstar, output, own_kernel};
 use kernel::syscall::reference;
 use kernel::syscall::row::{Row, State};
 use kernel::trace::notation::{self, Notation};
@@ -72,18 +72,6 @@ const SEED: u64 = 1;
 
 /// How often each call that is full succeeds at least, in a million.
 const SUCCESSES: i64 = 100;
-/// How C becomes a module.
-const MODULE_FLAGS: [&str; 8] = [
-    "-c",
-    "-mcmodel=kernel",
-    "-fno-pic",
-    "-mno-red-zone",
-    "-mgeneral-regs-only",
-    "-ffreestanding",
-    "-fno-stack-protector",
-    "-fcf-protection=none",
-];
-
 fn compile(source: &str, flags: &[&str], to: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz").join(source);
     let built = Command::new("cc").arg("-O1").args(flags).arg("-o").arg(to).arg(source).output();
@@ -110,10 +98,7 @@ fn random_calls_do_no_harm() {
     );
     compile("module.c", &MODULE_FLAGS, &folder.0.join("module.ko"));
 
-    let kernel = match common::kernel().as_str() {
-        "linux" => "lstar".to_string(),
-        other => other.to_string(),
-    };
+    let kernel = own_kernel();
     // The same calls in every run, so that a failure is the change's; other seeds are for whoever looks for more.
     let seed = setting("LSTAR_FUZZ_SEED", SEED).to_string();
     let calls = setting("LSTAR_FUZZ_CALLS", CALLS);

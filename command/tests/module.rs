@@ -45,17 +45,7 @@ fn probe() -> &'static [u8] {
     PROBE.get_or_init(|| compile("probe.c", &["-static", "-s"]))
 }
 fn c_module(source: &str, flags: &[&str]) -> Vec<u8> {
-    const KERNEL: [&str; 8] = [
-        "-c",
-        "-mcmodel=kernel",
-        "-fno-pic",
-        "-mno-red-zone",
-        "-mgeneral-regs-only",
-        "-ffreestanding",
-        "-fno-stack-protector",
-        "-fcf-protection=none",
-    ];
-    compile(source, &[&KERNEL, flags].concat())
+    compile(source, &[&MODULE_FLAGS, flags].concat())
 }
 
 /// Runs a script in a guest with files in its working directory.

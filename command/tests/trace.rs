@@ -4,16 +4,13 @@
 
 mod common;
 
-use common::{Folder, assert_refused, lstar, output};
+use common::{Folder, assert_refused, lstar, output, own_kernel};
 use std::collections::BTreeMap;
 use std::process::Output;
 
 /// `lstar trace` by translation.
 fn trace(arguments: &[&str]) -> Output {
-    let kernel = match common::kernel().as_str() {
-        "linux" => "lstar".to_string(),
-        other => other.to_string(),
-    };
+    let kernel = own_kernel();
     output(&mut lstar(&[&["trace", "--accel", "tcg", "--kernel", &kernel], arguments].concat()))
 }
 

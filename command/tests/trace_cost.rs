@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Folder, lstar, output};
+use common::{Folder, lstar, output, own_kernel, own_kernel_image};
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ const TRACED: u64 = 3400;
 
 /// Instructions per call, by name, as the probe counts them in the guest.
 fn costs(root: &Folder, arguments: &[&str]) -> BTreeMap<String, u64> {
-    let kernel = kernel();
+    let kernel = own_kernel();
     let root = root.0.to_str().expect("the name is plain");
     let machine =
         ["--icount", "--accel", "tcg", "--kernel", &kernel, "--timeout", "5m", "--root", root, "--", "/bin/cost"];
@@ -22,13 +22,6 @@ fn costs(root: &Folder, arguments: &[&str]) -> BTreeMap<String, u64> {
     assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let line = |line: &str| Some((line.split(' ').next()?.to_string(), line.split(' ').nth(1)?.trim().parse().ok()?));
     text.lines().filter_map(line).collect()
-}
-
-fn kernel() -> String {
-    match common::kernel().as_str() {
-        "linux" => "lstar".into(),
-        other => other.into(),
-    }
 }
 
 #[test]
@@ -57,12 +50,7 @@ const ON_ENTRY: [u8; 4] = [0x00, 0xff, 0x00, 0x00];
 /// On the way in, what an untraced call does for those who watch is one test of memory and the jump that is not taken.
 #[test]
 fn an_untraced_call_pays_two_instructions() {
-    let path = match kernel().as_str() {
-        "lstar" => {
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/x86_64-unknown-none/release/lstar-kernel")
-        }
-        other => other.into(),
-    };
+    let path = own_kernel_image();
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; ./lstar build", path.display()));
     let file = object::File::parse(&*bytes).expect("the kernel is an ELF file");
     let is_way_in = |name: &str| name.contains("5entry7syscall11system_call");

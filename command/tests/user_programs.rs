@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Folder, lstar, output};
+use common::{Folder, lstar, output, own_kernel};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,17 +22,10 @@ fn root(name: &str) -> Folder {
     folder
 }
 
-fn kernel() -> String {
-    match common::kernel().as_str() {
-        "linux" => "lstar".into(),
-        other => other.into(),
-    }
-}
-
 /// Runs a shell script in the root; standard output with both streams' lines.
 fn run_script(root: &Folder, options: &[&str], script: &str) -> String {
     let root = root.0.to_str().expect("the name is plain");
-    let kernel = kernel();
+    let kernel = own_kernel();
     let start = ["run", "--accel", "tcg", "--kernel", &kernel, "--timeout", "5m", "--root", root];
     let output = output(&mut lstar(&[&start[..], options, &["--", "/bin/sh", "-c", script]].concat()));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -59,7 +52,7 @@ fn a_wrong_argument_register_is_a_fault() {
         "--accel",
         "tcg",
         "--kernel",
-        &kernel(),
+        &own_kernel(),
         "--root",
         path,
         "--",
@@ -157,7 +150,7 @@ fn every_program_is_seen_by_strace_and_ltrace_as_on_linux() {
     archive.append_dir_all(".", home().join("user/programs")).expect("the archive is in memory");
     archive.append_path_with_name(home().join("user/syscall.h"), "syscall.h").expect("the archive is in memory");
     let archive = archive.into_inner().expect("the archive is in memory");
-    let (theirs, ours) = (watched("linux", &archive), watched(&kernel(), &archive));
+    let (theirs, ours) = (watched("linux", &archive), watched(&own_kernel(), &archive));
     println!("{ours}");
     // Debian's Linux has no x32: there the 64-bit program's calls are what is expected.
     let (own_x32, ours_of_others) = take_section(&ours, "hello_macros_x32");

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,36 @@ pub fn run(arguments: &[&str]) -> Command {
 pub fn kernel() -> String {
     std::env::var("LSTAR_TEST_KERNEL").unwrap_or_else(|_| "lstar".into())
 }
+
+/// The kernel under test, where only Lstar has what is tested: Lstar where that is Linux.
+pub fn own_kernel() -> String {
+    match kernel().as_str() {
+        "linux" => "lstar".into(),
+        other => other.into(),
+    }
+}
+
+/// The file of [`own_kernel`], which `./lstar build` makes.
+pub fn own_kernel_image() -> PathBuf {
+    match own_kernel().as_str() {
+        "lstar" => {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/x86_64-unknown-none/release/lstar-kernel")
+        }
+        other => other.into(),
+    }
+}
+
+/// How C becomes a module.
+pub const MODULE_FLAGS: [&str; 8] = [
+    "-c",
+    "-mcmodel=kernel",
+    "-fno-pic",
+    "-mno-red-zone",
+    "-mgeneral-regs-only",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fcf-protection=none",
+];
 
 /// Runs to the end.
 pub fn output(command: &mut Command) -> Output {
