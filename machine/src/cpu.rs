@@ -14,6 +14,7 @@ pub use start::start_others;
 pub(crate) use start::{allocate_stacks, continue_on_own_stack};
 
 use crate::interrupt::{Ipi, send};
+use crate::thread::Thread;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use local::{CPUS, NO_RESCHEDULE};
@@ -129,11 +130,31 @@ pub fn need_reschedule() -> bool {
 
 /// Calls the kernel's scheduler for as long as a reschedule is due and allowed here.
 pub(crate) extern "C" fn preempt_now() {
-    while local::preemption_word() == 0 && interrupts_are_on() && !local::current_task().is_null() {
-        let Some(hooks) = crate::hooks() else { return };
-        // The request counts as heard now: locks that the scheduler takes and releases must not lead here again.
-        clear_need_reschedule();
-        (hooks.preempt)();
+    if !interrupts_are_on() {
+        return;
+    }
+    // SAFETY: null before the first task, else the current thread, which lives while it runs.
+    let thread = unsafe { local::current_thread().as_ref() };
+    if let Some(thread) = thread.filter(|thread| !thread.being_preempted.replace(true)) {
+        reschedule(thread);
+    }
+}
+
+/// The same for the current thread, which is marked as being preempted. Whoever finds that mark returns at once, since each
+/// level would take more of the stack: requests that come meanwhile are served by the loop here.
+pub(crate) fn reschedule(thread: &Thread) {
+    let Some(hooks) = crate::hooks() else { return };
+    loop {
+        while local::preemption_word() == 0 && interrupts_are_on() {
+            // The request counts as heard now: locks that the scheduler takes and releases must not lead here again.
+            clear_need_reschedule();
+            (hooks.preempt)();
+        }
+        thread.being_preempted.set(false);
+        // A request from between the last look and the mark's end.
+        if local::preemption_word() != 0 || !interrupts_are_on() || thread.being_preempted.replace(true) {
+            return;
+        }
     }
 }
 

@@ -78,8 +78,8 @@ pub struct Thread {
     saved_stack: Cell<u64>,
     stack: Option<KernelStack>,
     has_user_frame: bool,
-    /// An interrupt lets the scheduler in. Another one meanwhile does not: each would take more of the stack.
-    pub(crate) preempted_by_interrupt: Cell<bool>,
+    /// The scheduler was let in, and may have switched to others: see [`crate::cpu::reschedule`].
+    pub(crate) being_preempted: Cell<bool>,
     space: UnsafeCell<Option<Arc<UserSpace>>>,
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
@@ -111,7 +111,7 @@ impl Thread {
             saved_stack: Cell::new(0),
             stack,
             has_user_frame: false,
-            preempted_by_interrupt: Cell::new(false),
+            being_preempted: Cell::new(false),
             space: UnsafeCell::new(None),
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),

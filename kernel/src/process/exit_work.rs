@@ -36,6 +36,7 @@ fn notified(task: &Task, frame: &mut UserFrame) {
     if task.has_flag(flag::EXIT_REQUESTED) {
         exit::finish(task);
     }
+    super::schedule::drop_ended();
     if task.clear_flag(flag::STARTING) {
         crate::start::first_steps(task, frame);
     }

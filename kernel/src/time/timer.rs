@@ -4,7 +4,7 @@
 //! when no timer is armed.
 use crate::sync::{IrqLock, rank};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use machine::collections::{Tree, TreeLinked, TreeLinks};
 use machine::cpu::{CpuId, PerCpu, PreemptGuard};
 
@@ -91,6 +91,8 @@ impl Timer {
     pub fn stop(&self) {
         loop {
             self.cancel();
+            // With the one in `interrupt`.
+            fence(Ordering::Acquire);
             // It may run on several CPUs: where it expired before it was armed anew on this one.
             for cpu in 0..machine::cpu::online_cpus() as u32 {
                 while QUEUES.of(CpuId(cpu)).running.load(Ordering::Acquire) == self.address() {
@@ -123,8 +125,10 @@ pub fn interrupt() {
         let now = machine::time::monotonic();
         match armed.first() {
             Some((deadline, _)) if deadline <= now => {
+                // The mark is there before the timer is off the tree: who sees it unlinked sees that it runs.
+                queue.running.store(armed.first().map_or(0, |(_, timer)| timer.address()), Ordering::Relaxed);
+                fence(Ordering::Release);
                 let Some((deadline, timer)) = armed.pop_first() else { return };
-                queue.running.store(timer.address(), Ordering::Relaxed);
                 drop(armed);
                 if let Some(next) = timer.action.expire(deadline) {
                     let mut armed = queue.armed.lock();

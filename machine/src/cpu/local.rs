@@ -128,6 +128,7 @@ pub(crate) static CPUS: [CpuLocal; MAX_CPUS] = [const { CpuLocal::new() }; MAX_C
 
 /// Offsets for the entry stubs.
 pub(crate) const TASK: usize = offset_of!(CpuLocal, task);
+const THREAD: usize = offset_of!(CpuLocal, thread);
 pub(crate) const STACK_TOP: usize = offset_of!(CpuLocal, stack_top);
 pub(crate) const SCRATCH: usize = offset_of!(CpuLocal, scratch);
 pub(crate) const PREEMPTION: usize = offset_of!(CpuLocal, preemption);
@@ -193,6 +194,18 @@ pub(crate) fn current_task() -> *const () {
     // SAFETY: GS points to this CPU's block. `pure` and `nomem`: a thread always sees itself.
     unsafe {
         asm!("mov {}, gs:[{offset}]", out(reg) value, offset = const TASK,
+            options(nostack, preserves_flags, pure, nomem));
+    }
+    value
+}
+
+/// The current task's thread; null before one is adopted. The same for as long as the calling thread runs.
+#[inline(always)]
+pub(crate) fn current_thread() -> *const Thread {
+    let value: *const Thread;
+    // SAFETY: GS points to this CPU's block. `pure` and `nomem`: a thread always sees itself.
+    unsafe {
+        asm!("mov {}, gs:[{offset}]", out(reg) value, offset = const THREAD,
             options(nostack, preserves_flags, pure, nomem));
     }
     value

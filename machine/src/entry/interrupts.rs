@@ -103,15 +103,14 @@ unsafe extern "C" fn before_kernel(frame: *const TrapFrame) {
     let thread = local::this().thread.get();
     // SAFETY: null before the first task, else the current thread, which lives while it runs; its cells are this CPU's.
     let Some(thread) = (unsafe { thread.as_ref() }) else { return };
-    // What comes while the scheduler is at work waits for the next way out.
-    if thread.preempted_by_interrupt.replace(true) {
+    // Marked before interrupts are on: the next one does not come here.
+    if thread.being_preempted.replace(true) {
         return;
     }
     // SAFETY: interrupts were on in the interrupted code, which holds no lock.
     unsafe { instructions::enable_interrupts() };
-    cpu::preempt_now();
+    cpu::reschedule(thread);
     instructions::disable_interrupts();
-    thread.preempted_by_interrupt.set(false);
 }
 
 /// Puts the stubs of vectors 32 to 255 into the table.

@@ -62,7 +62,8 @@ impl UserSpace {
         mut take: impl FnMut(&mut FlushList, &AtomicU64, u64) -> Entry,
         report: &mut dyn FnMut(u64, &Mapping),
     ) {
-        const BATCH: usize = 64;
+        // On the stack, below what may be deep already.
+        const BATCH: usize = 16;
         let range = clip(&range);
         let mut next = range.start;
         while next < range.end {

@@ -164,26 +164,31 @@ fn close_batch() {
 }
 /// Drops the batch if its grace period is over; hurries the other CPUs if not.
 fn drop_due() -> bool {
-    let due = {
-        let mut batch = BATCH.lock();
-        match &batch.grace {
-            None => return false,
-            Some(grace) if !grace.is_over() => {
-                grace.hurry();
-                return false;
-            }
-            Some(_) => (),
-        }
-        batch.grace = None;
-        batch.dropping += 1;
-        core::mem::replace(&mut batch.values, [const { Vec::new() }; MAX_CPUS])
-    };
-    WAITING.fetch_sub(due.iter().map(Vec::len).sum(), Ordering::Relaxed);
-    drop(due);
     let mut batch = BATCH.lock();
-    batch.dropping -= 1;
-    batch.done += 1;
-    true
+    match &batch.grace {
+        None => return false,
+        Some(grace) if !grace.is_over() => {
+            grace.hurry();
+            return false;
+        }
+        Some(_) => (),
+    }
+    // One CPU's values at a time: who drops them needs the stack for itself. Others may take their share meanwhile.
+    let mut some = false;
+    while let Some(values) = batch.values.iter_mut().find(|values| !values.is_empty()) {
+        let due = core::mem::take(values);
+        batch.dropping += 1;
+        drop(batch);
+        WAITING.fetch_sub(due.len(), Ordering::Relaxed);
+        drop(due);
+        some = true;
+        batch = BATCH.lock();
+        batch.dropping -= 1;
+    }
+    if some && batch.dropping == 0 && batch.grace.take().is_some() {
+        batch.done += 1;
+    }
+    some
 }
 
 /// A moment: what was deferred before it is dropped once [`Mark::is_reached`] says so, if [`run_deferred`] is called meanwhile.

@@ -72,6 +72,19 @@ impl Orphans {
         }
     }
 }
+impl Drop for Orphans {
+    // There are none, as good as always: only that is looked at on the way.
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        fn end(files: Vec<File>) {
+            drop(files);
+        }
+        if let Some(files) = self.0.take() {
+            end(files);
+        }
+    }
+}
 
 fn key_of(file: &Arc<File>, fd: i32) -> Key {
     (Arc::as_ptr(file).addr(), fd)

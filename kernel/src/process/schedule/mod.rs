@@ -19,13 +19,19 @@ use super::Task;
 use super::task::ENDED;
 use crate::sync::{IrqLock, rank};
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use machine::collections::List;
 use machine::cpu::{CpuId, InterruptGuard, PerCpu, PreemptGuard, clear_need_reschedule, current_cpu};
+use machine::thread::work;
 
-/// Tasks that have ended on a CPU; dropped by the next one that can.
-static ENDED_TASKS: PerCpu<Ended> = PerCpu::new(|| Ended(IrqLock::new(rank::RUN_QUEUE, List::new())));
-struct Ended(IrqLock<List<Task, ENDED>>);
+/// Tasks that have ended on a CPU; dropped by the next one there on its way to user mode, or by the idle task: what goes with
+/// a task may need more of the stack than is left where the scheduler is called.
+static ENDED_TASKS: PerCpu<Ended> =
+    PerCpu::new(|| Ended { tasks: IrqLock::new(rank::RUN_QUEUE, List::new()), any: AtomicBool::new(false) });
+struct Ended {
+    tasks: IrqLock<List<Task, ENDED>>,
+    any: AtomicBool,
+}
 
 /// Why the scheduler is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,17 +94,22 @@ fn switch(reason: Reason) {
         }
     }
     drop(guard);
-    drop_ended();
 }
 
 /// The previous task's context is saved: back into the run queue with it, or, when it has ended, aside to be dropped.
 pub fn switched_from(previous: Arc<Task>) {
     let cpu = current_cpu();
+    let ended = ENDED_TASKS.of(cpu);
     if previous.schedule.state() == state::DEAD {
         // Ended tasks are on no other list of this kind.
-        let _ = ENDED_TASKS.of(cpu).0.lock().push_back(previous);
+        let _ = ended.tasks.lock().push_back(previous);
+        ended.any.store(true, Ordering::Relaxed);
     } else {
         QUEUES.of(cpu).put_back(previous, cpu);
+    }
+    // A kernel thread leaves them to the one after it.
+    if ended.any.load(Ordering::Relaxed) {
+        Task::current().thread().set_work(work::NOTIFY);
     }
 }
 
@@ -106,12 +117,16 @@ pub fn switched_from(previous: Arc<Task>) {
 pub fn drop_ended() {
     loop {
         let guard = PreemptGuard::new();
-        let ended = ENDED_TASKS.get(&guard).0.lock().pop_front();
-        drop(guard);
-        match ended {
-            Some(task) => drop(task),
-            None => return,
+        let ended = ENDED_TASKS.get(&guard);
+        if !ended.any.load(Ordering::Relaxed) {
+            return;
         }
+        let mut tasks = ended.tasks.lock();
+        let task = tasks.pop_front();
+        ended.any.store(!tasks.is_empty(), Ordering::Relaxed);
+        drop(tasks);
+        drop(guard);
+        drop(task);
     }
 }
 
@@ -122,6 +137,7 @@ pub fn idle_loop() -> ! {
         machine::cpu::idle();
         drop(guard);
         preempt();
+        drop_ended();
     }
 }
 
