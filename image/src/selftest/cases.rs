@@ -4,7 +4,7 @@ mod device;
 pub mod memory;
 pub mod user;
 
-use crate::kernel::{SECONDARIES, SWITCHES, TICK, TICKS, finish, schedule, spawn, wait_for};
+use crate::kernel::{DEEPEST, REQUESTS, SECONDARIES, SWITCHES, TICK, TICKS, finish, schedule, spawn, wait_for};
 use crate::say;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -62,6 +62,12 @@ fn busy_thread_is_preempted() -> bool {
     let ended = wait_for(2000, || busy.has_ended());
     TICK.store(0, Ordering::Relaxed);
     !turns && ended
+}
+
+fn requests_do_not_nest() -> bool {
+    REQUESTS.store(10_000, Ordering::Relaxed);
+    cpu::set_need_reschedule();
+    REQUESTS.load(Ordering::Relaxed) == 0 && DEEPEST.load(Ordering::Relaxed) == 1
 }
 
 fn other_cpus_run_tasks() -> bool {
@@ -141,6 +147,7 @@ pub fn run(command_line: &str) -> ! {
         ("timer fires", timer_fires),
         ("threads switch", threads_switch),
         ("busy thread is preempted", busy_thread_is_preempted),
+        ("requests to reschedule do not nest", requests_do_not_nest),
         ("other cpus run tasks", other_cpus_run_tasks),
         ("entropy differs", entropy_differs),
         ("back trace of a stopped thread", back_trace_of_a_stopped_thread),

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use machine::boot::BootInfo;
 use machine::cpu::{self, CpuId, InterruptGuard, MAX_CPUS, PreemptGuard};
 use machine::entry::{Exception, UserFrame};
@@ -136,6 +136,11 @@ fn become_idle(cpu: CpuId) {
     thread::adopt_idle(idle);
 }
 
+/// How often the scheduler, when it is let in, only asks to be let in again; how deep it is in itself, and was at most.
+pub static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+static DEPTH: AtomicUsize = AtomicUsize::new(0);
+pub static DEEPEST: AtomicUsize = AtomicUsize::new(0);
+
 /// The test kernel.
 pub struct TestKernel;
 
@@ -186,7 +191,14 @@ impl Kernel for TestKernel {
     }
 
     fn preempt() {
-        schedule();
+        if REQUESTS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            let depth = DEPTH.fetch_add(1, Ordering::Relaxed) + 1;
+            DEEPEST.fetch_max(depth, Ordering::Relaxed);
+            cpu::set_need_reschedule();
+            DEPTH.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            schedule();
+        }
     }
 
     fn switched_from(previous: Arc<TestTask>) {
