@@ -54,6 +54,24 @@ fn two_tags_two_lists() {
     assert!(nodes.iter().all(|node| Arc::strong_count(node) == 1 && !node.links.is_linked()));
 }
 
+#[test]
+fn trees_stay_shallow() {
+    let nodes = nodes(4096);
+    let orders: [fn(u64) -> u64; 3] = [|at| at, |at| u64::MAX - at, |at| at * 7919 % 4099];
+    for order in orders {
+        let mut tree = Tree::<Node>::new();
+        for (at, node) in nodes.iter().enumerate() {
+            assert!(tree.insert(order(at as u64), node.clone()).is_ok());
+        }
+        assert!((13..=16).contains(&tree.checked_depth()));
+        for node in nodes.iter().take(3584) {
+            assert!(tree.remove(node).is_some());
+        }
+        assert!(tree.checked_depth() <= 13);
+        assert_eq!(tree.iter().count(), 512);
+    }
+}
+
 /// A node that answers with links that are not its own, or alternately with different ones.
 struct Liar(Arc<(Links, Links)>, std::cell::Cell<bool>);
 impl Linked for Liar {
@@ -142,6 +160,7 @@ proptest! {
                     prop_assert_eq!(tree.pop_first().map(|(key, node)| (key, node.id)), expected);
                 }
             }
+            tree.checked_depth();
             let plain = |entry: Option<(u64, &Arc<Node>)>| entry.map(|(key, node)| (key, node.id));
             prop_assert_eq!(tree.iter().map(|(key, node)| (key, node.id)).collect::<Vec<_>>(), model.clone());
             prop_assert_eq!(plain(tree.first()), model.first().copied());

@@ -1,4 +1,7 @@
-//! The ordered tree: a treap, whose random priorities keep it balanced in expectation whatever the order of keys.
+//! The ordered tree: an AVL tree, at most 1.44 times as deep as the best one whatever the order of keys, and the same shape
+//! each time for the same history.
+mod balance;
+
 use super::{Erased, NOBODY, erase, identity, restore};
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
@@ -14,12 +17,15 @@ pub struct TreeLinks {
 }
 struct Place {
     key: u64,
-    /// Heap order: a parent's priority is at least its children's.
-    priority: u32,
+    /// Which subtree is the deeper one, by one at most: -1 the left one, 1 the right one, 0 neither.
+    lean: i8,
     parent: *const TreeLinks,
     /// Left, right.
     children: [*const TreeLinks; 2],
     node: Erased,
+}
+impl Place {
+    const EMPTY: Place = Place { key: 0, lean: 0, parent: ptr::null(), children: [ptr::null(); 2], node: ptr::null() };
 }
 // SAFETY: `place` is touched only through the tree named in `owner`, under its borrow rules.
 unsafe impl Sync for TreeLinks {}
@@ -28,8 +34,7 @@ unsafe impl Send for TreeLinks {}
 impl TreeLinks {
     /// Links of a node in no tree.
     pub const fn new() -> Self {
-        let place = Place { key: 0, priority: 0, parent: ptr::null(), children: [ptr::null(); 2], node: ptr::null() };
-        TreeLinks { owner: AtomicU64::new(NOBODY), place: UnsafeCell::new(place) }
+        TreeLinks { owner: AtomicU64::new(NOBODY), place: UnsafeCell::new(Place::EMPTY) }
     }
     /// Whether the node is in some tree (a hint unless that tree's lock is held).
     pub fn is_linked(&self) -> bool {
@@ -53,7 +58,6 @@ pub struct Tree<T: TreeLinked<TAG>, const TAG: usize = 0> {
     identity: u64,
     root: *const TreeLinks,
     first: *const TreeLinks,
-    random: u32,
     nodes: PhantomData<Arc<T>>,
 }
 // SAFETY: a tree is a collection of `Arc<T>`.
@@ -103,46 +107,7 @@ unsafe fn step(links: *const TreeLinks, to: usize) -> *const TreeLinks {
 impl<T: TreeLinked<TAG>, const TAG: usize> Tree<T, TAG> {
     /// An empty tree.
     pub const fn new() -> Self {
-        Tree { identity: NOBODY, root: ptr::null(), first: ptr::null(), random: 0x9e37_79b9, nodes: PhantomData }
-    }
-    fn priority(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 17;
-        self.random ^= self.random << 5;
-        self.random
-    }
-    /// Makes `child` what hangs where `old` hung below `parent` (the root if there is none).
-    fn hang(&mut self, parent: *const TreeLinks, old: *const TreeLinks, child: *const TreeLinks) {
-        if parent.is_null() {
-            self.root = child;
-        } else {
-            // SAFETY: in this tree, borrowed uniquely.
-            let parent = unsafe { place(parent) };
-            let side = usize::from(parent.children[LEFT] != old);
-            parent.children[side] = child;
-        }
-        if !child.is_null() {
-            // SAFETY: in this tree, borrowed uniquely.
-            unsafe { place(child).parent = parent };
-        }
-    }
-    /// Lifts the child on `side` above `links`.
-    ///
-    /// # Safety
-    /// `links` is in this tree and has a child on that side.
-    unsafe fn rotate(&mut self, links: *const TreeLinks, side: usize) {
-        // SAFETY: all are in this tree, borrowed uniquely; each reference ends before the next begins.
-        unsafe {
-            let child = place(links).children[side];
-            let inner = place(child).children[1 - side];
-            self.hang(place(links).parent, links, child);
-            place(links).children[side] = inner;
-            if !inner.is_null() {
-                place(inner).parent = links;
-            }
-            place(child).children[1 - side] = links;
-            place(links).parent = child;
-        }
+        Tree { identity: NOBODY, root: ptr::null(), first: ptr::null(), nodes: PhantomData }
     }
     /// Inserts a node; gives it back when it is in a tree already.
     pub fn insert(&mut self, key: u64, node: Arc<T>) -> Result<(), Arc<T>> {
@@ -155,35 +120,21 @@ impl<T: TreeLinked<TAG>, const TAG: usize> Tree<T, TAG> {
         if owner.compare_exchange(NOBODY, self.identity, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return Err(node);
         }
-        let (mut parent, mut at, mut side, mut leftmost) = (ptr::null::<TreeLinks>(), self.root, LEFT, true);
+        let (mut parent, mut at, mut side) = (ptr::null::<TreeLinks>(), self.root, LEFT);
         while !at.is_null() {
             parent = at;
             // SAFETY: in this tree.
             let here = unsafe { place(at) };
             side = usize::from(key >= here.key);
-            leftmost &= side == LEFT;
             at = here.children[side];
         }
-        let priority = self.priority();
         // SAFETY: claimed for this tree, which is borrowed uniquely.
-        *unsafe { place(links) } = Place { key, priority, parent, children: [ptr::null(); 2], node: erase(node) };
-        if parent.is_null() {
-            self.root = links;
-        } else {
-            // SAFETY: in this tree.
-            unsafe { place(parent).children[side] = links };
-        }
-        if leftmost {
+        *unsafe { place(links) } = Place { key, parent, node: erase(node), ..Place::EMPTY };
+        if parent == self.first && side == LEFT {
             self.first = links;
         }
-        // SAFETY: `parent` is in this tree and has `links` as a child; so it stays as `links` rises.
-        unsafe {
-            while !parent.is_null() && place(parent).priority < priority {
-                let side = usize::from(place(parent).children[LEFT] != links);
-                self.rotate(parent, side);
-                parent = place(links).parent;
-            }
-        }
+        // SAFETY: `parent` is in this tree and has nothing on that side, or is null in an empty tree.
+        unsafe { balance::attach(&mut self.root, parent, side, links) };
         Ok(())
     }
     /// Takes links of this tree out of it.
@@ -196,23 +147,11 @@ impl<T: TreeLinked<TAG>, const TAG: usize> Tree<T, TAG> {
             if self.first == links {
                 self.first = step(links, RIGHT);
             }
-            // Down until there is at most one child.
-            loop {
-                let [left, right] = place(links).children;
-                if left.is_null() || right.is_null() {
-                    let child = if left.is_null() { right } else { left };
-                    self.hang(place(links).parent, links, child);
-                    break;
-                }
-                let side = usize::from(place(left).priority < place(right).priority);
-                self.rotate(links, side);
-            }
-            let Place { key, node, .. } = core::mem::replace(
-                place(links),
-                Place { key: 0, priority: 0, parent: ptr::null(), children: [ptr::null(); 2], node: ptr::null() },
-            );
+            balance::detach(&mut self.root, links);
+            let Place { key, node, .. } = *place(links);
+            // From here on nobody reads the place before `insert` has written it anew.
             (*links).owner.store(NOBODY, Ordering::Release);
-            // Written by `insert` of this tree, for the same T; the place forgot it.
+            // Written by `insert` of this tree, for the same T; nothing else of the place is used again.
             (key, restore(node))
         }
     }
@@ -293,6 +232,11 @@ impl<T: TreeLinked<TAG>, const TAG: usize> Tree<T, TAG> {
     /// Whether there is no node.
     pub fn is_empty(&self) -> bool {
         self.root.is_null()
+    }
+    /// How deep it is; fails where it is out of balance.
+    #[cfg(test)]
+    pub(super) fn checked_depth(&self) -> usize {
+        balance::checked_depth(ptr::null(), self.root)
     }
 }
 impl<T: TreeLinked<TAG>, const TAG: usize> Default for Tree<T, TAG> {
