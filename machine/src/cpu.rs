@@ -71,9 +71,14 @@ impl Drop for PreemptGuard {
     }
 }
 
-/// How many preemption guards and spin locks this CPU holds; sleeping needs 0.
+/// How many preemption guards and spin locks this CPU holds, but for those that turn interrupts off; sleeping needs 0.
 pub fn preempt_count() -> u32 {
     local::preemption_word() & !NO_RESCHEDULE
+}
+
+/// Whether this CPU holds a guard or a spin lock of any kind.
+pub(crate) fn holds_guards() -> bool {
+    preempt_count() != 0 || local::interrupt_depth() != 0
 }
 
 /// Whether this runs in an interrupt handler.

@@ -30,10 +30,10 @@ pub(crate) struct CpuLocal {
     pub preemption: AtomicU32,
     /// How many interrupt guards are held.
     pub interrupt_depth: Cell<u32>,
-    /// The flags before the outermost guard was made: whether interrupts were on.
-    pub flags_before: Cell<u32>,
     /// This CPU's number.
     pub number: Cell<u32>,
+    /// The flags before the outermost guard was made: whether interrupts were on.
+    pub flags_before: Cell<u64>,
     /// Identifies the kernel's task type.
     pub task_tag: Cell<usize>,
     /// The current task's thread; null before one is adopted.
@@ -94,8 +94,8 @@ impl CpuLocal {
             scratch: Cell::new(0),
             preemption: AtomicU32::new(0),
             interrupt_depth: Cell::new(0),
-            flags_before: Cell::new(0),
             number: Cell::new(0),
+            flags_before: Cell::new(0),
             task_tag: Cell::new(0),
             thread: Cell::new(core::ptr::null()),
             interrupt_stack_top: Cell::new(0),
@@ -169,6 +169,15 @@ pub(crate) fn preemption_word() -> u32 {
     return read32!(PREEMPTION);
     #[cfg(not(target_os = "none"))]
     NO_RESCHEDULE
+}
+
+/// How many interrupt guards this CPU holds.
+#[inline(always)]
+pub(crate) fn interrupt_depth() -> u32 {
+    #[cfg(target_os = "none")]
+    return read32!(DEPTH);
+    #[cfg(not(target_os = "none"))]
+    0
 }
 
 /// Nesting of interrupt handlers on this CPU.
@@ -270,12 +279,13 @@ pub(crate) fn interrupts_are_on() -> bool {
 #[inline(always)]
 pub(crate) fn interrupts_disable() {
     #[cfg(target_os = "none")]
-    // SAFETY: GS points to this CPU's block, and the CPU stays the same once interrupts are off. A compiler barrier.
+    // SAFETY: GS points to this CPU's block, and the CPU stays the same once interrupts are off. Before that the depth is 0
+    // on whatever CPU this runs, since a guard would have turned them off. A compiler barrier.
     unsafe {
-        asm!("pushfq", "pop {flags}", "cli",
-            "cmp dword ptr gs:[{depth}], 0", "jne 2f", "mov gs:[{before}], {flags:e}", "2:",
+        asm!("cmp dword ptr gs:[{depth}], 0", "jne 2f",
+            "pushfq", "cli", "pop qword ptr gs:[{before}]", "2:",
             "inc dword ptr gs:[{depth}]",
-            flags = out(reg) _, depth = const DEPTH, before = const FLAGS_BEFORE);
+            depth = const DEPTH, before = const FLAGS_BEFORE);
     }
 }
 

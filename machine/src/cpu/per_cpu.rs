@@ -41,7 +41,8 @@ impl<T: Sync> PerCpu<T> {
     /// Another CPU's value.
     #[inline(always)]
     pub fn of(&self, cpu: CpuId) -> &T {
-        let slot = &self.slots[cpu.0 as usize];
+        // Always below; said so that it need not be checked.
+        let slot = &self.slots[cpu.0 as usize % MAX_CPUS];
         if slot.state.load(Ordering::Acquire) != READY {
             self.fill(slot);
         }

@@ -130,7 +130,7 @@ pub fn synchronize() {
 /// A context that holds a guard would wait for itself.
 fn check_context() {
     #[cfg(target_os = "none")]
-    assert!(crate::cpu::preempt_count() == 0 && !local::in_interrupt(), "grace period awaited under a guard");
+    assert!(!crate::cpu::holds_guards() && !local::in_interrupt(), "grace period awaited under a guard");
 }
 
 /// Drops what is due; called by a kernel thread in a loop. True if there was something; if not and [`has_deferred`] says that

@@ -4,15 +4,21 @@ use super::Rank;
 use super::rank;
 use crate::local::{self, Pinned};
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU16, Ordering};
 
-/// The lock word.
-struct Word(AtomicBool);
+/// The lock word. Only its first bit is used: x86 sets a bit and tells what it was in one instruction, and has none such for
+/// bytes.
+struct Word(AtomicU16);
+const HELD: u16 = 1;
 impl Word {
+    const fn free() -> Word {
+        Word(AtomicU16::new(0))
+    }
     #[inline(always)]
     fn try_lock(&self) -> bool {
-        !self.0.swap(true, Ordering::Acquire)
+        self.0.fetch_or(HELD, Ordering::Acquire) & HELD == 0
     }
     #[inline(always)]
     fn lock(&self) {
@@ -25,7 +31,7 @@ impl Word {
         let mut rounds = 0u32;
         loop {
             // Reading is cheap where `pause` costs an exit from translated code: pause only now and then.
-            if !self.0.load(Ordering::Relaxed) && self.try_lock() {
+            if self.0.load(Ordering::Relaxed) & HELD == 0 && self.try_lock() {
                 return;
             }
             rounds = rounds.wrapping_add(1);
@@ -41,7 +47,7 @@ impl Word {
     }
     #[inline(always)]
     fn unlock(&self) {
-        self.0.store(false, Ordering::Release);
+        self.0.store(0, Ordering::Release);
     }
 }
 
@@ -74,10 +80,11 @@ pub struct SpinGuard<'a, T: ?Sized> {
     // Dropped after the lock word is free: enabling preemption may switch tasks.
     _pinned: Pinned,
 }
-/// A held [`IrqLock`].
+/// A held [`IrqLock`]. Nothing preempts where interrupts are off, so there is no need to count it as a preemption guard too.
 pub struct IrqGuard<'a, T: ?Sized> {
     lock: &'a IrqLock<T>,
-    _pinned: Pinned,
+    /// As all guards, it stays with its thread.
+    local: PhantomData<*const ()>,
 }
 // SAFETY: a shared guard gives `&T` only.
 unsafe impl<T: ?Sized + Sync> Sync for SpinGuard<'_, T> {}
@@ -90,7 +97,7 @@ impl<T> SpinLock<T> {
         #[cfg(not(debug_assertions))]
         let _ = rank;
         SpinLock {
-            word: Word(AtomicBool::new(false)),
+            word: Word::free(),
             #[cfg(debug_assertions)]
             rank,
             value: UnsafeCell::new(value),
@@ -155,7 +162,7 @@ impl<T> IrqLock<T> {
         #[cfg(not(debug_assertions))]
         let _ = rank;
         IrqLock {
-            word: Word(AtomicBool::new(false)),
+            word: Word::free(),
             #[cfg(debug_assertions)]
             rank,
             value: UnsafeCell::new(value),
@@ -170,31 +177,28 @@ impl<T: ?Sized> IrqLock<T> {
     /// Takes the lock.
     #[inline(always)]
     pub fn lock(&self) -> IrqGuard<'_, T> {
-        let pinned = Pinned::new();
         local::save_interrupts();
         #[cfg(debug_assertions)]
         rank::check(self.rank);
         self.word.lock();
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        IrqGuard { lock: self, _pinned: pinned }
+        IrqGuard { lock: self, local: PhantomData }
     }
     /// Takes a second lock of the same rank; the caller keeps such locks in an order of its own (address, CPU number).
     #[inline(always)]
     pub fn lock_nested(&self) -> IrqGuard<'_, T> {
-        let pinned = Pinned::new();
         local::save_interrupts();
         #[cfg(debug_assertions)]
         rank::check_nested(self.rank);
         self.word.lock();
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        IrqGuard { lock: self, _pinned: pinned }
+        IrqGuard { lock: self, local: PhantomData }
     }
     /// Takes the lock if it is free.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
-        let pinned = Pinned::new();
         local::save_interrupts();
         if !self.word.try_lock() {
             local::restore_interrupts();
@@ -202,7 +206,7 @@ impl<T: ?Sized> IrqLock<T> {
         }
         #[cfg(debug_assertions)]
         rank::push(self.rank);
-        Some(IrqGuard { lock: self, _pinned: pinned })
+        Some(IrqGuard { lock: self, local: PhantomData })
     }
     /// The value, by unique access.
     pub fn get_mut(&mut self) -> &mut T {

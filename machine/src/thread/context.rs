@@ -71,10 +71,7 @@ pub fn current_arc<T: Task>() -> Arc<T> {
 /// Whether the code that runs may sleep: a task, no guard, no handler.
 pub(crate) fn may_sleep() -> bool {
     let local = local::this();
-    !local.thread.get().is_null()
-        && cpu::preempt_count() == 0
-        && local.interrupt_depth.get() == 0
-        && local.interrupt_nesting.get() == 0
+    !local.thread.get().is_null() && !cpu::holds_guards() && local.interrupt_nesting.get() == 0
 }
 
 /// Makes `task` the current task of this CPU, on the stack this CPU booted on.

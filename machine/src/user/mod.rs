@@ -26,7 +26,7 @@ fn is_user(start: u64, length: usize) -> bool {
 #[inline(always)]
 fn check_context() {
     #[cfg(target_os = "none")]
-    debug_assert!(crate::cpu::preempt_count() == 0, "user copy that may sleep under a spin lock");
+    debug_assert!(!crate::cpu::holds_guards(), "user copy that may sleep under a spin lock");
 }
 
 #[inline(always)]
