@@ -1,7 +1,7 @@
 //! Interval timers: setitimer(2), getitimer(2), alarm(2).
 use super::counted::CountedTimer;
 use super::setting::Setting;
-use super::signalling::{Signal, Signalling};
+use super::signalling::{Progress, Signal, Signalling};
 use super::timer::Timer;
 use super::{NANOSECONDS, TimeLayout, Timeval};
 use crate::error::*;
@@ -52,7 +52,7 @@ impl ProcessTimers {
         self.delete_posix();
         if let Some(real) = self.real.lock().take() {
             real.timer.stop();
-            real.signalling.set(0, None);
+            real.signalling.set(&real.timer, 0, None);
         }
     }
 
@@ -86,7 +86,8 @@ impl ProcessTimers {
 
     /// Interval and time left of the real timer in nanoseconds.
     fn real(&self) -> (u64, u64) {
-        self.real.lock().as_ref().map_or((0, 0), RealTimer::remaining)
+        let place = self.real.lock();
+        place.as_ref().map_or((0, 0), |real| remaining(real.signalling.progress(), machine::time::monotonic()))
     }
 
     /// Sets the real timer to expire after `value` (0: never) and then in every `interval`; what it was before.
@@ -101,14 +102,9 @@ impl ProcessTimers {
             *place = Some(RealTimer { signalling, timer });
         }
         let Some(real) = place.as_ref() else { return Ok((0, 0)) };
-        let before = real.remaining();
-        real.timer.cancel();
-        let deadline = (value != 0).then(|| machine::time::monotonic().saturating_add(value));
-        real.signalling.set(interval, deadline);
-        if let Some(deadline) = deadline {
-            real.timer.arm(deadline);
-        }
-        Ok(before)
+        let now = machine::time::monotonic();
+        let deadline = (value != 0).then(|| now.saturating_add(value));
+        Ok(remaining(real.signalling.set(&real.timer, interval, deadline), now))
     }
 }
 
@@ -118,13 +114,9 @@ impl Default for ProcessTimers {
     }
 }
 
-impl RealTimer {
-    fn remaining(&self) -> (u64, u64) {
-        let progress = self.signalling.progress();
-        let left =
-            progress.deadline.map_or(0, |deadline| deadline.saturating_sub(machine::time::monotonic()).max(1000));
-        (progress.interval, left)
-    }
+/// Interval and time left of the real timer: at least a microsecond while it is armed.
+fn remaining(progress: Progress, now: u64) -> (u64, u64) {
+    (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1000)))
 }
 
 /// getitimer(2).

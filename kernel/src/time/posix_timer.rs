@@ -1,7 +1,7 @@
 //! POSIX timers: timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2), timer_delete(2).
 use super::clock::{self, Clock};
 use super::setting::Setting;
-use super::signalling::{Signal, Signalling};
+use super::signalling::{Progress, Signal, Signalling};
 use super::timer::Timer;
 use super::{TimeLayout, interval::ProcessTimers};
 use crate::chunked::Chunked;
@@ -116,30 +116,43 @@ pub struct Table {
     /// By id; deleted timers leave holes until those are the greater part.
     slots: Chunked<(i32, Option<PosixTimer>)>,
     live: usize,
+    /// The first place's id.
+    base: i32,
     next: i32,
 }
 
 impl Table {
     /// No timers.
     pub const fn new() -> Self {
-        Table { slots: Chunked::new(), live: 0, next: 0 }
+        Table { slots: Chunked::new(), live: 0, base: 0, next: 0 }
     }
-    fn find(&self, id: i32) -> Option<usize> {
-        let guess = usize::try_from(id.wrapping_sub(self.slots.get(0)?.0)).ok()?;
-        if self.slots.get(guess).is_some_and(|slot| slot.0 == id) {
-            return Some(guess);
-        }
+    #[cold]
+    fn search(&self, id: i32) -> Option<usize> {
         let place = self.slots.partition_point(|slot| slot.0 < id);
         self.slots.get(place).is_some_and(|slot| slot.0 == id).then_some(place)
     }
-    #[inline]
+    fn find(&self, id: i32) -> Option<usize> {
+        let guess = self.guess(id);
+        if self.slots.get(guess).is_some_and(|slot| slot.0 == id) { Some(guess) } else { self.search(id) }
+    }
+    #[inline(always)]
+    fn guess(&self, id: i32) -> usize {
+        id.wrapping_sub(self.base) as u32 as usize
+    }
+    #[inline(always)]
     fn get(&self, id: i32) -> Option<&PosixTimer> {
-        self.slots.get(self.find(id)?)?.1.as_ref()
+        match self.slots.get(self.guess(id)) {
+            Some((found, timer)) if *found == id => timer.as_ref(),
+            _ => self.slots.get(self.search(id)?)?.1.as_ref(),
+        }
     }
     /// Adds a timer under an id that was given to it; ENOMEM.
     fn insert(&mut self, id: i32, timer: PosixTimer) -> Result<()> {
         let place = self.slots.partition_point(|slot| slot.0 < id);
         self.slots.insert(place, (id, Some(timer)))?;
+        if place == 0 {
+            self.base = id;
+        }
         self.live += 1;
         Ok(())
     }
@@ -152,6 +165,7 @@ impl Table {
         }
         if self.slots.len() > 2 * self.live + 8 {
             self.slots.retain(|slot| slot.1.is_some());
+            self.base = self.slots.get(0).map_or(0, |slot| slot.0);
         }
         Some(timer)
     }
@@ -166,26 +180,27 @@ impl Default for Table {
 impl PosixTimer {
     /// Interval and time left.
     fn remaining(&self) -> (u64, u64) {
-        let progress = self.signalling.progress();
-        let now = machine::time::monotonic();
-        (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1)))
+        remaining(self.signalling.progress(), machine::time::monotonic())
     }
 
-    fn set(&self, interval: u64, deadline: Option<u64>) {
-        self.timer.cancel();
-        self.signalling.set(interval, deadline);
+    #[inline]
+    fn set(&self, interval: u64, deadline: Option<u64>) -> Progress {
+        let before = self.signalling.set(&self.timer, interval, deadline);
         self.delivery.missed.store(0, Ordering::Relaxed);
         self.delivery.overrun.store(0, Ordering::Relaxed);
-        if let Some(deadline) = deadline {
-            self.timer.start(deadline);
-        }
+        before
     }
+}
+
+/// Interval and time left, at least a nanosecond while the timer is armed.
+fn remaining(progress: Progress, now: u64) -> (u64, u64) {
+    (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1)))
 }
 
 impl Drop for PosixTimer {
     fn drop(&mut self) {
         self.timer.stop();
-        self.signalling.set(0, None);
+        self.signalling.set(&self.timer, 0, None);
     }
 }
 
@@ -200,6 +215,7 @@ impl ProcessTimers {
         drop(timers);
     }
 
+    #[inline(always)]
     fn with_timer<R>(&self, id: i32, look: impl FnOnce(&PosixTimer) -> R) -> Result<R> {
         self.posix.lock().get(id).map(look).ok_or(EINVAL)
     }
@@ -290,16 +306,18 @@ pub fn timer_settime<T: TimeLayout>(
     }
     let (interval, value) = new.read(task)?.nanoseconds()?;
     let before = task.group().timers.with_timer(id, |timer| {
-        let before = if old.is_null() { (0, 0) } else { timer.remaining() };
         let deadline = match value {
             0 => None,
             value if flags & TIMER_ABSTIME != 0 => Some(clock::to_monotonic(timer.clock, value)),
             value => Some(machine::time::monotonic().saturating_add(value)),
         };
-        timer.set(interval, deadline);
-        before
+        timer.set(interval, deadline)
     })?;
-    if old.is_null() { Ok(()) } else { old.write(task, &Setting::new(before.0, before.1)) }
+    if old.is_null() {
+        return Ok(());
+    }
+    let (interval, left) = remaining(before, machine::time::monotonic());
+    old.write(task, &Setting::new(interval, left))
 }
 
 /// timer_gettime(2).

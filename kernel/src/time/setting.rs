@@ -30,7 +30,11 @@ impl<T: TimeLayout> UserLayout for Setting<T> {
         let (interval, value) = bytes.split_at(T::size(abi));
         Setting { interval: T::decode(abi, interval), value: T::decode(abi, value) }
     }
+    #[inline]
     fn read_from(abi: Abi, address: u64) -> Result<Self> {
+        if T::size(abi) == 16 {
+            return Ok(Self::decode(abi, &machine::user::load_bytes::<32>(address)?));
+        }
         let second = address.wrapping_add(T::size(abi) as u64);
         Ok(Setting { interval: T::read_from(abi, address)?, value: T::read_from(abi, second)? })
     }

@@ -3,7 +3,7 @@
 //! A signal with its information needs memory, which interrupt handlers must not ask for, so expiry hands the timer to a
 //! kernel thread that sends the signal.
 use super::setting::advance;
-use super::timer::Expire;
+use super::timer::{Expire, Timer};
 use crate::process::{ThreadGroup, kernel_thread};
 use crate::sync::{IrqLock, rank};
 use crate::wait::{Sleep, WaitQueue};
@@ -65,9 +65,17 @@ impl Signalling {
         *self.progress.lock()
     }
 
-    /// Sets it anew; the timer must be disarmed, and armed for `deadline` afterwards.
-    pub fn set(&self, interval: u64, deadline: Option<u64>) {
-        *self.progress.lock() = Progress { interval, deadline, unsent: 0 };
+    /// Sets it and its timer anew; gives how it would have gone on.
+    #[inline(always)]
+    pub fn set(&self, timer: &Arc<Timer>, interval: u64, deadline: Option<u64>) -> Progress {
+        // An expiry that is on its way waits here, and finds another deadline.
+        let mut progress = self.progress.lock();
+        timer.cancel();
+        let before = core::mem::replace(&mut *progress, Progress { interval, deadline, unsent: 0 });
+        if let Some(deadline) = deadline {
+            timer.start(deadline);
+        }
+        before
     }
 }
 

@@ -24,12 +24,18 @@ macro_rules! time_values { ($($(#[$meta:meta])* $name:ident { $seconds:ty, $frac
             // Both parts are below 2^63, and i386's seconds wrap as the ABI has it.
             Self { seconds: (time / NANOSECONDS) as $seconds, $fraction: (time % NANOSECONDS / (NANOSECONDS / $per_second)) as $part }
         }
+        #[inline]
         fn nanoseconds(self) -> Result<u64> {
-            let (seconds, part) = (i64::from(self.seconds), i64::from(self.$fraction));
-            if seconds < 0 || !(0..$per_second).contains(&part) {
-                return Err(EINVAL.because("time value out of range"));
+            // Negative ones are large without their sign.
+            let (seconds, part) = (i64::from(self.seconds) as u64, i64::from(self.$fraction) as u64);
+            if part >= $per_second || seconds >= LONGEST / NANOSECONDS {
+                return if part < $per_second && seconds <= i64::MAX as u64 {
+                    Ok(LONGEST)
+                } else {
+                    Err(EINVAL.because("time value out of range"))
+                };
             }
-            Ok((seconds as u64).saturating_mul(NANOSECONDS).saturating_add(part as u64 * (NANOSECONDS / $per_second)).min(LONGEST))
+            Ok((seconds * NANOSECONDS) + part * (NANOSECONDS / $per_second))
         }
     }
 )* } }
@@ -82,6 +88,12 @@ mod tests {
         assert_eq!(Timespec { seconds: 0, nanos: 1_000_000_000 }.nanoseconds(), Err(EINVAL));
         assert_eq!(Timeval { seconds: 0, micros: -1 }.nanoseconds(), Err(EINVAL));
         assert_eq!(Timespec { seconds: i64::MAX, nanos: 0 }.nanoseconds(), Ok(LONGEST));
+        assert_eq!(
+            Timespec { seconds: 9_223_372_035, nanos: 999_999_999 }.nanoseconds(),
+            Ok(9_223_372_035_999_999_999)
+        );
+        assert_eq!(Timespec { seconds: 9_223_372_036, nanos: 0 }.nanoseconds(), Ok(LONGEST));
+        assert_eq!(Timespec { seconds: 9_223_372_036, nanos: -1 }.nanoseconds(), Err(EINVAL));
     }
 }
 
