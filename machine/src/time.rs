@@ -5,16 +5,23 @@ mod wall_clock;
 use crate::cpu::{interrupts_disable, interrupts_enable, local};
 use crate::instructions::read_counter;
 use crate::interrupt::apic;
+use crate::sync::SequenceCount;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 /// Fraction bits of the multipliers.
 const SHIFT: u32 = 32;
 
-static BASE: AtomicU64 = AtomicU64::new(0);
 static FREQUENCY: AtomicU64 = AtomicU64::new(NANOSECONDS);
-/// Nanoseconds per tick of the counter, times 2^SHIFT.
+/// The counter at time 0, and the nanoseconds per tick of it, times 2^SHIFT: of the clock that nobody steers.
+static RAW_BASE: AtomicU64 = AtomicU64::new(0);
+static RAW_MULTIPLIER: AtomicU64 = AtomicU64::new(1 << SHIFT);
+/// Since the clock was last steered: the counter and the time then, and nanoseconds per tick, times 2^SHIFT.
+static BASE: AtomicU64 = AtomicU64::new(0);
+static BASE_TIME: AtomicU64 = AtomicU64::new(0);
 static MULTIPLIER: AtomicU64 = AtomicU64::new(1 << SHIFT);
+/// Around changes of the three.
+static STEERING: SequenceCount = SequenceCount::new();
 /// Ticks of the APIC timer per nanosecond, times 2^SHIFT.
 static TIMER_MULTIPLIER: AtomicU64 = AtomicU64::new(1 << SHIFT);
 static WALL_CLOCK: AtomicU64 = AtomicU64::new(0);
@@ -27,14 +34,18 @@ fn scale(value: u64, multiplier: u64) -> u64 {
 
 /// Time 0 is now.
 pub(crate) fn start() {
-    BASE.store(read_counter(), Ordering::Relaxed);
+    let counter = read_counter();
+    BASE.store(counter, Ordering::Relaxed);
+    RAW_BASE.store(counter, Ordering::Relaxed);
 }
 
 /// Measures counter and timer, reads the wall clock. Boot CPU, with its APIC enabled.
 pub(crate) fn initialize() {
     let measured = calibration::measure();
     FREQUENCY.store(measured.counter, Ordering::Relaxed);
-    MULTIPLIER.store(((NANOSECONDS as u128) << SHIFT).div_euclid(measured.counter as u128) as u64, Ordering::Relaxed);
+    let multiplier = ((NANOSECONDS as u128) << SHIFT).div_euclid(measured.counter as u128) as u64;
+    MULTIPLIER.store(multiplier, Ordering::Relaxed);
+    RAW_MULTIPLIER.store(multiplier, Ordering::Relaxed);
     let timer = ((measured.timer as u128) << SHIFT).div_euclid(NANOSECONDS as u128) as u64;
     TIMER_MULTIPLIER.store(timer, Ordering::Relaxed);
     let elapsed = monotonic() / NANOSECONDS;
@@ -45,8 +56,36 @@ pub(crate) fn initialize() {
 /// Nanoseconds since boot, monotonic on all CPUs.
 #[inline(always)]
 pub fn monotonic() -> u64 {
-    // Counters of different CPUs may differ by a few ticks: never below the base.
-    scale(read_counter().saturating_sub(BASE.load(Ordering::Relaxed)), MULTIPLIER.load(Ordering::Relaxed))
+    loop {
+        let begun = STEERING.begin();
+        // Counters of different CPUs may differ by a few ticks: never below the base.
+        let ticks = read_counter().saturating_sub(BASE.load(Ordering::Relaxed));
+        let time = scale(ticks, MULTIPLIER.load(Ordering::Relaxed)).wrapping_add(BASE_TIME.load(Ordering::Relaxed));
+        if STEERING.is_current(begun) {
+            return time;
+        }
+    }
+}
+
+/// Nanoseconds since boot by a clock that nobody steers.
+#[inline(always)]
+pub fn raw() -> u64 {
+    scale(read_counter().saturating_sub(RAW_BASE.load(Ordering::Relaxed)), RAW_MULTIPLIER.load(Ordering::Relaxed))
+}
+
+/// From now on the clock goes `second / 2^32` nanoseconds in what the raw one counts as a second. One caller at a time, with
+/// interrupts disabled, since handlers read the clock.
+pub(crate) fn steer(second: u64) {
+    let multiplier =
+        (RAW_MULTIPLIER.load(Ordering::Relaxed) as u128 * second as u128) / ((NANOSECONDS as u128) << SHIFT);
+    STEERING.write(|| {
+        let counter = read_counter();
+        let ticks = counter.saturating_sub(BASE.load(Ordering::Relaxed));
+        let passed = scale(ticks, MULTIPLIER.load(Ordering::Relaxed));
+        BASE_TIME.store(BASE_TIME.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
+        BASE.store(counter, Ordering::Relaxed);
+        MULTIPLIER.store(multiplier as u64, Ordering::Relaxed);
+    });
 }
 
 /// Time stamp counter, raw.
@@ -65,10 +104,20 @@ pub fn wall_clock_at_boot() -> u64 {
     WALL_CLOCK.load(Ordering::Relaxed)
 }
 
-/// The (multiplier, shift) such that nanoseconds = (counter - base) * multiplier >> shift, and the base; for the vDSO. The
-/// product needs 128 bits.
-pub fn counter_scale() -> (u64, u32, u64) {
-    (MULTIPLIER.load(Ordering::Relaxed), SHIFT, BASE.load(Ordering::Relaxed))
+/// How the vDSO tells the time: time + (counter - base) * multiplier >> 32, whose product needs 128 bits.
+pub(crate) struct Scale {
+    pub(crate) base: u64,
+    pub(crate) time: u64,
+    pub(crate) multiplier: u64,
+}
+
+/// The scale as last steered; for who steers.
+pub(crate) fn counter_scale() -> Scale {
+    Scale {
+        base: BASE.load(Ordering::Relaxed),
+        time: BASE_TIME.load(Ordering::Relaxed),
+        multiplier: MULTIPLIER.load(Ordering::Relaxed),
+    }
 }
 
 /// Fires [`crate::Kernel::timer_interrupt`] on this CPU at `deadline` (nanoseconds since boot), or never.

@@ -348,6 +348,7 @@ static void present(uint64_t *words)
 	else
 		SET(CLOCK_REALTIME, time_of((uint64_t)now.tv_sec, (uint64_t)now.tv_nsec), 0, 0, 0, 0);
 }
+static void read_steering(uint64_t *words) { is("adjtimex") ? SET(zeroed(), 0, 0, 0, 0, 0) : SET(CLOCK_REALTIME, zeroed(), 0, 0, 0, 0); }
 static void restart(uint64_t *words) { SET(0xfee1dead, 672274793, one_in(2) ? 0 : 0x89abcdefu, 0, 0, 0); }
 static void unmount(uint64_t *words)
 {
@@ -424,13 +425,15 @@ static const struct {
 	{"mlock2", area}, {"munlock", area}, {"remap_file_pages", area}, {"mmap", map}, {"mmap2", map}, {"set_thread_area", segment},
 	{"get_thread_area", segment}, {"set_robust_list", robust}, {"get_robust_list", robust}, {"rseq", sequence},
 	{"sethostname", message}, {"setdomainname", message}, {"syslog", kernel_log}, {"stime", present}, {"settimeofday", present},
-	{"clock_settime", present}, {"clock_settime64", present}, {"reboot", restart}, {"umount", unmount}, {"umount2", unmount},
+	{"clock_settime", present}, {"clock_settime64", present}, {"adjtimex", read_steering},
+	{"clock_adjtime", read_steering}, {"clock_adjtime64", read_steering}, {"reboot", restart}, {"umount", unmount}, {"umount2", unmount},
 	{"init_module", load_module}, {"delete_module", load_module}, {"execve", execute}, {"execveat", execute}, {"chroot", own_folder},
 	{"chdir", change_folder}, {"fchdir", change_folder}, {"pidfd_open", open_process}, {"pidfd_getfd", open_process},
 	{"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
-static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "reboot", "init_module",
+static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",
+					     "clock_adjtime64", "reboot", "init_module",
 					     "delete_module", "syslog", "umount", "umount2", 0};
 
 /* ---- Harm ------------------------------------------------------------------------------------------------------------ */

@@ -44,6 +44,9 @@ pub fn clock_settime<T: TimeLayout>(task: &Task, id: i32, time: UserPtr<T>) -> R
 }
 
 fn set_wall_clock(task: &Task, time: u64) -> Result<()> {
+    if !clock::is_settable(time) {
+        return Err(EINVAL.because("too far in the future"));
+    }
     if !task.capable(Capability::SysTime) {
         return Err(EPERM);
     }

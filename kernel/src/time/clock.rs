@@ -1,8 +1,11 @@
 //! What time it is on each clock (clock_gettime(2)).
 use super::cpu_clock::CpuClock;
+use super::discipline::{Discipline, State};
+use super::timer::{Expire, Timer};
 use crate::error::{EINVAL, Result};
 use crate::process::Task;
-use crate::sync::{SequenceCount, SpinLock, rank};
+use crate::sync::{IrqLock, Once, rank};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A clock that user space can name.
@@ -37,8 +40,10 @@ pub const TICK: u64 = 4_000_000;
 static REALTIME_OFFSET: AtomicU64 = AtomicU64::new(0);
 /// Seconds of TAI ahead of UTC.
 static TAI_OFFSET: AtomicU64 = AtomicU64::new(0);
-static SETTING: SpinLock<()> = SpinLock::new(rank::LEAF, ());
-static CHANGES: SequenceCount = SequenceCount::new();
+/// How the clock is steered, and how long its second is now (nanoseconds times 2^32).
+static SETTING: IrqLock<(Discipline, u64)> = IrqLock::new(rank::LEAF, (Discipline::new(), super::NANOSECONDS << 32));
+/// Expires at each second while the clock is being steered.
+static TURN: Once<Arc<Timer>> = Once::new();
 
 impl Clock {
     /// The clock a `clockid_t` names: EINVAL for one that is not there (negative ones name processor-time clocks).
@@ -64,9 +69,8 @@ impl Clock {
     pub fn now(self, task: &Task) -> Result<u64> {
         Ok(match self {
             Clock::Realtime | Clock::RealtimeAlarm => realtime(),
-            Clock::Monotonic | Clock::MonotonicRaw | Clock::Boottime | Clock::BoottimeAlarm => {
-                machine::time::monotonic()
-            }
+            Clock::Monotonic | Clock::Boottime | Clock::BoottimeAlarm => machine::time::monotonic(),
+            Clock::MonotonicRaw => machine::time::raw(),
             Clock::RealtimeCoarse => realtime() / TICK * TICK,
             Clock::MonotonicCoarse => machine::time::monotonic() / TICK * TICK,
             Clock::Tai => realtime().wrapping_add(TAI_OFFSET.load(Ordering::Relaxed).wrapping_mul(super::NANOSECONDS)),
@@ -91,28 +95,107 @@ pub fn realtime() -> u64 {
     machine::time::monotonic().wrapping_add(REALTIME_OFFSET.load(Ordering::Relaxed))
 }
 
-/// Sets the wall clock.
-pub fn set_realtime(nanoseconds: u64) {
-    let _setting = SETTING.lock();
-    CHANGES.write(|| {
-        REALTIME_OFFSET.store(nanoseconds.wrapping_sub(machine::time::monotonic()), Ordering::Relaxed);
-    });
-    show();
+/// Last second to which the wall clock can be set: uptime of 30 years lies before the end of 64-bit nanoseconds.
+const LAST_SECOND: u64 = super::value::LONGEST / super::NANOSECONDS - 30 * 365 * 86_400;
+
+/// Whether the wall clock can be set to this time.
+pub fn is_settable(nanoseconds: u64) -> bool {
+    nanoseconds / super::NANOSECONDS < LAST_SECOND
 }
 
-/// Lets programs see the clocks and the time zone as they are now.
-pub fn show() {
+/// Sets the wall clock.
+pub fn set_realtime(nanoseconds: u64) {
+    let mut setting = SETTING.lock();
+    REALTIME_OFFSET.store(nanoseconds.wrapping_sub(machine::time::monotonic()), Ordering::Relaxed);
+    setting.0.clear((nanoseconds / super::NANOSECONDS) as i64);
+    put_into_effect(&mut setting);
+}
+
+/// Moves the wall clock by nanoseconds; EINVAL if boot would lie before 1970, or the time where it cannot be set.
+pub fn move_realtime(change: i128) -> Result<()> {
+    let mut setting = SETTING.lock();
+    let (uptime, boot) = (machine::time::monotonic(), REALTIME_OFFSET.load(Ordering::Relaxed));
+    let boot = u64::try_from(i128::from(boot as i64) + change).map_err(|_| EINVAL)?;
+    let now = boot.checked_add(uptime).filter(|now| is_settable(*now)).ok_or(EINVAL)?;
+    REALTIME_OFFSET.store(boot, Ordering::Relaxed);
+    setting.0.clear((now / super::NANOSECONDS) as i64);
+    put_into_effect(&mut setting);
+    Ok(())
+}
+
+/// Changes how the clock is steered; `change` is told the wall-clock time and answers a new difference of atomic time, too.
+pub fn adjust(change: impl FnOnce(&mut Discipline, u64) -> (State, Option<i64>)) -> State {
+    let (state, busy) = {
+        let mut setting = SETTING.lock();
+        turn(&mut setting.0);
+        let (state, tai) = change(&mut setting.0, realtime());
+        if let Some(tai) = tai {
+            TAI_OFFSET.store(tai as u64, Ordering::Relaxed);
+        }
+        put_into_effect(&mut setting);
+        (state, setting.0.is_busy())
+    };
+    if let (true, Some(timer)) = (busy, TURN.get()) {
+        timer.arm(next_second());
+    }
+    state
+}
+
+/// Seconds that atomic time is ahead.
+pub fn tai_ahead() -> u64 {
+    TAI_OFFSET.load(Ordering::Relaxed)
+}
+
+/// Catches up with the seconds that have passed.
+fn turn(discipline: &mut Discipline) {
+    let moved = discipline.turn((realtime() / super::NANOSECONDS) as i64);
+    if moved != 0 {
+        REALTIME_OFFSET.fetch_add((moved as u64).wrapping_mul(super::NANOSECONDS), Ordering::Relaxed);
+        TAI_OFFSET.fetch_sub(moved as u64, Ordering::Relaxed);
+    }
+}
+
+/// Monotonic time when the wall clock's next second begins.
+fn next_second() -> u64 {
+    machine::time::monotonic() + super::NANOSECONDS - realtime() % super::NANOSECONDS
+}
+
+struct Turn;
+impl Expire for Turn {
+    fn expire(&self, _deadline: u64) -> Option<u64> {
+        let mut setting = SETTING.lock();
+        turn(&mut setting.0);
+        put_into_effect(&mut setting);
+        setting.0.is_busy().then(next_second)
+    }
+}
+
+/// Lets the clocks go as they are to go, and programs see it.
+fn put_into_effect((discipline, length): &mut (Discipline, u64)) {
+    let wanted = discipline.second_length();
+    let second = (*length != wanted).then_some(wanted);
+    *length = wanted;
     machine::vdso::show_clocks(&machine::vdso::Clocks {
         ahead: REALTIME_OFFSET.load(Ordering::Relaxed),
         tai: TAI_OFFSET.load(Ordering::Relaxed).wrapping_mul(super::NANOSECONDS),
         zone: super::value::zone::current().parts(),
+        second,
     });
+}
+
+/// Lets programs see the clocks and the time zone as they are now.
+pub fn show() {
+    put_into_effect(&mut SETTING.lock());
 }
 
 /// Takes the wall clock from the machine at boot.
 pub fn initialize() {
     if machine::vdso::clock_page().is_err() {
         crate::warn!("no memory for the clocks that programs read");
+    }
+    match machine::memory::try_arc(Turn).and_then(|turn| Timer::new(turn)) {
+        Ok(timer) => drop(TURN.set(timer)),
+        Err(_) => crate::warn!("no memory for steering the clock"),
     }
     set_realtime(
         machine::time::wall_clock_at_boot().wrapping_mul(super::NANOSECONDS).wrapping_add(machine::time::monotonic()),

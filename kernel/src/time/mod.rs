@@ -1,11 +1,14 @@
 //! Clocks and timers.
 //!
 //! `timer` is the mechanism (one-shot timers per CPU), `clock` says what time it is on each clock, `value` holds the
-//! structures user space passes, `counted` the timers of processor time; the calls sit in `calls`, `sleep`, `interval` and `posix_timer`.
+//! structures user space passes, `counted` the timers of processor time, `discipline` how
+//! the clock is kept in step with others; the calls sit in `calls`, `sleep`, `adjust`, `interval` and `posix_timer`.
+pub mod adjust;
 pub mod calls;
 pub mod clock;
 pub mod counted;
 pub mod cpu_clock;
+pub mod discipline;
 pub mod interval;
 pub mod posix_timer;
 pub mod setting;

@@ -1,7 +1,7 @@
 //! The page from which programs read clocks.
 use crate::OutOfMemory;
 use crate::memory::Frame;
-use crate::sync::{Once, Rank, SpinLock};
+use crate::sync::{IrqLock, Once, Rank};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Resolution of the coarse clocks in nanoseconds: Linux's tick at 250 Hz.
@@ -11,7 +11,7 @@ pub(super) const TICK: u32 = 4_000_000;
 pub(super) mod offset {
     /// Odd while the page is being changed; 32 bits.
     pub const SEQUENCE: usize = 0;
-    /// The counter at time 0.
+    /// The counter when the clock was last steered.
     pub const BASE: usize = 8;
     /// Nanoseconds per tick of the counter, times 2^32.
     pub const MULTIPLIER: usize = 16;
@@ -21,6 +21,8 @@ pub(super) mod offset {
     pub const TAI: usize = 32;
     /// Minutes west of Greenwich, and the kind of daylight saving; 32 bits each.
     pub const ZONE: usize = 40;
+    /// The monotonic time when the clock was last steered.
+    pub const TIME: usize = 48;
 }
 
 /// What clocks show, beyond the counter.
@@ -32,11 +34,13 @@ pub struct Clocks {
     pub tai: u64,
     /// Minutes west of Greenwich, and the kind of daylight saving (`struct timezone`).
     pub zone: (i32, i32),
+    /// If the clocks are to go at another speed from now on: nanoseconds a second, times 2^32.
+    pub second: Option<u64>,
 }
 
 static PAGE: Once<Frame> = Once::new();
 /// Serializes changes.
-static CHANGE: SpinLock<()> = SpinLock::new(Rank(Rank::MACHINE + 0x3f0, "the clocks that programs read"), ());
+static CHANGE: IrqLock<()> = IrqLock::new(Rank(Rank::MACHINE + 0x3f0, "the clocks that programs read"), ());
 
 /// The page, for programs to read; made when first asked for. To be mapped before the image of [`super::x86_64`].
 pub fn clock_page() -> Result<Frame, OutOfMemory> {
@@ -47,11 +51,11 @@ pub fn clock_page() -> Result<Frame, OutOfMemory> {
     PAGE.get().cloned().ok_or(OutOfMemory)
 }
 
-/// Shows these clocks in the page, once there is one.
+/// Shows these clocks in the page, once there is one, and steers them.
 pub fn show_clocks(clocks: &Clocks) {
-    let Some(page) = PAGE.get() else { return };
     let _change = CHANGE.lock();
-    let (multiplier, _, base) = crate::time::counter_scale();
+    let steer = || clocks.second.into_iter().for_each(crate::time::steer);
+    let Some(page) = PAGE.get() else { return steer() };
     // SAFETY: within the frame, which is never freed, aligned; programs only read it, and the kernel only here.
     let word = |at: usize| unsafe { AtomicU64::from_ptr(page.address().add(at).cast()) };
     // SAFETY: as above.
@@ -59,10 +63,14 @@ pub fn show_clocks(clocks: &Clocks) {
     let before = sequence.load(Ordering::Relaxed);
     sequence.store(before.wrapping_add(1), Ordering::Relaxed);
     fence(Ordering::Release);
+    // While programs wait: none reads the old speed once the kernel has the new one.
+    steer();
+    let scale = crate::time::counter_scale();
     let zone = u64::from(clocks.zone.0 as u32) | u64::from(clocks.zone.1 as u32) << 32;
     for (at, value) in [
-        (offset::BASE, base),
-        (offset::MULTIPLIER, multiplier),
+        (offset::BASE, scale.base),
+        (offset::TIME, scale.time),
+        (offset::MULTIPLIER, scale.multiplier),
         (offset::AHEAD, clocks.ahead),
         (offset::TAI, clocks.tai),
         (offset::ZONE, zone),

@@ -145,6 +145,8 @@ global_asm!(
     "adc esi, edx",
     "imul edi, [ebx + {multiplier} + 4]",
     "add esi, edi",
+    "add ecx, [ebx + {time}]",
+    "adc esi, [ebx + {time} + 4]",
     "mov eax, [ebx + {ahead}]",
     "mov edx, [ebx + {ahead} + 4]",
     "cmp ebp, [ebx]",
@@ -172,8 +174,8 @@ global_asm!(
     "mov edi, [esp + 24]",
     "test edi, edi",
     "jz 28f",
-    // Monotonic, raw, boot time: none counts what another does not.
-    "mov ebp, 0x92",
+    // Monotonic, boot time: neither counts what the other does not.
+    "mov ebp, 0x82",
     "bt ebp, edi",
     "jc 27f",
     "cmp edi, 11",
@@ -361,6 +363,7 @@ global_asm!(
     "lstar_vdso_i386_end:",
     ".popsection",
     base = const offset::BASE,
+    time = const offset::TIME,
     multiplier = const offset::MULTIPLIER,
     ahead = const offset::AHEAD,
     tai = const offset::TAI,

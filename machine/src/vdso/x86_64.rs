@@ -21,6 +21,7 @@ macro_rules! now {
             "xor ecx, ecx\n",
             "sub rax, [r8 + {base}]\n cmovb rax, rcx\n",
             "mul qword ptr [r8 + {multiplier}]\n shrd rax, rdx, 32\n",
+            "add rax, [r8 + {time}]\n",
             "mov r10, [r8 + {ahead}]\n",
             "cmp r9d, [r8]\n jne 72f\n",
             ".pushsection .rodata.vdso_x86_64_cold, \"a\", @progbits\n .popsection\n",
@@ -129,8 +130,8 @@ global_asm!(
     "mov [rsi + 8], rax",
     "xor eax, eax",
     "ret",
-    // Monotonic, raw, boot time: none counts what another does not.
-    "4: mov ecx, 0x92",
+    // Monotonic, boot time: neither counts what the other does not.
+    "4: mov ecx, 0x82",
     "bt ecx, edi",
     "jc 3b",
     "cmp edi, 11",
@@ -234,6 +235,7 @@ global_asm!(
     ".globl lstar_vdso_x86_64_end",
     ".popsection",
     base = const offset::BASE,
+    time = const offset::TIME,
     multiplier = const offset::MULTIPLIER,
     ahead = const offset::AHEAD,
     tai = const offset::TAI,

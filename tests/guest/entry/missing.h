@@ -8,7 +8,6 @@ static const short missing[] = {
 	101, /* ioperm */
 	110, /* iopl */
 	115, /* swapoff */
-	124, /* adjtimex */
 	131, /* quotactl */
 	135, /* sysfs */
 	245, /* io_setup */
@@ -43,7 +42,6 @@ static const short missing[] = {
 	339, /* fanotify_mark */
 	341, /* name_to_handle_at */
 	342, /* open_by_handle_at */
-	343, /* clock_adjtime */
 	345, /* sendmmsg */
 	349, /* kcmp */
 	357, /* bpf */
@@ -78,7 +76,6 @@ static const short missing[] = {
 	400, /* msgsnd */
 	401, /* msgrcv */
 	402, /* msgctl */
-	405, /* clock_adjtime64 */
 	416, /* io_pgetevents_time64 */
 	417, /* recvmmsg_time64 */
 	418, /* mq_timedsend_time64 */
@@ -132,7 +129,6 @@ static const short missing[] = {
 	71, /* msgctl */
 	136, /* ustat */
 	139, /* sysfs */
-	159, /* adjtimex */
 	163, /* acct */
 	167, /* swapon */
 	168, /* swapoff */
@@ -173,7 +169,6 @@ static const short missing[] = {
 	301, /* fanotify_mark */
 	303, /* name_to_handle_at */
 	304, /* open_by_handle_at */
-	305, /* clock_adjtime */
 	307, /* sendmmsg */
 	312, /* kcmp */
 	320, /* kexec_file_load */

@@ -52,6 +52,7 @@ static struct {
 	word start, length;
 	int32_t pid;
 } lock = {F_WRLCK, SEEK_SET, 0, 10, 0};
+static word no_change[26];
 static uint32_t owner[2] = {1, 0}, kill_process = 0x80000000;
 static struct {
 	uint16_t count;
@@ -197,6 +198,8 @@ static const struct row rows_time[] = {
 	R(timer_settime, 0, V(0), V(0), I(long_timer), O(36)),
 	R(timer_gettime, 0, V(0), O(36)),
 	R(clock_settime, 0, V(CLOCK_REALTIME), I(bad_time)),
+	R(adjtimex, 0, B(no_change)),
+	R(clock_adjtime, 0, V(CLOCK_REALTIME), B(no_change)),
 	R(clock_gettime, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(clock_getres, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(timerfd_settime, 0, V(TIMER), V(0), I(long_timer), O(36)),

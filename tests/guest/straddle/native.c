@@ -7,7 +7,7 @@
 static uint64_t read_set = 1 << PIPE_OUT, no_set;
 static word zero_time[2];
 #ifdef __i386__
-static uint64_t zero_time64[2], short_time64[2] = {0, 1000}, bad_time64[2] = {5, -1}, long_timer64[4] = {0, 0, 1000, 0}, two_times64[4];
+static uint64_t zero_time64[2], short_time64[2] = {0, 1000}, bad_time64[2] = {5, -1}, long_timer64[4] = {0, 0, 1000, 0}, two_times64[4], no_change64[26];
 static uint64_t no_signals, usr1 = 1 << (SIGUSR1 - 1), offset;
 static uint32_t old_action[4], no_set32, one_word = 1, groups[1] = {5}, limits[2];
 static struct {
@@ -57,6 +57,7 @@ static const struct row rows_narrow[] = {
 	R(olduname, 0, O(328)),
 	R(clock_gettime64, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(clock_settime64, 0, V(CLOCK_REALTIME), I(bad_time64)),
+	R(clock_adjtime64, 0, V(CLOCK_REALTIME), B(no_change64)),
 	R(clock_getres_time64, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(clock_nanosleep_time64, 0, V(CLOCK_MONOTONIC), V(0), I(short_time64), O(16)),
 	R(timer_gettime64, 0, V(0), O(36)),

@@ -117,6 +117,8 @@ static const struct call calls[] = {
 	CALL(sched_setaffinity, 0, 8, P),
 	CALL(sched_getaffinity, 0, 128, P),
 	CALL(clock_settime, 0, P),
+	CALL(adjtimex, P),
+	CALL(clock_adjtime, 0, P),
 	CALL(clock_gettime, 0, P),
 	CALL(clock_getres, 0, P),
 	CALL(clock_nanosleep, 0, 0, P, 0),

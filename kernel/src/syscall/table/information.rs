@@ -30,7 +30,10 @@ rows! {
     [ 136  136   62] ustat() => missing;
     [ 139  139  135] sysfs() => missing;
     [ 156    -  149] _sysctl() => missing;
-    [ 159  159  124] adjtimex() => missing;
+    /// Read and set how the clock is kept in step.
+    [ 159  159    -] adjtimex(timex) => call crate::time::adjust::adjtimex::<crate::time::adjust::Timex>, Full;
+    /// Read and set how the clock is kept in step.
+    [   -    -  124] adjtimex(timex) => call crate::time::adjust::adjtimex::<crate::time::adjust::Timex32>, Full;
     /// Set the wall clock and the time zone.
     [ 164  164    -] settimeofday(tv, tz) => call crate::time::calls::settimeofday::<crate::time::Timeval>, Full;
     /// Set the wall clock and the time zone.
@@ -88,7 +91,10 @@ rows! {
     /// Read the setting of a timer that is read.
     [   -    -  326] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec32>, Full;
     [ 298  298  336] perf_event_open() => missing;
-    [ 305  305  343] clock_adjtime() => missing;
+    /// Read and set how a clock is kept in step.
+    [ 305  305    -] clock_adjtime(clockid, timex) => call crate::time::adjust::clock_adjtime::<crate::time::adjust::Timex>, Full;
+    /// Read and set how a clock is kept in step.
+    [   -    -  343] clock_adjtime(clockid, timex) => call crate::time::adjust::clock_adjtime::<crate::time::adjust::Timex32>, Full;
     /// Fill a buffer with random bytes.
     [ 318  318  355] getrandom(buf, buflen, flags) => call crate::random::calls::getrandom, Full;
     [ 320  320    -] kexec_file_load() => missing;
@@ -104,7 +110,8 @@ rows! {
     [   -    -  403] clock_gettime64(clockid, tp) => call crate::time::calls::clock_gettime::<crate::time::Timespec>, Full;
     /// Set a clock.
     [   -    -  404] clock_settime64(clockid, tp) => call crate::time::calls::clock_settime::<crate::time::Timespec>, Full;
-    [   -    -  405] clock_adjtime64() => missing;
+    /// Read and set how a clock is kept in step.
+    [   -    -  405] clock_adjtime64(clockid, timex) => call crate::time::adjust::clock_adjtime::<crate::time::adjust::Timex>, Full;
     /// Read the resolution of a clock.
     [   -    -  406] clock_getres_time64(clockid, res) => call crate::time::calls::clock_getres::<crate::time::Timespec>, Full;
     /// Sleep on a clock, to a time or for a time.

@@ -346,6 +346,8 @@ const INFORMATION: &[Description] = describe! {
     clock_settime(Choice(CLOCKS, "CLOCK_???"), In(time::timespec));
     clock_gettime(Choice(CLOCKS, "CLOCK_???"), Out(time::timespec));
     clock_getres(Choice(CLOCKS, "CLOCK_???"), Out(time::timespec));
+    adjtimex(Out(time::timex)) => Answer::Also(time::timex_answer);
+    clock_adjtime(Choice(CLOCKS, "CLOCK_???"), Out(time::timex)) => Answer::Also(time::timex_answer);
     clock_nanosleep(Choice(CLOCKS, "CLOCK_???"), Bits(TIMER_FLAGS, "TIMER_???"), In(time::timespec), Late(time::remaining));
     timerfd_create(Choice(CLOCKS, "CLOCK_???"), Bits(TIMERFD, "TFD_???"));
     timerfd_settime(Descriptor, Bits(TIMERFD_SET, "TFD_???"), In(time::timer_setting), Out(time::timer_setting));

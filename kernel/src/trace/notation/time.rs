@@ -1,4 +1,5 @@
 //! Structures of the calls about time.
+use super::names::{ADJUST_MODES, CLOCK_STATES, CLOCK_STATUS};
 use crate::trace::show::Show;
 use abi::Abi;
 
@@ -63,6 +64,49 @@ pub fn interval(show: &mut Show<'_>, address: u64) {
 /// `struct itimerspec`.
 pub fn timer_setting(show: &mut Show<'_>, address: u64) {
     setting(show, address, "tv_nsec");
+}
+
+/// `struct timex`.
+pub fn timex(show: &mut Show<'_>, address: u64) {
+    show.structure(address, |show| {
+        // Words of the wide form have 64 bits, and ints are followed by as many bytes as align what follows.
+        let word = if show.wide_time { 8 } else { 4 };
+        let at = |index: u64| address.wrapping_add(word * index);
+        let long = |show: &Show<'_>, index| match word {
+            8 => show.u64_at(at(index)).map(|value| value as i64),
+            _ => show.u32_at(at(index)).map(|value| (value as i32).into()),
+        };
+        let int = |show: &Show<'_>, index| show.u32_at(at(index)).map(u64::from);
+        show.text.byte(b'{');
+        show.field("modes");
+        show.bits(int(show, 0)?, ADJUST_MODES, "ADJ_???");
+        for (index, name) in (1..).zip(["offset", "freq", "maxerror", "esterror"]) {
+            show.signed_field(name, long(show, index)?);
+        }
+        show.field("status");
+        show.bits(int(show, 5)?, CLOCK_STATUS, "STA_???");
+        for (index, name) in (6..).zip(["constant", "precision", "tolerance"]) {
+            show.signed_field(name, long(show, index)?);
+        }
+        show.field("time");
+        write_pair(show, at(9), "tv_usec")?;
+        for (index, name) in (11..).zip(["tick", "ppsfreq", "jitter"]) {
+            show.signed_field(name, long(show, index)?);
+        }
+        show.signed_field("shift", (int(show, 14)? as i32).into());
+        for (index, name) in (15..).zip(["stabil", "jitcnt", "calcnt", "errcnt", "stbcnt"]) {
+            show.signed_field(name, long(show, index)?);
+        }
+        show.signed_field("tai", (int(show, 20)? as i32).into());
+        show.text.byte(b'}');
+        Some(())
+    });
+}
+/// What adjtimex(2) says of the clock.
+pub fn timex_answer(show: &mut Show<'_>) {
+    show.text.put(" (");
+    show.choice(show.result.unwrap_or(0) as u64, CLOCK_STATES, "TIME_???");
+    show.text.byte(b')');
 }
 
 /// `time_t` behind a pointer.
