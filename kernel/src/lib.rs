@@ -23,6 +23,7 @@ pub mod ptrace;
 pub mod random;
 pub mod seccomp;
 pub mod signal;
+pub mod sort;
 pub mod start;
 pub mod sync;
 pub mod syscall;

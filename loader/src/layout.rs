@@ -2,6 +2,7 @@
 use crate::link::{ENTRY, by_address_table};
 use crate::object::{Object, Section, flag, kind};
 use crate::{Refusal, bytes, push};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 /// The parts of an image, by what may be done with them. None can be written and executed.
@@ -71,7 +72,8 @@ impl Layout {
                 }
             }
         }
-        self.table.sort_unstable();
+        // In place, with no more of the stack however many there are.
+        self.table = BinaryHeap::from(core::mem::take(&mut self.table)).into_sorted_vec();
         self.table.dedup();
         if let Some(size) = self.sizes.get_mut(Part::Constants as usize)
             && !self.table.is_empty()

@@ -53,7 +53,7 @@ pub fn devices() -> String {
     let mut text = String::from("Character devices:\n");
     let mut seen: Vec<(u32, &'static str)> =
         CHARACTER_DEVICES.lock().iter().map(|device| (device.major, device.name)).collect();
-    seen.sort();
+    crate::sort::by_key(&mut seen, |device| *device);
     seen.dedup();
     for (major, name) in seen {
         let _ = writeln!(text, "{major:3} {name}");

@@ -73,8 +73,7 @@ impl RangeLocks {
             }
             !joins
         });
-        let at = self.0.partition_point(|lock| lock.range.first <= range.first);
-        self.0.insert(at, Conflict { owner, kind, range, id });
+        self.insert(Conflict { owner, kind, range, id });
         Ok(())
     }
     /// Drops the owner's locks on a range. ENOLCK without memory for the second half of a lock cut in two.
@@ -91,27 +90,30 @@ impl RangeLocks {
     }
     /// Cuts a range out of the owner's locks; at most one of them falls in two.
     fn cut(&mut self, owner: Owner, range: Range) {
-        let mut second_half = None;
+        // What is left behind the range: at most one, since an owner's locks do not overlap.
+        let mut remainder = None;
         self.0.retain_mut(|lock| {
             if lock.owner != owner || !lock.range.overlaps(range) {
                 return true;
             }
             let before = lock.range.first < range.first;
             let after = lock.range.last > range.last;
-            let rest = Range { first: range.last.saturating_add(1), last: lock.range.last };
-            match (before, after) {
-                (false, false) => return false,
-                (true, false) => lock.range.last = range.first - 1,
-                (false, true) => lock.range = rest,
-                (true, true) => {
-                    second_half = Some(Conflict { range: rest, ..*lock });
-                    lock.range.last = range.first - 1;
-                }
+            if after {
+                let range = Range { first: range.last.saturating_add(1), last: lock.range.last };
+                remainder = Some(Conflict { range, ..*lock });
             }
-            true
+            if before {
+                lock.range.last = range.first - 1;
+            }
+            before
         });
-        self.0.extend(second_half);
-        self.0.sort_unstable_by_key(|lock| lock.range.first);
+        if let Some(lock) = remainder {
+            self.insert(lock);
+        }
+    }
+    fn insert(&mut self, lock: Conflict) {
+        let at = self.0.partition_point(|other| other.range.first <= lock.range.first);
+        self.0.insert(at, lock);
     }
 }
 

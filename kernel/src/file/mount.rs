@@ -389,7 +389,7 @@ impl MountNamespace {
     /// Every mount, in the order they were made.
     pub fn mounts(&self) -> Result<Vec<Arc<Mount>>> {
         let mut mounts = tree(&self.root.get())?;
-        mounts.sort_unstable_by_key(|mount| mount.id());
+        crate::sort::by_key(&mut mounts, |mount| mount.id());
         Ok(mounts)
     }
 }

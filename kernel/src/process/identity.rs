@@ -278,7 +278,7 @@ pub(super) fn check_groups(task: &Task, size: i32) -> Result<usize> {
 
 /// Sets the supplementary groups.
 pub(super) fn replace_groups(task: &Task, mut groups: Vec<u32>) -> Result<()> {
-    groups.sort_unstable();
+    crate::sort::by_key(&mut groups, |group| *group);
     task.change_credentials(|new| {
         new.groups = groups;
         Ok(())

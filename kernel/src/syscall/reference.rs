@@ -7,7 +7,7 @@ use core::fmt::{self, Display, Formatter, Write};
 pub fn rows() -> alloc::vec::Vec<(&'static str, &'static Row)> {
     let mut all: alloc::vec::Vec<_> =
         FAMILY_NAMES.iter().zip(FAMILIES).flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row))).collect();
-    all.sort_by_key(|(_, row)| {
+    crate::sort::by_key(&mut all, |(_, row)| {
         let [x86_64, x32, i386] = row.numbers.map(|number| number.map_or(u32::MAX, u32::from));
         (x86_64, x32, i386)
     });

@@ -326,7 +326,7 @@ impl InodeOperations for Threads {
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let leader = self.0.task().map_err(|_| ENOENT)?;
         let mut ids: Vec<u32> = leader.group().threads()?.iter().map(|thread| thread.id()).collect();
-        ids.sort_unstable();
+        crate::sort::by_key(&mut ids, |id| *id);
         for id in ids {
             let cursor = FIRST + u64::from(id);
             if cursor >= from && !emit_id(id, FileType::Directory, cursor + 1, emit) {
