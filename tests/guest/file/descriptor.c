@@ -148,6 +148,29 @@ CASE(record_locks_split_and_merge)
 	});
 }
 
+CASE(record_locks_by_the_thousand)
+{
+	int fd = new_file();
+	unsigned seed = 1;
+	for (int i = 0; i < 3000; i++) {
+		seed = seed * 1103515245 + 12345;
+		struct flock lock = { .l_type = seed >> 8 & 1 ? F_WRLCK : F_RDLCK, .l_start = (seed >> 12) % 100000, .l_len = 1 + (seed >> 4) % 3 };
+		OK(fcntl(fd, F_SETLK, &lock));
+		if (i % 3 == 0) {
+			struct flock part = { .l_type = F_UNLCK, .l_start = (seed >> 10) % 100000, .l_len = 50 };
+			OK(fcntl(fd, F_SETLK, &part));
+		}
+	}
+	/* As another process meets them. */
+	IN_CHILD({
+		struct flock probe = { .l_type = F_WRLCK };
+		int count = 0;
+		for (; fcntl(fd, F_GETLK, &probe) == 0 && probe.l_type != F_UNLCK; count++)
+			probe = (struct flock){ .l_type = F_WRLCK, .l_start = probe.l_start + probe.l_len };
+		OUT("%d locks", count);
+	});
+}
+
 CASE(record_locks_go_with_any_close)
 {
 	int fd = new_file();

@@ -313,6 +313,69 @@ CASE(maps_lists_what_is_mapped)
 	}
 }
 
+/* A page for each area: none joins its neighbour. */
+static char *many_areas(int count)
+{
+	char *p = mmap(0, count * 4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < count; i += 2)
+		OK(mprotect(p + i * 4096L, 4096, PROT_READ | PROT_WRITE));
+	return p;
+}
+
+/* Lines and bytes of a file that is read by pieces; each piece but the last ends a line where a page has room for it. */
+static long read_pieces(const char *path, char *into, size_t room, size_t piece)
+{
+	int fd = OK(open(path, O_RDONLY));
+	long total = 0, n;
+	while ((n = read(fd, into + total, piece < room - total ? piece : room - total)) > 0) {
+		CHECK(n <= 4096);
+		total += n;
+	}
+	EQ(n, 0);
+	OK(close(fd));
+	return total;
+}
+
+CASE(maps_by_pieces)
+{
+	static char whole[1 << 18], small[1 << 18];
+	many_areas(600);
+	for (int which = 0; which < 2; which++) {
+		const char *path = which ? "/proc/self/smaps" : "/proc/self/maps";
+		long length = read_pieces(path, whole, sizeof whole, 1 << 16);
+		CHECK(length > 600 * 40);
+		EQ(read_pieces(path, small, sizeof small, 1000), length);
+		if (!which)
+			CHECK(!memcmp(whole, small, length));
+		EQ(read_pieces(path, small, sizeof small, 100), length);
+		/* From the middle, and back. */
+		int fd = OK(open(path, O_RDONLY));
+		char part[64];
+		for (long at = length - 200; at > 0; at -= length / 5) {
+			EQ(pread(fd, part, 50, at), 50);
+			CHECK(which || !memcmp(part, whole + at, 50));
+		}
+		EQ(lseek(fd, 100, SEEK_SET), 100);
+		EQ(read(fd, part, 50), 50);
+		CHECK(!memcmp(part, whole + 100, 50));
+		OUT("far behind: %ld", (long)pread(fd, part, 50, 1 << 30));
+		OUT("end: %s", lseek(fd, 0, SEEK_END) == -1 ? errno_name(errno) : "taken");
+		OK(close(fd));
+	}
+}
+
+/* What is asked for is made, not the whole: looking at the beginning does not take longer the more areas there are. */
+CASE(maps_a_little_of_many)
+{
+	many_areas(40000);
+	char part[256];
+	for (int i = 0; i < 2000; i++) {
+		int fd = OK(open("/proc/self/smaps", O_RDONLY));
+		EQ(read(fd, part, sizeof part), sizeof part);
+		OK(close(fd));
+	}
+}
+
 CASE(statm_and_limits)
 {
 	long size, resident;

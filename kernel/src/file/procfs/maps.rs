@@ -82,9 +82,17 @@ fn header(report: &AreaReport, out: &mut Output) -> Result<()> {
     out.put(b"\n")
 }
 
-pub fn maps(subject: &Subject, out: &mut Output) -> Result<()> {
-    let Some(memory) = memory(subject)? else { return Ok(()) };
-    for_each(&memory, |report| header(report, out))
+/// The first area that ends behind an address, and where it ends.
+fn area_at(subject: &Subject, from: u64) -> Result<Option<(Arc<AddressSpace>, AreaReport)>> {
+    let Some(memory) = memory(subject)? else { return Ok(None) };
+    let report = memory.area_report(from);
+    Ok(report.map(|report| (memory, report)))
+}
+
+pub fn maps(subject: &Subject, from: u64, out: &mut Output) -> Result<Option<u64>> {
+    let Some((_, report)) = area_at(subject, from)? else { return Ok(None) };
+    header(&report, out)?;
+    Ok(Some(report.range.end))
 }
 
 fn counts(usage: &AreaUsage, locked: u64, out: &mut Output) -> Result<()> {
@@ -121,34 +129,33 @@ fn usage_of(memory: &AddressSpace, report: &AreaReport) -> (AreaUsage, u64) {
     (usage, locked)
 }
 
-pub fn detailed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
-    let Some(memory) = memory(subject)? else { return Ok(()) };
-    for_each(&memory, |report| {
-        header(report, out)?;
-        let size = (report.range.end - report.range.start) / 1024;
-        for (name, kilobytes) in [("Size:", size), ("KernelPageSize:", 4), ("MMUPageSize:", 4)] {
-            writeln!(out, "{name:<16}{kilobytes:8} kB")?;
+pub fn detailed_maps(subject: &Subject, from: u64, out: &mut Output) -> Result<Option<u64>> {
+    let Some((memory, report)) = area_at(subject, from)? else { return Ok(None) };
+    header(&report, out)?;
+    let size = (report.range.end - report.range.start) / 1024;
+    for (name, kilobytes) in [("Size:", size), ("KernelPageSize:", 4), ("MMUPageSize:", 4)] {
+        writeln!(out, "{name:<16}{kilobytes:8} kB")?;
+    }
+    let (usage, locked) = usage_of(&memory, &report);
+    counts(&usage, locked, out)?;
+    writeln!(out, "THPeligible:    0")?;
+    writeln!(out, "ProtectionKey:  {:8}", report.key)?;
+    out.put(b"VmFlags: ")?;
+    for (flag, name) in [
+        (AreaFlags::READ, "rd "),
+        (AreaFlags::WRITE, "wr "),
+        (AreaFlags::EXECUTE, "ex "),
+        (AreaFlags::SHARED, "sh "),
+        (AreaFlags::GROWS_DOWN, "gd "),
+        (AreaFlags::LOCKED, "lo "),
+        (AreaFlags::ACCOUNT, "ac "),
+    ] {
+        if report.flags.contains(flag) {
+            out.put(name.as_bytes())?;
         }
-        let (usage, locked) = usage_of(&memory, report);
-        counts(&usage, locked, out)?;
-        writeln!(out, "THPeligible:    0")?;
-        writeln!(out, "ProtectionKey:  {:8}", report.key)?;
-        out.put(b"VmFlags: ")?;
-        for (flag, name) in [
-            (AreaFlags::READ, "rd "),
-            (AreaFlags::WRITE, "wr "),
-            (AreaFlags::EXECUTE, "ex "),
-            (AreaFlags::SHARED, "sh "),
-            (AreaFlags::GROWS_DOWN, "gd "),
-            (AreaFlags::LOCKED, "lo "),
-            (AreaFlags::ACCOUNT, "ac "),
-        ] {
-            if report.flags.contains(flag) {
-                out.put(name.as_bytes())?;
-            }
-        }
-        out.put(b"\n")
-    })
+    }
+    out.put(b"\n")?;
+    Ok(Some(report.range.end))
 }
 
 pub fn summed_maps(subject: &Subject, out: &mut Output) -> Result<()> {

@@ -9,6 +9,7 @@ mod memory_files;
 mod mounts;
 mod node;
 mod process;
+mod records;
 mod stat;
 mod status;
 mod sysctl;
@@ -146,6 +147,9 @@ impl Subject {
 
 /// Makes a file's text.
 type Generate = fn(&Subject, &mut Output) -> Result<()>;
+/// Adds the first record at or after a place of the file's own counting (0 is the beginning); where to look for the one after it,
+/// `None` if there was none.
+type Records = fn(&Subject, u64, &mut Output) -> Result<Option<u64>>;
 /// Takes what was written.
 type Accept = fn(&Subject, &[u8]) -> Result<()>;
 
@@ -155,6 +159,8 @@ enum Kind {
     Text(Generate),
     /// A file of text that only those may open who may look into the process.
     Guarded(Generate),
+    /// The same for a file of many records.
+    Records(Records),
     /// A file of text that can be written.
     Writable(Generate, Accept),
     /// A symbolic link.
@@ -182,6 +188,9 @@ impl Item {
     }
     const fn guarded(name: &'static str, mode: u32, generate: Generate) -> Item {
         Item { name, mode, kind: Kind::Guarded(generate) }
+    }
+    const fn records(name: &'static str, mode: u32, records: Records) -> Item {
+        Item { name, mode, kind: Kind::Records(records) }
     }
     const fn writable(name: &'static str, mode: u32, generate: Generate, accept: Accept) -> Item {
         Item { name, mode, kind: Kind::Writable(generate, accept) }

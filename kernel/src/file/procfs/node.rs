@@ -1,4 +1,5 @@
 //! The inodes of the tree.
+use super::records::RecordFile;
 use super::text::TextFile;
 use super::{Item, Kind, Subject, items};
 use crate::error::*;
@@ -127,6 +128,10 @@ impl InodeOperations for Entry {
             Kind::Guarded(generate) => {
                 self.subject.check_access()?;
                 try_box(TextFile::new(self.subject.clone(), generate, None))?
+            }
+            Kind::Records(records) => {
+                self.subject.check_access()?;
+                try_box(RecordFile::new(self.subject.clone(), records))?
             }
             Kind::Writable(generate, accept) => try_box(TextFile::new(self.subject.clone(), generate, Some(accept)))?,
             Kind::Special(open) => open(&self.subject)?,

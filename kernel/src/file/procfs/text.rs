@@ -49,6 +49,10 @@ impl Output {
         }
         Ok(())
     }
+    /// Keeps the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
