@@ -497,19 +497,34 @@ CASE(syscall_file_of_a_sleeper)
 }
 
 /* A word without a newline: the kernel's own name, which is not compared. */
+static void check_wchan(pid_t process)
+{
+	char text[128], path[64];
+	snprintf(path, sizeof path, "/proc/%d/wchan", process);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	NOTE("%s", text);
+	CHECK(strcmp(text, "0") != 0);
+	CHECK(strspn(text, "abcdefghijklmnopqrstuvwxyz_ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789") == strlen(text));
+}
+
 CASE(wchan_names_where_a_process_waits)
 {
 	char text[128], path[64];
+	pid_t sleeper = OK(fork());
+	if (sleeper == 0)
+		for (;;)
+			sleep(1000);
+	WAIT_STATE(sleeper, 'S');
+	check_wchan(sleeper);
+	OK(kill(sleeper, SIGKILL));
+	OK(waitpid(sleeper, 0, 0));
 	pid_t child = OK(fork());
 	if (child == 0)
 		for (;;)
 			pause();
 	WAIT_STATE(child, 'S');
 	snprintf(path, sizeof path, "/proc/%d/wchan", child);
-	CHECK(read_file(path, text, sizeof text) > 0);
-	NOTE("%s", text);
-	CHECK(strcmp(text, "0") != 0);
-	CHECK(strspn(text, "abcdefghijklmnopqrstuvwxyz_ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789") == strlen(text));
+	check_wchan(child);
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
 		char other[128];

@@ -80,7 +80,9 @@ fn waits_in(task: &Task) -> Option<&'static str> {
     let number = task.thread().with_user_frame(|frame| frame.original_rax)?;
     let abi = task.abi();
     let bit = if abi == Abi::X32 { X32_BIT } else { 0 };
-    row_of(abi, u64::from(number as u32) & !bit)?.handler.rsplit("::").next().filter(|name| !name.is_empty())
+    // Without the types of a generic one.
+    let handler = row_of(abi, u64::from(number as u32) & !bit)?.handler.split('<').next()?;
+    handler.trim_end_matches("::").rsplit("::").next().filter(|name| !name.is_empty())
 }
 pub fn kernel_stack(subject: &Subject, out: &mut Output) -> Result<()> {
     if !Task::current().capable(Capability::SysAdmin) {
