@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What a call may cost more when the kernel traces it, the reader of the trace included.
-const TRACED: u64 = 3400;
+const TRACED: u64 = 3000;
 
 /// Instructions per call, by name, as the probe counts them in the guest.
 fn costs(root: &Folder, arguments: &[&str]) -> BTreeMap<String, u64> {

@@ -1,6 +1,9 @@
 //! From records to lines as strace writes them.
 
 use super::summary::Summary;
+use abi::Abi;
+use kernel::syscall::dispatch::X32_BIT;
+use kernel::syscall::reference;
 use kernel::trace::record::{DELAYED, Header, INJECTED, Kind, MORE_ARGUMENTS};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -77,12 +80,13 @@ impl Printer {
         }
     }
 
-    /// Prints a record with its texts: name, arguments, result, reason.
-    pub fn print(&mut self, header: &Header, [name, arguments, result, reason]: &[String; 4]) -> Result<()> {
+    /// Prints a record with its texts: arguments, result, reason.
+    pub fn print(&mut self, header: &Header, [arguments, result, reason]: &[String; 3]) -> Result<()> {
         let thread = header.thread;
         match header.kind {
             Kind::Begin => self.threads.push(thread),
             Kind::Entry => {
+                let name = name_of(header);
                 if self.prints_lines() {
                     self.begin_line(thread, header.time)?;
                     let certain = header.flags & MORE_ARGUMENTS != 0 && !arguments.is_empty();
@@ -91,7 +95,7 @@ impl Printer {
                     self.add(&format!("{name}({shown}{more}"))?;
                     self.open = Some(thread);
                 }
-                let (name, arguments) = (name.clone(), arguments.clone());
+                let arguments = arguments.clone();
                 self.pending.insert(thread, Pending { name, arguments, time: header.time, abi: header.abi });
             }
             Kind::Exit => {
@@ -240,6 +244,14 @@ impl Printer {
     }
 }
 
+/// The name of the call that begins.
+fn name_of(header: &Header) -> String {
+    let abi = [Abi::X86_64, Abi::X32, Abi::I386].into_iter().find(|abi| *abi as u8 == header.abi);
+    let number = if abi == Some(Abi::X32) { header.number & !(X32_BIT as u32) } else { header.number };
+    let row = abi.and_then(|abi| reference::row_of(abi, number.into()));
+    row.map_or_else(|| format!("syscall_{:#x}", header.number), |row| row.name.to_string())
+}
+
 fn json_start(kind: &str, thread: u32, time: u64) -> String {
     format!("{{\"kind\":\"{kind}\",\"thread\":{thread},\"time\":{}.{:09}", time / 1_000_000_000, time % 1_000_000_000)
 }
@@ -277,10 +289,10 @@ mod tests {
         }
     }
 
-    fn printed(style: Style, records: &[(Kind, u32, u8, [&str; 4])]) -> String {
+    fn printed(style: Style, records: &[(Kind, u32, u8, u32, [&str; 3])]) -> String {
         let shared = Shared::default();
         let mut printer = Printer::new(style, Box::new(shared.clone()));
-        for (kind, thread, flags, texts) in records {
+        for (kind, thread, flags, number, texts) in records {
             let header = Header {
                 kind: *kind,
                 abi: 0,
@@ -289,7 +301,8 @@ mod tests {
                 time: 1_000_000_000 + u64::from(*thread) * 1000,
                 duration: 2000,
                 result: 0,
-                lengths: [0; 4],
+                number: *number,
+                lengths: [0; 3],
             };
             printer.print(&header, &texts.map(String::from)).expect("memory can be written");
         }
@@ -303,17 +316,20 @@ mod tests {
     #[test]
     fn calls_that_overlap_are_taken_up_again() {
         let records = [
-            (Kind::Begin, 1, 0, [""; 4]),
-            (Kind::Begin, 2, 0, [""; 4]),
-            (Kind::Entry, 1, MORE_ARGUMENTS, ["read", "3", "", ""]),
-            (Kind::Entry, 2, 0, ["close", "4", "", ""]),
-            (Kind::Exit, 2, 0, ["close", "", "0", ""]),
-            (Kind::Exit, 1, MORE_ARGUMENTS, ["read", "\u{1f}\"x\"\u{1f}5", "1", ""]),
-            (Kind::End, 1, 0, ["", "exited with 0", "", ""]),
+            (Kind::Begin, 1, 0, 0, [""; 3]),
+            (Kind::Begin, 2, 0, 0, [""; 3]),
+            (Kind::Entry, 1, MORE_ARGUMENTS, 0, ["3", "", ""]),
+            (Kind::Entry, 2, 0, 3, ["4", "", ""]),
+            (Kind::Exit, 2, 0, 0, ["", "0", ""]),
+            (Kind::Exit, 1, MORE_ARGUMENTS, 0, ["\u{1f}\"x\"\u{1f}5", "1", ""]),
+            (Kind::Entry, 1, 0, 0x1bc0, ["0\u{1f}0", "", ""]),
+            (Kind::Exit, 1, 0, 0, ["", "-1 ENOSYS", ""]),
+            (Kind::End, 1, 0, 0, ["exited with 0", "", ""]),
         ];
         let expected = "1     read(3,  <unfinished ...>\n\
                         2     close(4)                          = 0\n\
                         1     <... read resumed>\"x\", 5)         = 1\n\
+                        1     syscall_0x1bc0(0, 0)              = -1 ENOSYS\n\
                         1     +++ exited with 0 +++\n";
         assert_eq!(printed(STYLE, &records), expected);
     }
@@ -321,8 +337,8 @@ mod tests {
     #[test]
     fn json_has_the_arguments_one_by_one() {
         let records = [
-            (Kind::Entry, 1, 0, ["open", "\"a\"\u{1f}O_RDONLY", "", ""]),
-            (Kind::Exit, 1, INJECTED, ["open", "", "3", "because"]),
+            (Kind::Entry, 1, 0, 2, ["\"a\"\u{1f}O_RDONLY", "", ""]),
+            (Kind::Exit, 1, INJECTED, 0, ["", "3", "because"]),
         ];
         let style = Style { format: Format::Json, ..STYLE };
         let expected = "{\"kind\":\"call\",\"thread\":1,\"time\":1.000001000,\"abi\":\"x86-64\",\"name\":\"open\",\

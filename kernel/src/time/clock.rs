@@ -92,7 +92,13 @@ impl Clock {
 /// Wall-clock time: nanoseconds since 1970.
 #[inline]
 pub fn realtime() -> u64 {
-    machine::time::monotonic().wrapping_add(REALTIME_OFFSET.load(Ordering::Relaxed))
+    realtime_at(machine::time::monotonic())
+}
+
+/// What the wall clock shows when the monotonic one shows this.
+#[inline]
+pub fn realtime_at(monotonic: u64) -> u64 {
+    monotonic.wrapping_add(REALTIME_OFFSET.load(Ordering::Relaxed))
 }
 
 /// Last second to which the wall clock can be set: uptime of 30 years lies before the end of 64-bit nanoseconds.

@@ -121,7 +121,7 @@ pub fn inherit(parent: &Task, child: &Arc<Task>) -> Result<()> {
         return Ok(());
     }
     let inherited = with_tracee(parent, |tracee| tracee.for_child()).unwrap_or(Ok(None))?;
-    if let Some(tracee) = inherited {
+    if let Some(mut tracee) = inherited {
         tracee.tell_begin(child);
         attach(child, tracee);
     }

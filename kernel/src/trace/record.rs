@@ -1,4 +1,4 @@
-//! The records that the trace device gives: a header and four texts.
+//! The records that the trace device gives: a header and three texts.
 //!
 //! Both sides compile this file: the kernel writes records, the command on the host reads them.
 
@@ -8,7 +8,7 @@
 pub enum Kind {
     /// A thread is traced from now on.
     Begin = 1,
-    /// A call begins: its name, and the arguments that are known then.
+    /// A call begins: its number, and the arguments that are known then.
     Entry = 2,
     /// It ends: the arguments that are known only now, the result's text.
     Exit = 3,
@@ -25,9 +25,10 @@ pub const DELAYED: u8 = 2;
 /// Some arguments are yet to come.
 pub const MORE_ARGUMENTS: u8 = 4;
 
-/// Bytes of a header: what every record has, and what the end of a call has besides.
+/// Bytes of a header: what every record has, and that of a call's end.
 pub const HEADER: usize = 24;
-const OUTCOME: usize = 16;
+/// Bytes of the header of a call's end.
+pub const EXIT_HEADER: usize = HEADER + 16;
 
 /// A header. Numbers are little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,30 +47,34 @@ pub struct Header {
     pub duration: u64,
     /// The result register (exit).
     pub result: i64,
-    /// Bytes of the four texts: name, arguments, result, and why it is an error.
-    pub lengths: [u32; 4],
+    /// The call's number, with x32's bit (entry).
+    pub number: u32,
+    /// Bytes of the three texts: arguments, result, and why it is an error (exit).
+    pub lengths: [u32; 3],
 }
 
 impl Header {
     /// Bytes of the header alone: where the texts begin.
     pub fn header_size(&self) -> usize {
-        if self.kind == Kind::Exit { HEADER + OUTCOME } else { HEADER }
+        if self.kind == Kind::Exit { EXIT_HEADER } else { HEADER }
     }
-    /// The header's bytes, and how many of them count. Every byte is copied several times until it is read, so there are few:
-    /// a text has less than 64 KiB.
-    pub fn encode(&self) -> ([u8; HEADER + OUTCOME], usize) {
+    /// The header's bytes, of which [`Header::header_size`] count. Every byte is copied several times until it is read, so there
+    /// are few: a text has less than 64 KiB, and an error's reason takes the place of the number.
+    #[inline]
+    pub fn encode(&self) -> [u8; EXIT_HEADER] {
         let first = u64::from(self.kind as u8) | u64::from(self.abi) << 8 | u64::from(self.flags) << 16;
-        let [name, arguments, answer, reason] = self.lengths.map(|length| u64::from(length as u16));
+        let [arguments, answer, reason] = self.lengths.map(|length| u64::from(length as u16));
+        let last = if self.kind == Kind::Exit { reason } else { self.number.into() };
         let words = [
             first | u64::from(self.thread) << 32,
             self.time,
-            name | arguments << 16 | answer << 32 | reason << 48,
+            arguments | answer << 16 | last << 32,
             self.duration,
             self.result as u64,
         ];
-        let mut bytes = [0; HEADER + OUTCOME];
+        let mut bytes = [0; EXIT_HEADER];
         bytes.copy_from_slice(words.map(u64::to_le_bytes).as_flattened());
-        (bytes, self.header_size())
+        bytes
     }
 
     /// The header at the beginning of these bytes: `Ok(None)` if there are too few, `Err` if they hold something else.
@@ -79,13 +84,14 @@ impl Header {
         let [kind, abi, flags, 0, ..] = first.to_le_bytes() else { return Err(NoRecord) };
         let kinds = [Kind::Begin, Kind::Entry, Kind::Exit, Kind::Signal, Kind::End];
         let kind = kinds.into_iter().find(|known| *known as u8 == kind).ok_or(NoRecord)?;
-        let (duration, result) = match (kind, long(HEADER), long(HEADER + 8)) {
-            (Kind::Exit, Some(duration), Some(result)) => (duration, result as i64),
+        let last = (lengths >> 32) as u32;
+        let (duration, result, number, reason) = match (kind, long(HEADER), long(HEADER + 8)) {
+            (Kind::Exit, Some(duration), Some(result)) => (duration, result as i64, 0, last),
             (Kind::Exit, ..) => return Ok(None),
-            _ => (0, 0),
+            _ => (0, 0, last, 0),
         };
-        let lengths = [0, 16, 32, 48].map(|shift| u32::from((lengths >> shift) as u16));
-        Ok(Some(Header { kind, abi, flags, thread: (first >> 32) as u32, time, duration, result, lengths }))
+        let lengths = [u32::from(lengths as u16), u32::from((lengths >> 16) as u16), reason];
+        Ok(Some(Header { kind, abi, flags, thread: (first >> 32) as u32, time, duration, result, number, lengths }))
     }
 
     /// Bytes of the whole record.
@@ -112,15 +118,17 @@ mod tests {
             time: u64::MAX,
             duration: 9,
             result: -2,
-            lengths: [4, 0, 65_000, 0],
+            number: 0,
+            lengths: [4, 0, 65_000],
         };
-        let entry = Header { kind: Kind::Entry, duration: 0, result: 0, ..exit };
-        for (header, size) in [(exit, HEADER + OUTCOME), (entry, HEADER)] {
-            let (bytes, used) = header.encode();
-            assert_eq!(used, size);
-            assert_eq!(Header::decode(&bytes[..used]), Ok(Some(header)));
-            assert_eq!(Header::decode(&bytes[..used - 1]), Ok(None));
-            assert_eq!(header.size(), used + 65_004);
+        let entry =
+            Header { kind: Kind::Entry, duration: 0, result: 0, number: 0x4000_0001, lengths: [65_000, 4, 0], ..exit };
+        for (header, size) in [(exit, EXIT_HEADER), (entry, HEADER)] {
+            let bytes = header.encode();
+            assert_eq!(header.header_size(), size);
+            assert_eq!(Header::decode(&bytes[..size]), Ok(Some(header)));
+            assert_eq!(Header::decode(&bytes[..size - 1]), Ok(None));
+            assert_eq!(header.size(), size + 65_004);
         }
         assert_eq!(Header::decode(&[9; HEADER]), Err(NoRecord));
     }

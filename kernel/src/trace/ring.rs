@@ -71,23 +71,24 @@ impl Ring {
         })
     }
     /// Adds a record whole; waits until there is room for it, whatever signals come. It is dropped when nobody reads any more.
-    pub fn push(&self, parts: &[&[u8]]) {
-        let total = parts.iter().map(|part| part.len()).sum();
-        if self.is_closed() || total > CAPACITY || self.try_push(parts, total) {
-            return;
+    /// Whether there was room at once.
+    pub fn push(&self, record: &[u8]) -> bool {
+        if self.is_closed() || record.len() > CAPACITY || self.try_push(record) {
+            return true;
         }
         self.readers.wake_all();
-        let pushed = || (self.is_closed() || self.try_push(parts, total)).then_some(());
+        let pushed = || (self.is_closed() || self.try_push(record)).then_some(());
         // Nothing ends this wait early.
         let _ = self.room.wait_until(Sleep::Uninterruptible, None, pushed);
+        false
     }
-    fn try_push(&self, parts: &[&[u8]], total: usize) -> bool {
+    fn try_push(&self, record: &[u8]) -> bool {
         let mut bytes = self.bytes.lock();
-        if CAPACITY - bytes.length < total {
+        if CAPACITY - bytes.length < record.len() {
             return false;
         }
         let before = bytes.length;
-        parts.iter().filter(|part| !part.is_empty()).for_each(|part| bytes.put(part));
+        bytes.put(record);
         let much = before < MUCH && bytes.length >= MUCH;
         drop(bytes);
         if much {
@@ -131,7 +132,9 @@ mod tests {
         let mut buffer = [0; 4096];
         for round in 0..2000 {
             while sent < seen + 500 {
-                ring.push(&[&sent.to_le_bytes(), &[round as u8; 96]]);
+                let mut record = [round as u8; 100];
+                record[..4].copy_from_slice(&sent.to_le_bytes());
+                assert!(ring.push(&record));
                 sent += 1;
             }
             for record in 0..40 {

@@ -28,6 +28,17 @@ impl Text {
     pub fn clear(&mut self) {
         self.0.clear();
     }
+    /// Empty but for room at the front, to be written when what follows is known.
+    pub fn clear_with_room(&mut self, room: usize) {
+        self.0.clear();
+        self.0.resize(room.min(self.0.capacity()), 0);
+    }
+    /// Writes over what is at the front.
+    pub fn write_front(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.0.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
     /// Adds bytes as they are.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! A traced thread: its calls, signals and end become records.
 use super::Call;
-use super::notation;
-use super::record::{self, Header, Kind};
+use super::notation::{self, Progress};
+use super::record::{self, EXIT_HEADER, HEADER, Header, Kind};
 use super::session::{self, RULES, Session};
 use super::show::Show;
 use super::text::{SEPARATOR, Text};
@@ -26,15 +26,16 @@ pub struct Tracee {
     armed: bool,
     /// The call under way is an execve(2).
     executes: bool,
-    /// The arguments known at entry, then those known at the end.
+    /// The record of the call's beginning, then that of its end, or of something else. Each is made in one piece, with its header's
+    /// room at the front, so that it is copied once.
     entry: Text,
     rest: Text,
-    name: Text,
+    /// What is written of the arguments.
+    progress: Progress,
     /// The call under way is shown.
     shown: bool,
     flags: u8,
-    /// When it began, by the wall clock and the monotonic one.
-    entered: u64,
+    /// When it began, by the monotonic clock.
     began: u64,
     /// How often each rule's call was made.
     counts: [u32; RULES],
@@ -42,19 +43,16 @@ pub struct Tracee {
 
 impl Tracee {
     fn new(session: Arc<Session>, armed: bool) -> Result<Box<Tracee>> {
-        let (entry, rest, name) = (Text::new()?, Text::new()?, Text::new()?);
-        let (shown, flags, entered, began) = (false, 0, 0, 0);
         Ok(try_box(Tracee {
             session,
             armed,
             executes: false,
-            entry,
-            rest,
-            name,
-            shown,
-            flags,
-            entered,
-            began,
+            entry: Text::new()?,
+            rest: Text::new()?,
+            progress: Progress::default(),
+            shown: false,
+            flags: 0,
+            began: 0,
             counts: [0; RULES],
         })?)
     }
@@ -72,28 +70,31 @@ impl Tracee {
         self.session.ring.is_closed()
     }
 
-    fn push(&self, task: &Task, kind: Kind, abi: Abi, time: u64, result: (u64, i64), texts: [&[u8]; 4]) {
-        let header = Header {
+    /// A record's header but for what only the beginning or the end of a call has. `time` is the monotonic clock's.
+    fn header(&self, task: &Task, kind: Kind, abi: Abi, time: u64) -> Header {
+        Header {
             kind,
             abi: abi as u8,
             flags: self.flags,
             thread: task.id_in_own_namespace(),
-            time,
-            duration: result.0,
-            result: result.1,
-            lengths: texts.map(|text| text.len() as u32),
-        };
-        let [name, arguments, answer, reason] = texts;
-        let (header, used) = header.encode();
-        let header = header.get(..used).unwrap_or_default();
-        self.session.ring.push(&[header, name, arguments, answer, reason]);
+            time: clock::realtime_at(time),
+            duration: 0,
+            result: 0,
+            number: 0,
+            lengths: [0; 3],
+        }
     }
-    fn push_text(&self, task: &Task, kind: Kind, text: &[u8]) {
-        self.push(task, kind, task.abi(), clock::realtime(), (0, 0), [&[], text, &[], &[]]);
+    /// Passes on an event with the text that stands in `rest`, behind the header's room.
+    fn push_event(&mut self, task: &Task, kind: Kind) {
+        let length = self.rest.bytes().len().saturating_sub(HEADER) as u32;
+        let header = self.header(task, kind, task.abi(), machine::time::monotonic());
+        self.rest.write_front(front(&Header { lengths: [length, 0, 0], ..header }.encode()));
+        self.session.ring.push(self.rest.bytes());
     }
     /// Says that a thread is traced from now on.
-    pub fn tell_begin(&self, task: &Task) {
-        self.push_text(task, Kind::Begin, &[]);
+    pub fn tell_begin(&mut self, task: &Task) {
+        self.rest.clear_with_room(HEADER);
+        self.push_event(task, Kind::Begin);
     }
 
     /// A call begins.
@@ -110,15 +111,22 @@ impl Tracee {
         self.flags = 0;
         if self.shown {
             self.write_entry(task, frame, call, known, settings.limit);
-            self.entered = clock::realtime();
-            if !self.armed {
-                let texts = [self.name.bytes(), self.entry.bytes(), &[], &[]];
-                self.push(task, Kind::Entry, call.abi, self.entered, (0, 0), texts);
-            }
+        }
+        self.began = machine::time::monotonic();
+        // Of the first program the record waits until it is certain that it begins.
+        let mut has_waited = false;
+        if self.shown {
+            let arguments = self.entry.bytes().len().saturating_sub(HEADER) as u32;
+            let header = self.header(task, Kind::Entry, call.abi, self.began);
+            let header = Header { number: call.number as u32, lengths: [arguments, 0, 0], ..header };
+            self.entry.write_front(front(&header.encode()));
+            has_waited = !self.armed && !self.session.ring.push(self.entry.bytes());
         }
         let rule = known.and_then(|known| known.rule).filter(|_| !self.armed);
         let verdict = rule.map_or(Verdict::Serve, |index| self.obey(frame, settings, index));
-        self.began = machine::time::monotonic();
+        if has_waited || rule.is_some() {
+            self.began = machine::time::monotonic();
+        }
         verdict
     }
 
@@ -130,14 +138,10 @@ impl Tracee {
         known: Option<&session::Call>,
         limit: usize,
     ) {
-        self.name.clear();
-        self.entry.clear();
+        self.entry.clear_with_room(HEADER);
         let Some(known) = known else {
-            self.name.put("syscall_");
-            self.name.hex(u64::from(call.number as u32));
             return write_registers(&mut self.entry, &call.arguments);
         };
-        self.name.put(known.row.name);
         if known.description.is_some_and(|description| description.has_late()) {
             self.flags |= record::MORE_ARGUMENTS;
         }
@@ -148,7 +152,7 @@ impl Tracee {
                     show.words = [frame.stack_pointer(); 6];
                     notation::show_frame_mask(&mut show);
                 }
-                description.begin(&mut show);
+                self.progress = description.begin(&mut show);
             }
             // A text that is full is no reason to stop.
             (None, Some(write)) => drop(write(task, call.abi, &call.arguments, &mut self.entry)),
@@ -178,7 +182,7 @@ impl Tracee {
 
     /// A call ends.
     pub fn end(&mut self, task: &Task, frame: &UserFrame, call: &Call, reason: &str) {
-        let duration = machine::time::monotonic().saturating_sub(self.began);
+        let now = machine::time::monotonic();
         let result = frame.rax as i64;
         let is_first = self.armed && self.executes && result == 0;
         if self.armed && !is_first {
@@ -192,30 +196,31 @@ impl Tracee {
             return;
         }
         if is_first {
-            let texts = [self.name.bytes(), self.entry.bytes(), &[], &[]];
-            self.push(task, Kind::Entry, call.abi, self.entered, (0, 0), texts);
+            self.session.ring.push(self.entry.bytes());
         }
         let session = self.session.clone();
         let Some(settings) = session.settings() else { return };
         let known = settings.call(call.abi, number_of(call));
-        self.rest.clear();
+        self.rest.clear_with_room(EXIT_HEADER);
         let mut show = show(task, call, known, &mut self.rest, settings.limit, Some(result));
         if let Some(description) = known.and_then(|known| known.description) {
-            description.end(&mut show);
+            description.end(&mut show, self.progress);
         }
-        let split = show.text.bytes().len();
+        let arguments = show.text.bytes().len();
         write_result(&mut show, task, known);
-        let (rest, answer) = self.rest.bytes().split_at_checked(split).unwrap_or_default();
-        let reason = if (-4095..0).contains(&result) { reason.as_bytes() } else { &[] };
-        self.push(
-            task,
-            Kind::Exit,
-            call.abi,
-            clock::realtime(),
-            (duration, result),
-            // The entry's record, which comes before, has the name.
-            [&[], rest, answer, reason],
-        );
+        let answer = show.text.bytes().len();
+        if (-4095..0).contains(&result) {
+            show.text.put(reason);
+        }
+        let lengths = [arguments - EXIT_HEADER, answer - arguments, self.rest.bytes().len() - answer];
+        let header = Header {
+            duration: now.saturating_sub(self.began),
+            result,
+            lengths: lengths.map(|length| length as u32),
+            ..self.header(task, Kind::Exit, call.abi, now)
+        };
+        self.rest.write_front(&header.encode());
+        session.ring.push(self.rest.bytes());
     }
 
     /// A signal is delivered.
@@ -223,11 +228,11 @@ impl Tracee {
         if self.armed {
             return;
         }
-        self.rest.clear();
+        self.rest.clear_with_room(HEADER);
         notation::signal_name(&mut self.rest, info.signal.into());
         self.rest.byte(b' ');
         notation::show_information(&mut self.rest, info);
-        self.push_text(task, Kind::Signal, self.rest.bytes());
+        self.push_event(task, Kind::Signal);
     }
 
     /// The thread ends.
@@ -235,7 +240,7 @@ impl Tracee {
         if self.armed {
             return;
         }
-        self.rest.clear();
+        self.rest.clear_with_room(HEADER);
         match (status & 0x7f, status >> 8 & 0xff) {
             (0, code) => {
                 self.rest.put("exited with ");
@@ -249,8 +254,13 @@ impl Tracee {
                 }
             }
         }
-        self.push_text(task, Kind::End, self.rest.bytes());
+        self.push_event(task, Kind::End);
     }
+}
+
+/// What counts of a header that is not a call's end's.
+fn front(header: &[u8; EXIT_HEADER]) -> &[u8] {
+    header.first_chunk::<HEADER>().map_or(&[], |front| front)
 }
 
 fn number_of(call: &Call) -> usize {
@@ -281,7 +291,6 @@ fn write_registers(text: &mut Text, registers: &[u64; 6]) {
 
 fn write_result(show: &mut Show<'_>, task: &Task, known: Option<&session::Call>) {
     let result = show.result.unwrap_or(0);
-    let ends = task.has_flag(flag::EXIT_REQUESTED) || task.fatal_signal_pending() || task.group().signals.is_exiting();
     let restart = match result {
         -512 => Some("? ERESTARTSYS (To be restarted if SA_RESTART is set)"),
         -513 => Some("? ERESTARTNOINTR (To be restarted)"),
@@ -289,8 +298,10 @@ fn write_result(show: &mut Show<'_>, task: &Task, known: Option<&session::Call>)
         -516 => Some("? ERESTART_RESTARTBLOCK (Interrupted by signal)"),
         _ => None,
     };
+    let exits = task.has_flag(flag::EXIT_REQUESTED);
+    let ends = || exits || task.fatal_signal_pending() || task.group().signals.is_exiting();
     match (show.error(), known.and_then(|known| known.description)) {
-        _ if ends && (restart.is_some() || task.has_flag(flag::EXIT_REQUESTED)) => show.text.put("?"),
+        _ if exits || (restart.is_some() && ends()) => show.text.put("?"),
         _ if restart.is_some() => show.text.put(restart.unwrap_or_default()),
         (Some(errno), _) => {
             show.text.put("-1 ");

@@ -1,6 +1,6 @@
 //! How each call is written, by family.
 use super::names::*;
-use super::{Answer, Description, Notation::*, file, memory, poll, process, signal, socket, system, time};
+use super::{Answer, Description, Notation::*, early, file, memory, poll, process, signal, socket, system, time};
 use crate::trace::show::Show;
 
 macro_rules! describe {
@@ -10,6 +10,7 @@ macro_rules! describe {
     &[$(Description {
         name: stringify!($name),
         arguments: &[$($argument),*],
+        early: early(&[$($argument),*]),
         answer: describe!(@answer $($answer)?),
     }),*]
     };
@@ -424,7 +425,9 @@ fn is_narrow(show: &Show<'_>) -> bool {
 /// i386's first mmap(2) and select(2) have their arguments in memory; they are written as if they were in registers.
 fn behind_pointer(show: &mut Show<'_>, address: u64, name: &str) {
     match super::of(name) {
-        Some(description) if take_arguments(show, address) => description.begin(show),
+        Some(description) if take_arguments(show, address) => {
+            description.begin(show);
+        }
         _ => show.text.address(address),
     }
 }

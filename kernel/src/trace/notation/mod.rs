@@ -105,6 +105,8 @@ pub struct Description {
     pub name: &'static str,
     /// Its arguments.
     pub arguments: &'static [Notation],
+    /// How many of them are known as the call begins.
+    early: usize,
     /// Its result.
     pub answer: Answer,
 }
@@ -171,7 +173,7 @@ const fn ends_with(word: &[u8], end: &[u8]) -> bool {
 
 impl Notation {
     /// Whether it is shown only as the call ends.
-    pub fn is_late(&self) -> bool {
+    pub const fn is_late(&self) -> bool {
         match self {
             Notation::Out(_) | Notation::Late(_) | Notation::Filled => true,
             Notation::Named(_, inner) | Notation::If(_, inner) => inner.is_late(),
@@ -184,7 +186,13 @@ impl Notation {
         if matches!((self, abi), (Notation::Offset, Abi::I386)) { 2 } else { 1 }
     }
     /// Whether it is shown at all.
+    #[inline]
     fn is_shown(&self, show: &Show<'_>) -> bool {
+        let is_plain =
+            !matches!(self, Notation::If(..) | Notation::Named(..) | Notation::Register(..) | Notation::Swapped(..));
+        is_plain || self.has_condition_met(show)
+    }
+    fn has_condition_met(&self, show: &Show<'_>) -> bool {
         match self {
             Notation::If(condition, inner) => condition(show) && inner.is_shown(show),
             Notation::Named(_, inner) | Notation::Register(_, inner) | Notation::Swapped(_, inner) => {
@@ -276,42 +284,40 @@ impl Notation {
     }
 }
 
-impl Description {
-    /// How many arguments are known as the call begins.
-    fn early(&self) -> usize {
-        self.arguments.iter().position(Notation::is_late).unwrap_or(self.arguments.len())
+/// How many arguments are known as the call begins.
+const fn early(arguments: &[Notation]) -> usize {
+    let mut count = 0;
+    while count < arguments.len() && !arguments[count].is_late() {
+        count += 1;
     }
+    count
+}
+
+/// How far a call's arguments have been written.
+#[derive(Clone, Copy, Default)]
+pub struct Progress {
+    /// The next argument's register.
+    register: usize,
+    /// An argument is shown before it.
+    after_another: bool,
+}
+
+impl Description {
     /// Whether it is certain at entry that more arguments follow as the call ends.
     pub fn has_late(&self) -> bool {
         self.arguments
-            .get(self.early())
+            .get(self.early)
             .is_some_and(|next| !matches!(next, Notation::If(..) | Notation::Register(..) | Notation::Swapped(..)))
     }
     /// Writes the arguments that are known as the call begins.
-    pub fn begin(&self, show: &mut Show<'_>) {
-        self.range(show, 0, self.early());
+    pub fn begin(&self, show: &mut Show<'_>) -> Progress {
+        let mut progress = Progress::default();
+        write_arguments(self.arguments.get(..self.early).unwrap_or_default(), show, &mut progress);
+        progress
     }
     /// Writes the other arguments.
-    pub fn end(&self, show: &mut Show<'_>) {
-        self.range(show, self.early(), self.arguments.len());
-    }
-    fn range(&self, show: &mut Show<'_>, from: usize, to: usize) {
-        let mut register = 0;
-        let mut is_first = true;
-        for (index, notation) in self.arguments.iter().enumerate() {
-            let (word, high) = (show.word(register), show.word(register + 1));
-            register += notation.registers(show.abi);
-            if !notation.is_shown(show) {
-                continue;
-            }
-            if (from..to).contains(&index) {
-                if !is_first {
-                    show.text.byte(SEPARATOR);
-                }
-                notation.write(show, word, high);
-            }
-            is_first = false;
-        }
+    pub fn end(&self, show: &mut Show<'_>, mut progress: Progress) {
+        write_arguments(self.arguments.get(self.early..).unwrap_or_default(), show, &mut progress);
     }
     /// Writes a result that is no error.
     pub fn answer(&self, show: &mut Show<'_>) {
@@ -326,6 +332,20 @@ impl Description {
             }
             Answer::Own(write) => write(show),
         }
+    }
+}
+
+fn write_arguments(arguments: &[Notation], show: &mut Show<'_>, progress: &mut Progress) {
+    for notation in arguments {
+        let (word, high) = (show.word(progress.register), show.word(progress.register + 1));
+        progress.register += notation.registers(show.abi);
+        if !notation.is_shown(show) {
+            continue;
+        }
+        if core::mem::replace(&mut progress.after_another, true) {
+            show.text.byte(SEPARATOR);
+        }
+        notation.write(show, word, high);
     }
 }
 
