@@ -24,6 +24,9 @@ pub enum StateChoice {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Before what a pointer points to, `const` says that the kernel reads it, `out` that it writes it, `inout` that it does both;
+in JSON, `target` and `access` say so.")]
 pub struct SyscallsOptions {
     /// Calls whose names contain this [default: all]
     pub name: Option<String>,

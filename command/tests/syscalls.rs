@@ -20,7 +20,7 @@ fn a_call_is_a_line_with_its_numbers_and_its_signature() {
     let line = text.lines().find(|line| line.contains("pread64(")).expect("it is there");
     let words: Vec<_> = line.split_whitespace().collect();
     assert_eq!(words[..5], ["17", "17", "180", "full", "file"], "{line}");
-    assert!(line.ends_with("pread64(int descriptor, void *buffer, size_t count, loff_t offset)"), "{line}");
+    assert!(line.ends_with("pread64(int descriptor, out void *buffer, size_t count, loff_t offset)"), "{line}");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn json_says_all_that_is_declared() {
         r#""lacks":"""#,
         r#""handler":"crate::file::"#,
         r#""file":"kernel/src/syscall/table/file.rs""#,
-        r#""arguments":[{"name":"descriptor","type":"int"},{"name":"buffer","type":"void *"},"#,
+        r#""arguments":[{"name":"descriptor","type":"int"},{"name":"buffer","type":"void *","target":"void","access":"write"},"#,
     ] {
         assert!(call.contains(part), "{part} is not in {call}");
     }

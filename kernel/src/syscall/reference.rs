@@ -1,6 +1,9 @@
 //! The table as seen from outside: Markdown for `docs/syscalls.md`, text and JSON for `lstar syscalls`.
 use super::row::{Row, State};
 use super::table::{FAMILIES, FAMILY_NAMES};
+use crate::trace::notation::{Access, Pointee};
+use alloc::format;
+use alloc::string::String;
 use core::fmt::{self, Display, Formatter, Write};
 
 /// Every row with its family's name, in the order of x86-64 numbers, then i386 ones.
@@ -60,14 +63,38 @@ impl Display for Number {
     }
 }
 
-/// The call as C would declare it: `read(int fd, void *buf, size_t count)`.
+/// What an argument of a row points to, if it is a pointer whose target is known.
+fn pointee(row: &'static Row, index: usize) -> Option<Pointee> {
+    let [x86_64, x32, _] = row.numbers;
+    row.notation?.argument(index, x86_64.or(x32).is_none())?.pointee()
+}
+
+/// An argument's C type: a pointer's with `const` before what the kernel reads, `out` before what it writes, `inout` before what
+/// it reads and writes.
+fn c_type(row: &'static Row, index: usize) -> Option<String> {
+    let kind = row.types.get(index)?;
+    Some(match pointee(row, index) {
+        Some(Pointee { target, access }) => {
+            let mark = match access {
+                Access::Read => "const",
+                Access::Write => "out",
+                Access::Both => "inout",
+            };
+            let star = if target.ends_with('*') { "*" } else { " *" };
+            format!("{mark} {target}{star}")
+        }
+        None => (*kind).into(),
+    })
+}
+
+/// The call as C would declare it: `read(int fd, out void *buf, size_t count)`.
 pub struct Signature(pub &'static Row);
 impl Display for Signature {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
         write!(out, "{}(", self.0.name)?;
         for (index, name) in self.0.arguments.iter().enumerate() {
             let separator = if index > 0 { ", " } else { "" };
-            match self.0.types.get(index) {
+            match c_type(self.0, index) {
                 Some(kind) if kind.ends_with('*') => write!(out, "{separator}{kind}{name}")?,
                 Some(kind) => write!(out, "{separator}{kind} {name}")?,
                 None => write!(out, "{separator}{name}")?,
@@ -84,6 +111,10 @@ pub fn write_markdown(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
         "Made from the table in `kernel/src/syscall/table/` by `lstar syscalls --markdown`; a test compares them.\n"
+    )?;
+    writeln!(
+        out,
+        "Before what a pointer points to, `const` says that the kernel reads it, `out` that it writes it, `inout` that it does both.\n"
     )?;
     writeln!(out, "{full} rows are full, {partial} partial, {missing} missing (a missing call answers ENOSYS).\n")?;
     for family in FAMILY_NAMES {
@@ -139,7 +170,16 @@ pub fn write_json(family: &str, row: &'static Row, out: &mut dyn Write) -> fmt::
     for (index, name) in row.arguments.iter().enumerate() {
         let separator = if index > 0 { "," } else { "" };
         let kind = row.types.get(index).copied().unwrap_or("");
-        write!(out, "{separator}{{\"name\":{},\"type\":{}}}", Quoted(name), Quoted(kind))?;
+        write!(out, "{separator}{{\"name\":{},\"type\":{}", Quoted(name), Quoted(kind))?;
+        if let (Some(Pointee { target, access }), false) = (pointee(row, index), kind.is_empty()) {
+            let access = match access {
+                Access::Read => "read",
+                Access::Write => "write",
+                Access::Both => "read-write",
+            };
+            write!(out, ",\"target\":{},\"access\":\"{access}\"", Quoted(target))?;
+        }
+        out.write_char('}')?;
     }
     out.write_str("]}")
 }
@@ -164,7 +204,6 @@ impl Display for Quoted<'_> {
 mod tests {
     extern crate std;
     use super::*;
-    use alloc::string::String;
     use std::{collections::BTreeMap, fs, println};
 
     /// Numbers of a `unistd_*.h`, without x32's bit.
@@ -200,6 +239,31 @@ mod tests {
                 assert!(!row.summary.trim().is_empty(), "{} has no summary", row.name);
                 assert_eq!(row.types.len(), row.arguments.len(), "{}", row.name);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_pointer_points_to_is_known() {
+        // Addresses and nothing else, and words that some other argument gives a meaning.
+        let addresses =
+            ["mmap", "mmap2", "munmap", "mremap", "mprotect", "msync", "mlock", "mlock2", "munlock", "madvise"];
+        let depends = [("ioctl", 2), ("arch_prctl", 1), ("getcpu", 2), ("signal", 1)];
+        for (_, row) in rows().into_iter().filter(|(_, row)| row.notation.is_some() && !addresses.contains(&row.name)) {
+            for (index, _) in row.types.iter().enumerate().filter(|(_, kind)| kind.ends_with('*')) {
+                let known = pointee(row, index).is_some() || depends.contains(&(row.name, index));
+                assert!(known, "what does argument {index} of {} point to?", row.name);
+            }
+        }
+        let signature = |name: &str| {
+            let row = rows().into_iter().find(|(_, row)| row.name == name).map(|(_, row)| row).expect("it has a row");
+            format!("{}", Signature(row))
+        };
+        for (name, expected) in [
+            ("poll", "poll(inout struct pollfd *ufds, unsigned int nfds, int timeout)"),
+            ("readv", "readv(int descriptor, const struct iovec *vector, size_t count)"),
+            ("nanosleep", "nanosleep(const struct timespec *duration, out struct timespec *rem)"),
+        ] {
+            assert_eq!(signature(name), expected);
         }
     }
 

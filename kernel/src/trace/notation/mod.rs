@@ -15,8 +15,10 @@ mod signal;
 mod socket;
 mod system;
 mod time;
+mod tools;
 
 pub use signal::{frame_mask as show_frame_mask, show_information, signal_name};
+pub use tools::{Access, Pointee};
 
 use super::show::{Names, Show, Shower};
 use super::text::SEPARATOR;
@@ -38,7 +40,7 @@ pub enum Notation {
     Hex,
     /// A 32-bit number in hexadecimal.
     Hex32,
-    /// A pointer that nobody follows.
+    /// An address.
     Address,
     /// Permission bits.
     Permissions,
@@ -64,12 +66,15 @@ pub enum Notation {
     Bits(Names, &'static str),
     /// A number with a way of its own, known as the call begins.
     Word(Shower),
-    /// A structure the kernel reads.
-    In(Shower),
+    /// A structure the kernel reads: what it is in C, and how it is shown.
+    In(&'static str, Shower),
     /// A structure the kernel writes, shown as the call ends; its address after a failure.
-    Out(Shower),
-    /// Something of the caller's that is shown as the call ends, whatever the result.
-    Late(Shower),
+    Out(&'static str, Shower),
+    /// Something of the caller's that is shown as the call ends, whatever the result: the argument's C type, with its `*` if it is a
+    /// pointer; empty if the handler's type says all.
+    Late(&'static str, Shower),
+    /// A pointer that the trace does not follow, to something the kernel writes.
+    Pointer(&'static str),
     /// A buffer the kernel reads, as long as this argument says.
     Buffer(usize),
     /// A buffer the kernel writes, as long as the result says.
@@ -175,7 +180,7 @@ impl Notation {
     /// Whether it is shown only as the call ends.
     pub const fn is_late(&self) -> bool {
         match self {
-            Notation::Out(_) | Notation::Late(_) | Notation::Filled => true,
+            Notation::Out(..) | Notation::Late(..) | Notation::Filled => true,
             Notation::Named(_, inner) | Notation::If(_, inner) => inner.is_late(),
             Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.is_late(),
             _ => false,
@@ -201,41 +206,6 @@ impl Notation {
             _ => true,
         }
     }
-    /// A word for tools: what to pass.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Notation::Int | Notation::Unsigned | Notation::Long | Notation::Hex | Notation::Hex32 => "number",
-            Notation::Size => "size",
-            Notation::Address => "address",
-            Notation::Permissions | Notation::Mode => "mode",
-            Notation::Descriptor => "descriptor",
-            Notation::Directory => "directory",
-            Notation::Id => "id",
-            Notation::Signal => "signal",
-            Notation::Path => "path",
-            Notation::Text => "text",
-            Notation::Offset => "offset",
-            Notation::Choice(..) => "choice",
-            Notation::Bits(..) => "bits",
-            Notation::Word(_) => "word",
-            Notation::In(_) => "in",
-            Notation::Out(_) | Notation::Late(_) => "out",
-            Notation::Buffer(_) => "buffer",
-            Notation::Filled => "filled",
-            Notation::Named(_, inner) | Notation::If(_, inner) => inner.kind(),
-            Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.kind(),
-        }
-    }
-    /// The numbers that mean something here.
-    pub fn names(&self) -> Names {
-        match self {
-            Notation::Choice(names, _) | Notation::Bits(names, _) => names,
-            Notation::Named(_, inner) | Notation::If(_, inner) => inner.names(),
-            Notation::Register(_, inner) | Notation::Swapped(_, inner) => inner.names(),
-            _ => &[],
-        }
-    }
-
     fn write(&self, show: &mut Show<'_>, word: u64, high: u64) {
         let abi = show.abi;
         let failed = show.failed();
@@ -248,7 +218,7 @@ impl Notation {
             Notation::Size => text.unsigned(word),
             Notation::Hex => text.hex(word),
             Notation::Hex32 => text.hex(u64::from(word as u32)),
-            Notation::Address => text.address(word),
+            Notation::Address | Notation::Pointer(_) => text.address(word),
             Notation::Permissions => text.octal(word & 0xffff_ffff),
             Notation::Mode => file::show_mode(show, word),
             Notation::Descriptor => text.signed(word as i32 as i64),
@@ -263,9 +233,9 @@ impl Notation {
             Notation::Offset => text.signed(word as i64),
             Notation::Choice(names, remark) => show.choice(u64::from(word as u32), names, remark),
             Notation::Bits(names, remark) => show.bits(u64::from(word as u32), names, remark),
-            Notation::Word(write) | Notation::In(write) | Notation::Late(write) => write(show, word),
-            Notation::Out(_) if failed => text.address(word),
-            Notation::Out(write) => write(show, word),
+            Notation::Word(write) | Notation::In(_, write) | Notation::Late(_, write) => write(show, word),
+            Notation::Out(..) if failed => text.address(word),
+            Notation::Out(_, write) => write(show, word),
             Notation::Buffer(length) => show.buffer(word, show.word(length)),
             Notation::Filled if failed => text.address(word),
             Notation::Filled => show.buffer(word, show.result.unwrap_or(0) as u64),
