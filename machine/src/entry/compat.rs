@@ -140,9 +140,8 @@ unsafe extern "C" fn fast_call<K: Kernel>(frame: *mut UserFrame) {
     // SAFETY: nothing is held on entry.
     unsafe { instructions::enable_interrupts() };
     frame.set_instruction_pointer(task.thread().fast_call_landing().into());
-    let mut sixth = [0; 4];
-    if user::copy_from_user(&mut sixth, frame.stack_pointer() & 0xffff_ffff) == 0 {
-        frame.rbp = frame.rbp & !0xffff_ffff | u64::from(u32::from_ne_bytes(sixth));
+    if let Ok(sixth) = user::load_user::<u32>(frame.stack_pointer() & 0xffff_ffff) {
+        frame.rbp = frame.rbp & !0xffff_ffff | u64::from(sixth);
         K::system_call(task, frame);
     } else {
         const EFAULT: i64 = 14;
