@@ -116,7 +116,7 @@ pub fn machine(options: &RunOptions) -> Result<Machine> {
         icount: options.icount,
         gdb: options.gdb,
         kernel_log: options.verbose,
-        plugin: None,
+        ..Machine::default()
     })
 }
 

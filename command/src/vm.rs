@@ -59,6 +59,8 @@ pub struct Machine {
     pub machine: Option<MachineType>,
     pub accelerator: Accelerator,
     pub cpus: u32,
+    /// The processor as QEMU names it.
+    pub processor: &'static str,
     /// Bytes.
     pub memory: u64,
     pub root: Root,
@@ -81,6 +83,7 @@ impl Default for Machine {
             machine: None,
             accelerator: Accelerator::Tcg,
             cpus: 2,
+            processor: "max",
             memory: 512 << 20,
             root: Root::BuiltIn,
             append: String::new(),
@@ -277,7 +280,7 @@ impl Arguments {
     fn processor(&mut self, machine: &Machine, machine_type: MachineType) -> Result<()> {
         self.add("-M", if machine_type == MachineType::Q35 { "q35" } else { "microvm" });
         self.add("-global", "virtio-mmio.force-legacy=false");
-        self.add("-cpu", "max");
+        self.add("-cpu", machine.processor);
         self.add("-smp", machine.cpus.to_string());
         self.add("-m", format!("{}K", machine.memory >> 10));
         for flag in ["-nodefaults", "-no-user-config", "-no-reboot"] {

@@ -7,10 +7,22 @@ use std::path::Path;
 /// A row that may not cost more than its bound.
 #[derive(Debug, PartialEq)]
 pub struct Guarantee {
-    /// The benchmark row.
+    /// The benchmark row, or two of them with ` / ` between: how many times the second the first may cost.
     pub row: String,
     /// The greatest allowed figure.
     pub bound: f64,
+}
+
+impl Guarantee {
+    /// The benchmark rows that are measured for it.
+    pub fn rows(&self) -> impl Iterator<Item = &str> {
+        self.row.split(" / ")
+    }
+    /// What was measured, if all of it has a figure.
+    fn figure(&self, figures: &Figures) -> Option<f64> {
+        let values: Option<Vec<f64>> = self.rows().map(|row| figures.get(row)?.value()).collect();
+        values?.into_iter().reduce(|first, second| first / second)
+    }
 }
 
 /// Reads the guarantees of a page: table lines whose first cell is a row's name in backquotes and whose second is its bound.
@@ -38,12 +50,14 @@ fn parse(text: &str) -> Result<Vec<Guarantee>> {
 /// Prints a line per guarantee; how many are not kept. A row without a figure is not kept.
 pub fn report(guarantees: &[Guarantee], figures: &Figures) -> usize {
     let mut failed = 0;
-    for Guarantee { row, bound } in guarantees {
-        let figure = figures.get(row).and_then(|figure| figure.value());
+    for guarantee in guarantees {
+        let Guarantee { row, bound } = guarantee;
+        let figure = guarantee.figure(figures);
         let kept = figure.is_some_and(|figure| figure <= *bound);
         let word = if kept { "ok   " } else { "FAIL " };
-        let figure = figure.map_or_else(|| "no figure".into(), thousands);
-        println!("{word} {row}: {figure}, bound {}", thousands(*bound));
+        let shown = |value: f64| if guarantee.rows().count() > 1 { format!("{value:.2}") } else { thousands(value) };
+        let figure = figure.map_or_else(|| "no figure".into(), shown);
+        println!("{word} {row}: {figure}, bound {}", shown(*bound));
         failed += usize::from(!kept);
     }
     println!("{} passed, {failed} failed", guarantees.len() - failed);
@@ -64,6 +78,16 @@ mod tests {
         let want = [("getppid", 1150.0), ("fork", 2.0)].map(|(row, bound)| Guarantee { row: row.into(), bound });
         assert_eq!(read, want);
         assert!(parse("| `getppid` | soon |").is_err());
+    }
+
+    #[test]
+    fn one_row_may_be_bound_to_another() {
+        let guarantees = parse("| `fork / getppid` | 1.3 |").unwrap();
+        let figures =
+            |fork| Figures::from([("getppid".into(), Figure::exact(100.0)), ("fork".into(), Figure::exact(fork))]);
+        assert_eq!(report(&guarantees, &figures(130.0)), 0);
+        assert_eq!(report(&guarantees, &figures(131.0)), 1);
+        assert_eq!(report(&guarantees, &Figures::new()), 1);
     }
 
     #[test]

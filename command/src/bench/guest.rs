@@ -27,13 +27,20 @@ const FIRST: &str = "boot-to-first-instruction";
 const PROMPT: &str = "boot-to-prompt";
 /// The row that is read from /proc/meminfo, on a boot of its own.
 const MEMORY_ROW: &str = "memory-at-prompt-kib";
+/// The row of a 32-bit program, on a processor that has sysenter.
+const SYSENTER: &str = "getppid-sysenter";
+const INTEL: &str = "max,vendor=GenuineIntel";
 /// Rows with boots of their own.
-const OWN_BOOTS: [&str; 3] = [FIRST, PROMPT, MEMORY_ROW];
+const OWN_BOOTS: [&str; 4] = [FIRST, PROMPT, MEMORY_ROW, SYSENTER];
+/// Sources of programs without a library, and what each is compiled with besides.
+const BARE: [&str; 5] = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,--build-id=none"];
+const NARROW: [&str; 3] = ["-m32", "-fno-pie", "-no-pie"];
 
 /// The built benchmark.
 pub struct Guest {
     program: PathBuf,
     first: PathBuf,
+    sysenter: PathBuf,
 }
 
 impl Guest {
@@ -47,17 +54,21 @@ impl Guest {
             sources.push(entry?.path());
         }
         sources.sort();
-        let guest = Guest { program: target.join("lstar-bench"), first: target.join("first") };
-        let own: Vec<_> =
-            sources.iter().filter(|path| path.file_name().is_some_and(|name| name != "first.c")).collect();
+        let guest = Guest {
+            program: target.join("lstar-bench"),
+            first: target.join("first"),
+            sysenter: target.join("sysenter"),
+        };
+        let bare = ["first.c", "sysenter.c"].map(|name| source.join(name));
+        let own: Vec<_> = sources.iter().filter(|path| !bare.contains(path)).collect();
         if is_older(&guest.program, own.iter().copied()) {
             let files = own.iter().filter(|path| path.extension().is_some_and(|extension| extension == "c"));
             compile(&guest.program, &["-static", "-pthread"], files.map(|path| path.as_path()))?;
         }
-        let first = source.join("first.c");
-        if is_older(&guest.first, [&first]) {
-            let flags = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,--build-id=none"];
-            compile(&guest.first, &flags, [first.as_path()])?;
+        for (product, source, flags) in [(&guest.first, &bare[0], &[][..]), (&guest.sysenter, &bare[1], &NARROW)] {
+            if is_older(product, [source]) {
+                compile(product, &[&BARE, flags].concat(), [source.as_path()])?;
+            }
         }
         Ok(guest)
     }
@@ -91,6 +102,11 @@ impl Guest {
             let root = self.root("lstar-bench", &self.program, true)?;
             let output = self.boot(kernel.clone(), options, root, MEMORY, &format!("exec /lstar-bench -t {PROMPT}"))?;
             figures.extend(output.lines().filter_map(Figure::parse));
+        }
+        if !options.wall && wants(SYSENTER) {
+            let root = self.root("sysenter", &self.sysenter, true)?;
+            let machine = Machine { root, processor: INTEL, ..Self::machine(kernel.clone(), options) };
+            figures.extend(self.run(&machine, options, "exec /sysenter")?.lines().filter_map(Figure::parse));
         }
         let wanted: Vec<_> = programs::ROWS.iter().filter(|(name, _)| wants(name)).collect();
         // All programs cost more than all other rows together: without being named they are left to the report.
@@ -127,20 +143,20 @@ impl Guest {
 
     /// Boots a kernel with a shell command; what it wrote.
     fn boot(&self, kernel: Kernel, options: &BenchOptions, root: Root, memory: u64, script: &str) -> Result<String> {
-        let machine = Machine {
-            kernel,
-            cpus: if options.wall { options.cpus } else { 1 },
-            icount: !options.wall,
-            memory,
-            root,
-            ..Machine::default()
-        };
+        let machine = Machine { memory, root, ..Self::machine(kernel, options) };
+        self.run(&machine, options, script)
+    }
+    fn machine(kernel: Kernel, options: &BenchOptions) -> Machine {
+        let cpus = if options.wall { options.cpus } else { 1 };
+        Machine { kernel, cpus, icount: !options.wall, memory: MEMORY, ..Machine::default() }
+    }
+    fn run(&self, machine: &Machine, options: &BenchOptions, script: &str) -> Result<String> {
         if !options.wall && options.cpus != 1 {
             bail!("instructions are counted with one CPU; use --wall with --cpus {}", options.cpus);
         }
         let arguments = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
         let config = Config { arguments, ..Config::default() };
-        let (output, report) = run_machine(&machine, &config, false)?;
+        let (output, report) = run_machine(machine, &config, false)?;
         match report.outcome {
             Outcome::Ended(Status::Code(0)) => Ok(output),
             Outcome::Panicked => bail!("the kernel panicked:\n{}", report.log.last_words(&report.image)),

@@ -83,7 +83,7 @@ pub fn run(options: &BenchOptions) -> Result<i32> {
 
 /// Measures the guaranteed rows on Lstar; the status is 1 if one is above its bound.
 fn check(guest: &guest::Guest, known: &[String], guarantees: &[guarantee::Guarantee]) -> Result<i32> {
-    let rows: Vec<String> = guarantees.iter().map(|guarantee| guarantee.row.clone()).collect();
+    let rows: Vec<String> = guarantees.iter().flat_map(|guarantee| guarantee.rows()).map(str::to_owned).collect();
     if let Some(row) = rows.iter().find(|row| !known.contains(row)) {
         bail!("no benchmark row `{row}`; the rows are: {}", known.join(" "));
     }
