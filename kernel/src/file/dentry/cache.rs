@@ -1,188 +1,21 @@
-//! Dentries (names in directories) and their cache.
-//!
-//! A dentry never changes from missing to existing or back: making or removing a file puts another dentry in its place. Only
-//! its place (parent and name) changes, by rename. So a reader needs no lock and no count: it finds dentries in buckets that
-//! are replaced whole, and everything it sees was true at some moment of its walk.
-use super::inode::Inode;
-use super::superblock::Superblock;
+//! The cache: dentries by parent and name, in buckets that are replaced whole.
+use super::{DELETED, Dentry, EVICTED, MOUNTED, REFERENCED, milliseconds};
 use crate::error::*;
-use crate::sync::{Mutex, Once, RcuCell, RcuGuard, SequenceCount, SpinLock, rank};
+use crate::file::inode::Inode;
+use crate::file::superblock::Superblock;
+use crate::sync::{Mutex, Once, RcuCell, RcuGuard, rank};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use machine::memory::{try_arc, try_box};
 
-/// Where a dentry is.
-pub struct Place {
-    /// The directory; `None` for roots and anonymous files.
-    pub parent: Option<Arc<Dentry>>,
-    /// The name in it.
-    pub name: Box<[u8]>,
-}
-
-/// Something is mounted here, in some namespace.
-const MOUNTED: u32 = 1;
-/// The name was removed.
-const DELETED: u32 = 2;
-/// Dropped from the cache while nobody used it.
-const EVICTED: u32 = 4;
-/// Used since the last look of the eviction.
-const REFERENCED: u32 = 8;
-
-/// A name in a directory, existing or known to be missing.
-pub struct Dentry {
-    inode: Option<Arc<Inode>>,
-    superblock: Arc<Superblock>,
-    place: RcuCell<Place>,
-    flags: AtomicU32,
-    /// For missing names: monotonic milliseconds until which that is believed, 0 for ever.
-    expires: AtomicU32,
-}
-
-/// Bumped around every rename: path printing and scoped walks retry.
-pub static RENAMES: SequenceCount = SequenceCount::new();
-/// Serializes the writers of `RENAMES`.
-static RENAME_LOCK: SpinLock<()> = SpinLock::new(rank::DENTRY, ());
-
-fn milliseconds() -> u32 {
-    ((machine::time::monotonic() / 1_000_000) as u32).max(1)
-}
-
-impl Dentry {
-    fn new(
-        inode: Option<Arc<Inode>>,
-        superblock: Arc<Superblock>,
-        parent: Option<Arc<Dentry>>,
-        name: &[u8],
-    ) -> Result<Arc<Dentry>> {
-        let place = try_arc(Place { parent, name: copy_name(name)? })?;
-        Ok(try_arc(Dentry {
-            inode,
-            superblock,
-            place: RcuCell::new(place),
-            flags: AtomicU32::new(0),
-            expires: AtomicU32::new(0),
-        })?)
-    }
-    /// A dentry without a parent: the root of a file system, or an anonymous file with the name that /proc/PID/fd shows.
-    pub fn root(inode: Arc<Inode>, name: &[u8]) -> Result<Arc<Dentry>> {
-        let superblock = inode.superblock().clone();
-        Self::new(Some(inode), superblock, None, name)
-    }
-    /// A file without a name in `parent` (O_TMPFILE): shown as `/#NUMBER (deleted)`.
-    pub fn unnamed(parent: &Arc<Dentry>, inode: Arc<Inode>, name: &[u8]) -> Result<Arc<Dentry>> {
-        let superblock = inode.superblock().clone();
-        let dentry = Self::new(Some(inode), superblock, Some(parent.clone()), name)?;
-        dentry.flags.fetch_or(DELETED, Ordering::Relaxed);
-        Ok(dentry)
-    }
-    /// The inode, `None` for a name that is missing.
-    #[inline(always)]
-    pub fn inode(&self) -> Option<&Arc<Inode>> {
-        self.inode.as_ref()
-    }
-    /// The file system it belongs to.
-    pub fn superblock(&self) -> &Arc<Superblock> {
-        &self.superblock
-    }
-    /// Parent and name, for as long as the guard lives.
-    #[inline(always)]
-    pub fn place<'a>(&'a self, guard: &'a RcuGuard) -> &'a Place {
-        self.place.read(guard)
-    }
-    /// The parent; `None` for roots.
-    pub fn parent(&self) -> Option<Arc<Dentry>> {
-        self.place(&RcuGuard::new()).parent.clone()
-    }
-    /// A copy of the name.
-    pub fn name_bytes(&self) -> Result<Vec<u8>> {
-        let place = self.place.get();
-        let mut name = Vec::new();
-        name.try_reserve_exact(place.name.len())?;
-        name.extend_from_slice(&place.name);
-        Ok(name)
-    }
-    /// Whether the name was removed.
-    pub fn is_deleted(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & DELETED != 0
-    }
-    /// Whether something may be mounted here.
-    #[inline(always)]
-    pub fn is_mount_point(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & MOUNTED != 0
-    }
-    /// Notes that something is mounted here (never taken back while the dentry lives: the mounts decide).
-    pub fn set_mount_point(&self) {
-        self.flags.fetch_or(MOUNTED, Ordering::SeqCst);
-    }
-    /// Whether a walk that took a reference without locks must start over.
-    #[inline(always)]
-    pub fn is_evicted(&self) -> bool {
-        fence(Ordering::SeqCst);
-        self.flags.load(Ordering::Relaxed) & EVICTED != 0
-    }
-    /// Whether what is cached may be used without asking the file system (no sleep).
-    #[inline(always)]
-    pub fn is_fresh(&self) -> bool {
-        let options = self.superblock.options();
-        match &self.inode {
-            Some(inode) => !options.revalidates || inode.operations().is_fresh(inode),
-            None => {
-                let expires = self.expires.load(Ordering::Relaxed);
-                expires == 0 || (expires.wrapping_sub(milliseconds()) as i32) > 0
-            }
-        }
-    }
-    /// Notes use, for the eviction.
-    #[inline(always)]
-    fn touch(&self) {
-        if self.flags.load(Ordering::Relaxed) & REFERENCED == 0 {
-            self.flags.fetch_or(REFERENCED, Ordering::Relaxed);
-        }
-    }
-    /// Whether `ancestor` is this dentry or above it in the same file system.
-    pub fn is_below(&self, ancestor: &Arc<Dentry>) -> bool {
-        let guard = RcuGuard::new();
-        let mut at = self;
-        loop {
-            if core::ptr::eq(at, &**ancestor) {
-                return true;
-            }
-            match &at.place(&guard).parent {
-                Some(parent) => at = parent,
-                None => return false,
-            }
-        }
-    }
-    fn take_parent(&mut self) -> Option<Arc<Dentry>> {
-        Arc::get_mut(self.place.get_mut()).and_then(|place| place.parent.take())
-    }
-}
-
-impl Drop for Dentry {
-    /// Drops the chain of parents that only this dentry kept alive step by step: it may be longer than the stack is deep.
-    fn drop(&mut self) {
-        let mut next = self.take_parent();
-        while let Some(mut parent) = next.and_then(Arc::into_inner) {
-            next = parent.take_parent();
-        }
-    }
-}
-
-fn copy_name(name: &[u8]) -> Result<Box<[u8]>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(name.len())?;
-    copy.extend_from_slice(name);
-    Ok(copy.into_boxed_slice())
-}
-
-struct Entry {
-    hash: u64,
-    dentry: Arc<Dentry>,
+pub(super) struct Entry {
+    pub(super) hash: u64,
+    pub(super) dentry: Arc<Dentry>,
 }
 #[derive(Default)]
-struct Entries(Vec<Entry>);
+pub(super) struct Entries(pub(super) Vec<Entry>);
 impl Entries {
-    fn find<'a>(
+    pub(super) fn find<'a>(
         &'a self,
         guard: &'a RcuGuard,
         hash: u64,
@@ -201,7 +34,7 @@ impl Entries {
         None
     }
     /// The same entries without those of `without` (by identity) and with `with`.
-    fn changed(&self, without: &[&Arc<Dentry>], with: Option<Entry>) -> Result<Arc<Entries>> {
+    pub(super) fn changed(&self, without: &[&Arc<Dentry>], with: Option<Entry>) -> Result<Arc<Entries>> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(self.0.len() + usize::from(with.is_some()))?;
         entries.extend(
@@ -218,13 +51,15 @@ impl Entries {
 const BUCKETS: usize = 8192;
 /// Buckets that are looked at when there are too many names.
 const EVICTED_AT_ONCE: usize = 64;
-const STRIPES: usize = 64;
+pub(super) const STRIPES: usize = 64;
 
-struct Cache {
+pub(super) struct Cache {
     buckets: Box<[RcuCell<Entries>]>,
     /// Writers of the buckets whose index is the stripe's modulo `STRIPES`.
     stripes: [Mutex<()>; STRIPES],
-    key: u64,
+    pub(super) key: u64,
+    /// What an empty bucket holds.
+    empty: Arc<Entries>,
     count: AtomicUsize,
     limit: usize,
     hand: AtomicUsize,
@@ -241,6 +76,7 @@ pub fn initialize() -> Result<()> {
         buckets: buckets.into_boxed_slice(),
         stripes: [const { Mutex::new(rank::DENTRY_CACHE, ()) }; STRIPES],
         key: crate::random::word(),
+        empty,
         count: AtomicUsize::new(0),
         limit: (machine::memory::statistics().total / 4).clamp(2048, 1 << 18),
         hand: AtomicUsize::new(0),
@@ -262,7 +98,7 @@ fn hash_from(key: u64, name: &[u8]) -> u64 {
     fold(hash ^ tail)
 }
 /// Hashes a name under a parent.
-fn hash_name(key: u64, parent: &Arc<Dentry>, name: &[u8]) -> u64 {
+pub(super) fn hash_name(key: u64, parent: &Arc<Dentry>, name: &[u8]) -> u64 {
     hash_from(key ^ Arc::as_ptr(parent).addr() as u64, name)
 }
 /// The hash of a name, for those who keep names themselves.
@@ -271,13 +107,13 @@ pub fn hash_of(name: &[u8]) -> u64 {
 }
 
 impl Cache {
-    fn get() -> Result<&'static Cache> {
+    pub(super) fn get() -> Result<&'static Cache> {
         CACHE.get().map(|cache| &**cache).ok_or(ENOMEM)
     }
-    fn bucket(&self, hash: u64) -> &RcuCell<Entries> {
+    pub(super) fn bucket(&self, hash: u64) -> &RcuCell<Entries> {
         &self.buckets[hash as usize % BUCKETS]
     }
-    fn stripe(&self, hash: u64) -> &Mutex<()> {
+    pub(super) fn stripe(&self, hash: u64) -> &Mutex<()> {
         &self.stripes[hash as usize % STRIPES]
     }
     /// Keeps the number of dentries bounded: looks at a few buckets and drops what nobody has used since the last look.
@@ -384,7 +220,7 @@ pub fn add(parent: &Arc<Dentry>, name: &[u8], inode: Option<Arc<Inode>>) -> Resu
 }
 
 fn make(parent: &Arc<Dentry>, name: &[u8], inode: Option<Arc<Inode>>) -> Result<Arc<Dentry>> {
-    use super::superblock::NegativeEntries;
+    use crate::file::superblock::NegativeEntries;
     let superblock = parent.superblock().clone();
     let lifetime = match (&inode, superblock.options().negative) {
         (None, NegativeEntries::For(nanoseconds)) => Some(nanoseconds / 1_000_000),
@@ -441,10 +277,15 @@ pub fn remove(dentry: &Arc<Dentry>, deleted: bool) {
     if entries.0.iter().any(|entry| Arc::ptr_eq(&entry.dentry, dentry)) {
         // Without memory an empty bucket does: the cache may forget.
         match entries.changed(&[dentry], None) {
-            Ok(left) => bucket.replace(left),
-            Err(_) => return,
+            Ok(left) => {
+                cache.count.fetch_sub(1, Ordering::Relaxed);
+                bucket.replace(left);
+            }
+            Err(_) => {
+                cache.count.fetch_sub(entries.0.len(), Ordering::Relaxed);
+                bucket.replace(cache.empty.clone());
+            }
         }
-        cache.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -471,64 +312,4 @@ pub fn purge(superblock: &Arc<Superblock>) {
             bucket.replace(left);
         }
     }
-}
-
-/// Moves `dentry` to another place; what was there is taken out, or put where `dentry` was (`exchange`). Both directories are
-/// locked exclusively and the file system's rename lock is held for moves between directories.
-pub fn rename(
-    dentry: &Arc<Dentry>,
-    parent: &Arc<Dentry>,
-    name: &[u8],
-    target: Option<&Arc<Dentry>>,
-    exchange: bool,
-) -> Result<()> {
-    let cache = Cache::get()?;
-    let old_place = dentry.place.get();
-    let old_parent = old_place.parent.as_ref().ok_or(EBUSY)?;
-    let old_hash = hash_name(cache.key, old_parent, &old_place.name);
-    let new_hash = hash_name(cache.key, parent, name);
-    let new_place = try_arc(Place { parent: Some(parent.clone()), name: copy_name(name)? })?;
-    let other_place = try_arc(Place { parent: Some(old_parent.clone()), name: copy_name(&old_place.name)? })?;
-    let (first, second) = (old_hash as usize % STRIPES, new_hash as usize % STRIPES);
-    let _first = cache.stripe(first.min(second) as u64).lock();
-    let _second = (first != second).then(|| cache.stripe(first.max(second) as u64).lock());
-    let (old_bucket, new_bucket) = (cache.bucket(old_hash), cache.bucket(new_hash));
-    let (old_entries, new_entries) = (old_bucket.get(), new_bucket.get());
-    let mut leaving: Vec<&Arc<Dentry>> = Vec::new();
-    leaving.try_reserve_exact(3)?;
-    leaving.push(dentry);
-    leaving.extend(target);
-    let stale = new_entries.find(&RcuGuard::new(), new_hash, parent, name).cloned();
-    leaving.extend(stale.as_ref());
-    let moved = Entry { hash: new_hash, dentry: dentry.clone() };
-    let back = target.filter(|_| exchange).map(|target| Entry { hash: old_hash, dentry: target.clone() });
-    // The new name must never be missing, so its bucket is published before the old one.
-    let same = core::ptr::eq(old_bucket, new_bucket);
-    let (new_left, old_left) = if same {
-        let mut both = Vec::new();
-        both.try_reserve_exact(new_entries.0.len() + 2)?;
-        let left = new_entries.0.iter().filter(|entry| !leaving.iter().any(|gone| Arc::ptr_eq(gone, &entry.dentry)));
-        both.extend(left.map(|entry| Entry { hash: entry.hash, dentry: entry.dentry.clone() }));
-        both.push(moved);
-        both.extend(back);
-        (try_arc(Entries(both))?, None)
-    } else {
-        (new_entries.changed(&leaving, Some(moved))?, Some(old_entries.changed(&leaving, back)?))
-    };
-    let _writer = RENAME_LOCK.lock();
-    RENAMES.write(|| {
-        dentry.place.replace(new_place);
-        if let Some(target) = target {
-            if exchange {
-                target.place.replace(other_place);
-            } else {
-                target.flags.fetch_or(DELETED, Ordering::Relaxed);
-            }
-        }
-        new_bucket.replace(new_left);
-        if let Some(old_left) = old_left {
-            old_bucket.replace(old_left);
-        }
-    });
-    Ok(())
 }

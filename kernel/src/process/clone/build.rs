@@ -1,0 +1,165 @@
+//! A new task with all its objects, before anybody can see it.
+use super::{Request, TASKS, TASKS_MAXIMUM, flags};
+use crate::error::*;
+use crate::file::{FileSystemContext, FileTable};
+use crate::memory::AddressSpace;
+use crate::process::Task;
+use crate::process::credentials::Capability;
+use crate::process::limits::Resource;
+use crate::process::pid::PidEntry;
+use crate::process::segments::ThreadLocal;
+use crate::process::task::{Parts, flag};
+use crate::process::thread_group::ThreadGroup;
+use crate::signal::{AlternateStack, SignalActions, TaskSignals};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use machine::entry::UserFrame;
+use machine::thread::Thread;
+
+/// RLIMIT_NPROC and threads-max: EAGAIN. Counts the task in.
+fn count_in(task: &Task) -> Result<()> {
+    let credentials = task.credentials();
+    let limit = task.group().limit(Resource::Processes);
+    let over = u64::from(credentials.record.processes.load(Ordering::Relaxed)) >= limit;
+    let exempt = credentials.user == 0
+        || credentials.capable(Capability::SysResource)
+        || credentials.capable(Capability::SysAdmin);
+    if over && !exempt {
+        return Err(EAGAIN.because("RLIMIT_NPROC"));
+    }
+    if TASKS.fetch_add(1, Ordering::Relaxed) >= TASKS_MAXIMUM.load(Ordering::Relaxed) {
+        TASKS.fetch_sub(1, Ordering::Relaxed);
+        return Err(EAGAIN.because("threads-max"));
+    }
+    credentials.record.processes.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Takes a task out of the counts.
+pub fn count_out(task: &Task) {
+    TASKS.fetch_sub(1, Ordering::Relaxed);
+    task.with_credentials(|credentials| credentials.record.processes.fetch_sub(1, Ordering::Relaxed));
+}
+
+/// Builds the task with all its objects; it is in no list yet.
+pub(super) fn build<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
+    count_in(task)?;
+    build_counted::<T>(task, frame, request).inspect_err(|_| count_out(task))
+}
+
+fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
+    let has = |flag: u64| request.flags & flag != 0;
+    let old_memory = task.memory().ok_or(EINVAL)?;
+    let memory = if has(flags::VM) { old_memory } else { old_memory.fork()? };
+    let mut child_frame = frame.clone();
+    child_frame.rax = 0;
+    crate::ptrace::leave_step_mode(task, &mut child_frame);
+    if request.stack != 0 {
+        child_frame.set_stack_pointer(request.stack);
+    }
+    let thread = Thread::user(&child_frame, memory.tables().clone())?;
+    thread.copy_state_from_current();
+    if has(flags::SETTLS) {
+        T::give(task, &thread, request.tls)?;
+    }
+    let (files, context) = (task.files(), task.context());
+    let context = if has(flags::FS) { context } else { context.copy()? };
+    let group_parts = match has(flags::THREAD) {
+        true => None,
+        false => Some(match (has(flags::SIGHAND), has(flags::CLEAR_SIGHAND)) {
+            (true, _) => task.group().actions(),
+            (false, true) => task.group().actions().for_exec()?,
+            (false, false) => task.group().actions().copy()?,
+        }),
+    };
+    let namespace = &task.namespaces().pid_for_children;
+    let pid = match request.chosen {
+        None => namespace.allocate()?,
+        Some(chosen) => namespace.allocate_chosen(chosen.check(task, namespace)?)?,
+    };
+    let result = assemble(task, request, group_parts, &pid, thread, memory, context, files);
+    if result.is_err() {
+        pid.abandon();
+    }
+    result
+}
+
+#[allow(clippy::too_many_arguments)]
+fn assemble(
+    task: &Task,
+    request: &Request,
+    actions: Option<Arc<SignalActions>>,
+    pid: &Arc<PidEntry>,
+    thread: Thread,
+    memory: Arc<AddressSpace>,
+    context: Arc<FileSystemContext>,
+    files: Arc<FileTable>,
+) -> Result<Arc<Task>> {
+    let has = |flag: u64| request.flags & flag != 0;
+    let group = match actions {
+        None => task.group().clone(),
+        Some(actions) => {
+            let parent = task.group();
+            let group = ThreadGroup::new(pid.clone(), parent.process_group(), parent.limits.copy(), actions)?;
+            group.exit_signal.store(request.exit_signal as i32, Ordering::Relaxed);
+            group.give_up_terminal(parent.has_given_up_terminal());
+            group.dumpable.store(parent.dumpable.load(Ordering::Relaxed), Ordering::Relaxed);
+            let adjustment = parent.oom_score_adjustment.load(Ordering::Relaxed);
+            group.oom_score_adjustment.store(adjustment, Ordering::Relaxed);
+            group
+        }
+    };
+    let namespaces = match has(flags::NEWUTS) {
+        false => task.namespaces(),
+        true => {
+            let old = task.namespaces();
+            let mut set = (*old).clone();
+            set.uts = old.uts.copy()?;
+            machine::memory::try_arc(set)?
+        }
+    };
+    // A new address space keeps the alternate stack; threads that share one start without.
+    let alternate = match has(flags::VM) && !has(flags::VFORK) {
+        true => AlternateStack::DISABLED,
+        false => task.signals.alternate_stack(),
+    };
+    let reset = task.has_flag(flag::RESET_ON_FORK);
+    let parts = Parts {
+        thread,
+        group: group.clone(),
+        pid: pid.clone(),
+        schedule: task.schedule.inherit(reset),
+        memory: Some(memory),
+        files: files.clone(),
+        context,
+        credentials: task.credentials(),
+        namespaces,
+        signals: TaskSignals::new(task.signals.blocked(), alternate),
+        name: task.name(),
+        flags: flag::FORKED | task.flags() & flag::INHERITED,
+        personality: task.personality(),
+    };
+    let child = Task::new(parts)?;
+    // The descriptor table comes last: from here on the new task must be ended properly.
+    let own = if has(flags::FILES) { files.share() } else { files.copy()? };
+    drop(child.replace_files(own));
+    let slack = task.timer_slack.load(Ordering::Relaxed);
+    child.timer_slack.store(slack, Ordering::Relaxed);
+    child.default_timer_slack.store(slack, Ordering::Relaxed);
+    child.login.inherit(&task.login);
+    if has(flags::CHILD_CLEARTID) {
+        child.clear_child_tid.store(request.child_tid, Ordering::Relaxed);
+    }
+    if has(flags::CHILD_SETTID) {
+        child.set_child_tid.store(request.child_tid, Ordering::Relaxed);
+        child.thread().set_work(machine::thread::work::NOTIFY);
+    }
+    if !has(flags::VM) {
+        // A copy of the memory holds the registered area too.
+        child.rseq_address.store(task.rseq_address.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.rseq_length.store(task.rseq_length.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.rseq_signature.store(task.rseq_signature.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.note_switch();
+    }
+    Ok(child)
+}
