@@ -307,19 +307,15 @@ pub fn fcntl(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
     const F_ADD_SEALS: u32 = 1033;
     const F_GET_SEALS: u32 = 1034;
     let files = task.files();
+    if matches!(command, F_DUPFD | F_DUPFD_CLOEXEC) {
+        return Ok(files.duplicate(fd, argument, command == F_DUPFD_CLOEXEC)?.0 as u64);
+    }
     let file = files.get(fd)?;
-    if file.is_path() && !matches!(command, F_DUPFD | F_DUPFD_CLOEXEC | F_GETFD | F_SETFD | F_GETFL) {
+    if file.is_path() && !matches!(command, F_GETFD | F_SETFD | F_GETFL) {
         return Err(EBADF);
     }
     let lock = UserPtr::<UserLock>::new(argument);
     match command {
-        F_DUPFD | F_DUPFD_CLOEXEC => {
-            if argument >= task.group().limit(Resource::OpenFiles) {
-                return Err(EINVAL);
-            }
-            let new = files.install(file, argument as u32, command == F_DUPFD_CLOEXEC)?;
-            Ok(new.0 as u64)
-        }
         F_GETFD => files.close_on_exec(fd).map(u64::from),
         F_SETFD => files.set_close_on_exec(fd, argument & 1 != 0).map(|()| 0),
         F_GETFL => Ok(file.flags().into()),

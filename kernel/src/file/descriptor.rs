@@ -343,6 +343,27 @@ impl FileTable {
         drop(slots);
         Ok(self.reserve(from, close_on_exec)?.install(file))
     }
+    /// Installs the file behind a descriptor at the lowest free one >= `from` too; EBADF, EMFILE, and EINVAL where `from` is beyond
+    /// the limit.
+    pub fn duplicate(&self, fd: Fd, from: u64, close_on_exec: bool) -> Result<Fd> {
+        let limit = Task::current().group().limit(Resource::OpenFiles);
+        let mut slots = self.slots.lock();
+        let file = slots.files.get_arc(fd.0 as u32 as usize).ok_or(EBADF)?;
+        if from >= limit {
+            drop(slots);
+            return Err(EINVAL);
+        }
+        let index = slots.find_free(from as usize);
+        if index < limit.min(LARGEST_TABLE.into()) as usize && index < slots.files.length() {
+            // A free slot is empty.
+            let replaced = slots.occupy(index, Some(file), close_on_exec);
+            drop(slots);
+            drop(replaced);
+            return Ok(Fd(index as i32));
+        }
+        drop(slots);
+        self.install(file, from as u32, close_on_exec)
+    }
     /// Puts a file at exactly `fd`, closing what was there (dup2). EBADF beyond the limit, EBUSY while another call is about
     /// to open that number.
     pub fn replace(&self, fd: Fd, file: Arc<File>, close_on_exec: bool) -> Result<()> {

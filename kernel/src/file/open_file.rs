@@ -244,7 +244,7 @@ impl File {
     }
     /// The operations as a concrete type.
     pub fn downcast<T: 'static>(&self) -> Option<&T> {
-        self.operations.as_any().downcast_ref()
+        (&*self.operations as &dyn Any).downcast_ref()
     }
     /// O_* flags now.
     #[inline(always)]

@@ -121,8 +121,12 @@ fn wait(task: &Task, epfd: Fd, events: UserAddress, most: i32, deadline: Option<
     let file = task.borrow_file(epfd)?;
     let poll = instance(&file)?;
     let mut user = UserSlice::new(events.0, most.saturating_mul(EVENT_SIZE));
+    let mut deliver = |events, data| user.write(&EpollEvent { events, data }.to_bytes());
+    if let Some(count) = poll.collect_only(&mut deliver) {
+        return Ok(count);
+    }
     loop {
-        let count = poll.collect(most, |events, data| user.write(&EpollEvent { events, data }.to_bytes()))?;
+        let count = poll.collect(most, &mut deliver)?;
         if count > 0 {
             return Ok(count);
         }

@@ -192,8 +192,30 @@ impl EventPoll {
         self.forget(item);
     }
 
+    /// The usual case of [`EventPoll::collect`]: one item is ready, level-triggered, and stays on the list. None, with nothing
+    /// done, where it is another case or `deliver` fails.
+    fn collect_only(&self, deliver: &mut impl FnMut(u32, u64) -> Result<()>) -> Option<usize> {
+        let mut orphans = Orphans::default();
+        let _items = self.items.lock();
+        let item = {
+            let ready = self.ready.lock();
+            if ready.len() == 1 { ready.front().cloned() } else { None }
+        }?;
+        if item.events() & (flag::ONESHOT | flag::EDGE_TRIGGERED) != 0 {
+            return None;
+        }
+        let file = item.file()?;
+        let events = item.ready_events(&file).0;
+        let delivered = events != 0 && deliver(events, item.data()).is_ok();
+        orphans.release(Some(file));
+        delivered.then(|| {
+            self.waiting.wake(PollEvents::IN.0);
+            1
+        })
+    }
+
     /// Hands ready events to `deliver` until it wants no more (false) or the list was gone through once; how many were taken.
-    fn collect(&self, most: usize, mut deliver: impl FnMut(u32, u64) -> Result<()>) -> Result<usize> {
+    fn collect(&self, most: usize, deliver: &mut impl FnMut(u32, u64) -> Result<()>) -> Result<usize> {
         let mut orphans = Orphans::default();
         let _items = self.items.lock();
         let mut count = 0;
@@ -223,11 +245,6 @@ impl EventPoll {
             }
             let delivered = if events == 0 { Ok(()) } else { deliver(events, item.data()) };
             orphans.release(file);
-            if turns == 1 && stays && events != 0 && delivered.is_ok() {
-                // The usual case: what was alone on the list stays there.
-                self.waiting.wake(PollEvents::IN.0);
-                return Ok(1);
-            }
             ready = self.ready.lock();
             if let Err(error) = delivered {
                 // Where it stays it is on the list already.
