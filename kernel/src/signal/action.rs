@@ -1,7 +1,7 @@
 //! Signal actions: what a process does about each signal (sigaction(2)).
 use super::*;
 use crate::error::*;
-use crate::sync::{IrqLock, rank};
+use crate::sync::{SpinLock, rank};
 use crate::syscall::user::UserLayout;
 use abi::Abi;
 use alloc::boxed::Box;
@@ -96,7 +96,8 @@ impl Actions {
 
 /// A table of actions, shared by threads and by CLONE_SIGHAND.
 pub struct SignalActions {
-    actions: IrqLock<Actions>,
+    /// Not for interrupt handlers: what they ask when they send a signal is in the sets below.
+    actions: SpinLock<Actions>,
     /// There is room for the actions of real-time signals.
     has_real_time: AtomicBool,
     /// Signals whose action is SIG_IGN.
@@ -113,7 +114,7 @@ impl SignalActions {
     fn with(actions: Actions, ignored: SignalSet, caught: SignalSet) -> Result<Arc<SignalActions>> {
         Ok(machine::memory::try_arc(SignalActions {
             has_real_time: AtomicBool::new(actions.real_time.is_some()),
-            actions: IrqLock::new(rank::SIGNAL_ACTIONS, actions),
+            actions: SpinLock::new(rank::SIGNAL_ACTIONS, actions),
             ignored: AtomicU64::new(ignored),
             caught: AtomicU64::new(caught),
         })?)

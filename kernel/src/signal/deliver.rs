@@ -14,31 +14,32 @@ enum Next {
     /// Nothing is pending.
     Nothing,
     /// Run the handler.
-    Handle(SignalInfo, Action),
+    Handle(Action),
     /// End the whole process with this wait status.
     End(i32),
     /// End the whole process for a signal that nothing else is done about.
-    Fatal(SignalInfo),
+    Fatal,
     /// End this thread: another one executes a program and goes on alone.
     EndThread,
 }
 
 /// Delivers one signal, or settles the interrupted call if none is to be handled. Called again until the work flag is clear.
 pub fn run(task: &Task, frame: &mut UserFrame) {
-    let next = next(task);
+    let mut info = SignalInfo::default();
+    let next = next(task, &mut info);
     // A tracer may have changed them.
     crate::ptrace::refresh(frame);
     match next {
         Next::End(status) => exit::request_group_exit(task, status),
         // As if it had ended by itself: no signal was sent to the process.
-        Next::Fatal(info) => {
+        Next::Fatal => {
             task.set_flag(flag::SIGNALED);
             let status = core_dump::before_end(task, frame, &info);
             exit::request_group_exit(task, status);
         }
         // As if it had ended by itself: no signal was sent to the process.
         Next::EndThread => exit::request_exit(task, 0),
-        Next::Handle(info, action) => handle(task, frame, &info, &action),
+        Next::Handle(action) => handle(task, frame, &info, &action),
         Next::Nothing => {
             settle_call(task, frame, None);
             if let Some(mask) = task.signals.take_saved() {
@@ -101,16 +102,18 @@ fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action
     if action.flags & SA_NODEFER == 0 {
         blocked |= set_of(info.signal);
     }
-    task.set_blocked(blocked);
-    let group = task.group().signals.lock();
-    task.recalculate_pending();
-    drop(group);
+    if !task.set_blocked(blocked) {
+        // Another signal may wait.
+        let group = task.group().signals.lock();
+        task.recalculate_pending();
+        drop(group);
+    }
     crate::ptrace::handler_entered(task);
     crate::ptrace::refresh(frame);
 }
 
-/// Takes signals until one needs a handler or ends the process.
-fn next(task: &Task) -> Next {
+/// Takes signals until one needs a handler or ends the process, and leaves what came with it in `info`.
+fn next(task: &Task, info: &mut SignalInfo) -> Next {
     let process = task.group();
     loop {
         if stop::tell_pending(process) {
@@ -147,34 +150,35 @@ fn next(task: &Task) -> Next {
             taken = state.queue.take(blocked);
             process.signals.note_pending(&state);
         }
-        let Some((info, entry)) = taken else {
+        let Some(taken) = taken else {
             task.recalculate_pending();
             drop(state);
             return Next::Nothing;
         };
+        *info = *taken.info();
         if STOP_SIGNALS & set_of(info.signal) != 0 {
             task.signals.note_dequeued();
         }
         drop(state);
-        drop(entry);
-        let mut info = crate::time::posix_timer::taken(process, info);
-        crate::trace::signal(task, &info);
-        let actions = process.actions();
+        drop(taken);
+        crate::time::posix_timer::note_taken(process, info);
+        crate::trace::signal(task, info);
+        let action_of = |signal: u32| process.with_actions(|actions| actions.get(signal));
         let traced = task.trace.is_attached() && info.signal != SIGKILL;
-        if traced && actions.get(info.signal).flags & SA_IMMUTABLE == 0 {
-            match crate::ptrace::signal_stop(task, info) {
-                Some(chosen) => info = chosen,
+        if traced && action_of(info.signal).flags & SA_IMMUTABLE == 0 {
+            match crate::ptrace::signal_stop(task, *info) {
+                Some(chosen) => *info = chosen,
                 None => continue,
             }
         }
-        let action = actions.get(info.signal);
+        let action = action_of(info.signal);
         if action.handler > SIG_IGN && action.flags & SA_RESETHAND != 0 {
-            actions.set(info.signal, Action { handler: SIG_DFL, ..action });
+            process.with_actions(|actions| actions.set(info.signal, Action { handler: SIG_DFL, ..action }));
         }
         match action.handler {
             SIG_IGN => continue,
             SIG_DFL => {}
-            _ => return Next::Handle(info, action),
+            _ => return Next::Handle(action),
         }
         let bit = set_of(info.signal);
         if IGNORED_BY_DEFAULT & bit != 0 {
@@ -190,7 +194,7 @@ fn next(task: &Task) -> Next {
             stop::stop_group(task, info.signal);
             continue;
         }
-        return Next::Fatal(info);
+        return Next::Fatal;
     }
 }
 

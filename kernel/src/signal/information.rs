@@ -183,6 +183,14 @@ impl SignalInfo {
     }
 }
 
+impl SignalInfo {
+    /// The words of the 64-bit one that the kernel knows; the others are 0.
+    pub fn words(&self) -> [u64; KNOWN_SIZE / 8] {
+        let [a, b, c, d] = self.fields;
+        [pair(self.signal, self.errno as u32), pair(self.code as u32, 0), a, b, c, d]
+    }
+}
+
 impl UserLayout for SignalInfo {
     fn size(_: Abi) -> usize {
         SIZE

@@ -30,6 +30,21 @@ impl Drop for Queued {
     }
 }
 
+/// A signal taken from a queue. To be dropped without locks.
+pub(super) enum Taken {
+    Entry(Arc<Queued>),
+    /// One that waited without an entry.
+    Bare(SignalInfo),
+}
+impl Taken {
+    pub(super) fn info(&self) -> &SignalInfo {
+        match self {
+            Taken::Entry(entry) => &entry.info,
+            Taken::Bare(info) => info,
+        }
+    }
+}
+
 /// The signals pending for a thread or a process.
 pub struct Queue {
     bits: SignalSet,
@@ -65,8 +80,8 @@ impl Queue {
         }
     }
     /// Takes the next signal that is not in `blocked`: synchronous ones first, then by number; equal ones in order of arrival.
-    /// The entry is to be dropped without locks.
-    pub(super) fn take(&mut self, blocked: SignalSet) -> Option<(SignalInfo, Option<Arc<Queued>>)> {
+    #[inline]
+    pub(super) fn take(&mut self, blocked: SignalSet) -> Option<Taken> {
         let ready = self.bits & !blocked;
         let first = match ready & SYNCHRONOUS {
             0 => ready,
@@ -78,7 +93,7 @@ impl Queue {
         Some(self.take_signal(first.trailing_zeros() + 1))
     }
     /// Takes the next pending signal of a set, in numerical order.
-    pub(super) fn take_signal(&mut self, signal: u32) -> (SignalInfo, Option<Arc<Queued>>) {
+    fn take_signal(&mut self, signal: u32) -> Taken {
         let mut of_kind = self.entries.iter_arcs().filter(|entry| entry.info.signal == signal);
         let entry = of_kind.next().cloned();
         let more = signal >= SIGRTMIN && of_kind.next().is_some();
@@ -89,14 +104,14 @@ impl Queue {
         match entry {
             Some(entry) => {
                 self.entries.remove(&entry);
-                (entry.info, Some(entry))
+                Taken::Entry(entry)
             }
             None if self.from_kernel & set_of(signal) != 0 => {
                 self.from_kernel &= !set_of(signal);
-                (SignalInfo::kernel(signal), None)
+                Taken::Bare(SignalInfo::kernel(signal))
             }
             // Its information was lost for want of memory.
-            None => (SignalInfo { signal, ..SignalInfo::default() }, None),
+            None => Taken::Bare(SignalInfo { signal, ..SignalInfo::default() }),
         }
     }
     /// Forgets the signals of a set; the entries go to `dropped`, to be dropped without locks.

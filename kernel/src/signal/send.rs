@@ -14,15 +14,29 @@ use machine::thread::work;
 /// To whom a signal goes.
 #[derive(Clone, Copy)]
 enum Target<'a> {
-    /// Any thread of the process.
-    Process,
+    /// Any thread of the process, whose leader this is.
+    Process(Option<&'a Arc<Task>>),
     /// This thread.
     Thread(&'a Arc<Task>),
 }
 
+impl<'a> Target<'a> {
+    /// The thread, or the process's leader.
+    fn receiver(self) -> Option<&'a Arc<Task>> {
+        match self {
+            Target::Process(leader) => leader,
+            Target::Thread(thread) => Some(thread),
+        }
+    }
+    /// Whether somebody traces it.
+    fn is_traced(self) -> bool {
+        self.receiver().is_some_and(|thread| sees_signals(thread))
+    }
+}
+
 /// Sends a signal to a process as a whole. EAGAIN if its queue is full (real-time signals sent with a value).
 pub fn send_to_group(process: &ThreadGroup, info: SignalInfo) -> Result<()> {
-    send(process, Target::Process, info, false)
+    send(process, Target::Process(process.leader().as_ref()), info, false)
 }
 
 /// Sends a signal to one thread.
@@ -95,7 +109,7 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced: boo
         return Ok(());
     }
     let entry = make_entry(process, target, &info, forced)?;
-    send_with(process, target, info, forced, entry);
+    send_with(process, target, &info, forced, entry);
     Ok(())
 }
 
@@ -104,24 +118,24 @@ pub struct Prepared(Option<Arc<Queued>>);
 impl Prepared {
     /// For a signal of the kernel's. Without memory the signal carries no information.
     pub fn new(process: &ThreadGroup, info: &SignalInfo) -> Prepared {
-        Prepared(make_entry(process, Target::Process, info, true).unwrap_or(None))
+        Prepared(make_entry(process, Target::Process(process.leader().as_ref()), info, true).unwrap_or(None))
     }
     /// Sends it. Spin locks that rank before signals may be held.
     pub fn send(self, process: &ThreadGroup, info: SignalInfo) {
         if is_valid(info.signal) && !process.is_zombie() {
-            send_with(process, Target::Process, info, false, self.0);
+            send_with(process, Target::Process(process.leader().as_ref()), &info, false, self.0);
         }
     }
 }
 
-fn send_with(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced: bool, entry: Option<Arc<Queued>>) {
+fn send_with(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool, entry: Option<Arc<Queued>>) {
     let signal = info.signal;
     let mut dropped = Dropped::new();
     let mut state = process.signals.lock();
     let wanted = prepare(process, &mut state, target, signal, forced, &mut dropped);
     if wanted && !already_pending(&state, target, signal) {
         match target {
-            Target::Process => {
+            Target::Process(_) => {
                 state.queue.add(signal, info.code == SI_KERNEL, entry);
                 process.signals.note_pending(&state);
             }
@@ -153,11 +167,7 @@ fn make_entry(
     if info.signal == SIGKILL || machine::cpu::in_interrupt() {
         return Ok(None);
     }
-    let leader = match target {
-        Target::Thread(thread) => Some(thread.clone()),
-        Target::Process => process.leader(),
-    };
-    let user = leader.map(|leader| leader.with_credentials(|credentials| credentials.record.clone()));
+    let user = target.receiver().map(|leader| leader.with_credentials(|credentials| credentials.record.clone()));
     let pending = user.as_ref().map_or(0, |user| user.pending_signals.fetch_add(1, Ordering::Relaxed));
     let override_limit = forced || (info.signal < SIGRTMIN && info.code >= SI_USER) || info.code == SI_KERNEL;
     if !override_limit && u64::from(pending) >= process.limit(Resource::PendingSignals) {
@@ -177,7 +187,7 @@ fn make_entry(
 fn already_pending(state: &GroupState, target: Target<'_>, signal: u32) -> bool {
     signal < SIGRTMIN
         && match target {
-            Target::Process => state.queue.has(signal),
+            Target::Process(_) => state.queue.has(signal),
             Target::Thread(thread) => thread.signals.has_private(signal),
         }
 }
@@ -247,13 +257,11 @@ fn resume(process: &ThreadGroup, state: &mut GroupState) {
 /// Whether nobody will ever see the signal: ignored, and neither blocked (then it stays pending) nor waited for.
 fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bool) -> bool {
     let bit = set_of(signal);
-    let holds = |thread: &Task| (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0;
-    let blocked = match target {
-        Target::Thread(thread) => holds(thread),
-        Target::Process => process.leader().is_some_and(|leader| holds(&leader)),
-    };
+    let holds =
+        |thread: &Arc<Task>| (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0;
+    let blocked = target.receiver().is_some_and(holds);
     // A tracer sees what is ignored too.
-    if blocked || signal != SIGKILL && is_traced(process, target) {
+    if blocked || signal != SIGKILL && target.is_traced() {
         return false;
     }
     process.with_actions(|actions| {
@@ -262,13 +270,6 @@ fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bo
     })
 }
 
-/// Whether somebody traces the thread, or the process's leader.
-fn is_traced(process: &ThreadGroup, target: Target<'_>) -> bool {
-    match target {
-        Target::Thread(thread) => sees_signals(thread),
-        Target::Process => process.leader().is_some_and(|leader| sees_signals(&leader)),
-    }
-}
 /// Whether a tracer, or the kernel's own, sees a thread's signals.
 fn sees_signals(thread: &Task) -> bool {
     thread.trace.is_attached() || crate::trace::is_traced(thread)
@@ -286,7 +287,7 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
     let awaits = |thread: &Arc<Task>| thread.signals.awaited.load(Ordering::Relaxed) & bit != 0;
     let chosen = match target {
         Target::Thread(thread) => (wants(thread) || awaits(thread)).then(|| thread.clone()),
-        Target::Process => state
+        Target::Process(_) => state
             .threads()
             .find(|thread| thread.is_leader() && wants(thread))
             .or_else(|| state.threads().find(|thread| wants(thread)))
@@ -299,7 +300,7 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
     let fatal = default && !harmless && !process.signals.is_protected() && chosen.signals.blocked() & bit == 0;
     let awaited = chosen.signals.awaited.load(Ordering::Relaxed) & bit != 0;
     // A tracer may take a signal away before it kills.
-    let decided = signal == SIGKILL || !is_traced(process, target);
+    let decided = signal == SIGKILL || !target.is_traced();
     if fatal && decided && !awaited && !process.signals.is_exiting() {
         // No need to wait until the thread looks: stopped and sleeping threads end too.
         process.signals.begin_end(state, signal as i32, None);

@@ -156,12 +156,13 @@ impl Task {
     pub fn pending_signals(&self) -> SignalSet {
         self.signals.private_pending() | self.group().signals.shared_pending()
     }
-    /// Replaces the current task's mask. Signals of the process that it no longer takes go to another thread.
-    pub fn set_blocked(&self, mask: SignalSet) {
+    /// Replaces the current task's mask; whether it was another one. Signals of the process that it no longer takes go to
+    /// another thread.
+    pub fn set_blocked(&self, mask: SignalSet) -> bool {
         let mask = mask & !UNBLOCKABLE;
         let old = self.signals.blocked();
         if old == mask {
-            return;
+            return false;
         }
         let state = self.group().signals.lock();
         let newly = mask & !old & self.group().signals.shared_pending();
@@ -171,6 +172,7 @@ impl Task {
         self.signals.store_blocked(mask);
         self.recalculate_pending();
         drop(state);
+        true
     }
     /// Brings the work flag up to date with what is pending. The group's lock is held, or the task is not shared yet.
     pub(crate) fn recalculate_pending(&self) {

@@ -53,7 +53,9 @@ fn take(task: &Task, set: SignalSet) -> Option<SignalInfo> {
     }
     task.recalculate_pending();
     drop(state);
-    taken.map(|(info, _entry)| crate::time::posix_timer::taken(process, info))
+    let mut info = *taken?.info();
+    crate::time::posix_timer::note_taken(process, &mut info);
+    Some(info)
 }
 
 /// Takes a signal of the set for signalfd(2) and the like.

@@ -221,11 +221,15 @@ impl ProcessTimers {
     }
 }
 
-/// A signal of a timer is taken: tells how many expirations it stands for besides its own.
-pub fn taken(process: &ThreadGroup, info: SignalInfo) -> SignalInfo {
-    if info.code != SI_TIMER {
-        return info;
+/// A signal is taken: one of a timer tells how many expirations it stands for besides its own.
+#[inline(always)]
+pub fn note_taken(process: &ThreadGroup, info: &mut SignalInfo) {
+    if info.code == SI_TIMER {
+        *info = with_overrun(process, *info);
     }
+}
+#[inline(never)]
+fn with_overrun(process: &ThreadGroup, info: SignalInfo) -> SignalInfo {
     let id = info.fields[0] as u32 as i32;
     let overrun = process.timers.with_timer(id, |timer| {
         let delivery = &timer.delivery;

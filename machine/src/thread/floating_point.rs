@@ -5,11 +5,11 @@
 //! and need no loading. Under TCG, where saving costs a microsecond, CR0.TS tells whether a thread used the registers at
 //! all; on hardware the state is always loaded at the switch, since lazy loading lets other threads' registers be guessed.
 use super::Thread;
-use super::fpu_area::{FloatingPoint, HEADER_SIZE, INITIAL_PKRU, LEGACY_SIZE, SOFTWARE, read_pkru, write_pkru};
+use super::fpu_area::{FloatingPoint, INITIAL_PKRU, SOFTWARE, SOFTWARE_WORDS, read_pkru, write_pkru};
 use crate::cpu::local::{self, CpuLocal};
 use crate::cpu::{Features, features};
 use crate::instructions::{read_cr0, write_cr0};
-use crate::user::copy_to_user;
+use crate::user::store_array;
 use core::arch::asm;
 
 const CR0_TASK_SWITCHED: u64 = 1 << 3;
@@ -117,20 +117,23 @@ impl Thread {
     /// Writes the current thread's FPU state to user memory, `software` in the bytes that are the program's (464 to 511 of the
     /// FXSAVE area), and gives the thread the initial state, as a signal's handler starts with. False, with the state as it
     /// was, if the memory cannot be written. May sleep.
-    pub fn fpu_to_user(&self, to: u64, software: &[u8; 48]) -> bool {
+    pub fn fpu_to_user(&self, to: u64, software: [u64; SOFTWARE_WORDS]) -> bool {
         assert!(self.is_current(), "FPU state of another thread");
         let &Features { xsave_size: size, xsave, .. } = features();
         // The program's bytes, and the header behind them: `xsave` leaves the one and most of the other as they are.
-        let mut between = [0; LEGACY_SIZE - SOFTWARE + HEADER_SIZE];
-        between[..software.len()].copy_from_slice(software);
-        let between = if xsave { &between[..] } else { &software[..] };
-        if copy_to_user(to.wrapping_add(SOFTWARE as u64), between) != 0 {
+        let place = to.wrapping_add(SOFTWARE as u64);
+        let stored = if xsave {
+            let [a, b, c, d, e, f] = software;
+            store_array(place, &[a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, 0, 0])
+        } else {
+            store_array(place, &software)
+        };
+        if stored.is_err() {
             return false;
         }
         // The registers are written without resolving faults, since whoever sleeps loses them.
         for _ in 0..ATTEMPTS {
-            if self.store_registers_to(to, size, xsave.then_some(features().xsave_components as u32)) {
-                self.begin_anew();
+            if self.move_registers_to(to, size, xsave.then_some(features().xsave_components as u32)) {
                 return true;
             }
             if !crate::user::touch(to, size, true) {
@@ -139,18 +142,18 @@ impl Thread {
         }
         false
     }
-    fn store_registers_to(&self, to: u64, size: usize, components: Option<u32>) -> bool {
+    /// Writes the registers, and puts the initial state into them if that was done.
+    fn move_registers_to(&self, to: u64, size: usize, components: Option<u32>) -> bool {
         let _guard = crate::cpu::InterruptGuard::new();
         let local = local::this();
         if local.fpu_trap.get() {
             self.load_registers(local);
         }
-        crate::user::store_fpu_nofault(to, size, components)
-    }
-    /// Gives the current thread the initial state.
-    fn begin_anew(&self) {
-        let _guard = crate::cpu::InterruptGuard::new();
-        self.load_initial(local::this());
+        let written = crate::user::store_fpu_nofault(to, size, components);
+        if written {
+            self.load_initial(local);
+        }
+        written
     }
     /// Puts the initial state into the registers. Interrupts off, current thread.
     fn load_initial(&self, local: &CpuLocal) {

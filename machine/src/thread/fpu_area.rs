@@ -6,8 +6,9 @@ use core::arch::asm;
 use core::ptr::NonNull;
 
 pub(super) const LEGACY_SIZE: usize = 512;
-/// Bytes of the FXSAVE area that are the program's, 48 of them.
+/// Where the bytes of the FXSAVE area begin that are the program's: the last ones of it.
 pub(super) const SOFTWARE: usize = 464;
+pub(super) const SOFTWARE_WORDS: usize = (LEGACY_SIZE - SOFTWARE) / 8;
 pub(super) const HEADER: usize = 512;
 pub(super) const HEADER_SIZE: usize = 64;
 const CONTROL_WORD: usize = 0;

@@ -123,6 +123,25 @@ pub fn store_bytes<const SIZE: usize>(to: u64, bytes: &[u8; SIZE]) -> Result<(),
     };
     if stored || to_user(&SLEEPING, to, bytes) == 0 { Ok(()) } else { Err(Fault) }
 }
+/// Reads words that lie one behind the other, to room that is not zeroed first.
+#[inline]
+pub fn load_array<const WORDS: usize>(from: u64) -> Result<[u64; WORDS], Fault> {
+    let mut words = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
+    // SAFETY: the room is this function's, and as large.
+    if unsafe { copy_from_user_raw(words.as_mut_ptr().cast(), from, 8 * WORDS) } != 0 {
+        return Err(Fault);
+    }
+    // SAFETY: every byte has been copied, and words of any value are valid.
+    Ok(unsafe { words.assume_init() })
+}
+/// Writes words, one behind the other.
+#[inline]
+pub fn store_array<const WORDS: usize>(to: u64, words: &[u64; WORDS]) -> Result<(), Fault> {
+    check_context();
+    // SAFETY: the words' own bytes, all of which are initialized.
+    let bytes = unsafe { core::slice::from_raw_parts(words.as_ptr().cast::<u8>(), 8 * WORDS) };
+    if to_user(&SLEEPING, to, bytes) == 0 { Ok(()) } else { Err(Fault) }
+}
 /// Reads four words that lie one behind the other.
 #[inline(always)]
 pub fn load_words(from: u64) -> Result<[u64; 4], Fault> {

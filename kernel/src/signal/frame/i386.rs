@@ -8,7 +8,7 @@ use super::x87::{self, FSAVE_SIZE};
 use super::*;
 use crate::syscall::user::UserLayout;
 use machine::thread::Selectors;
-use machine::user::copy_to_user;
+use machine::user::{copy_from_user, copy_to_user};
 
 /// `struct sigcontext`.
 const CONTEXT_SIZE: usize = 88;
@@ -99,7 +99,7 @@ fn push_fpu(task: &Task, frame: &UserFrame, address: u64, size: usize) -> Result
     let full = address.wrapping_add(FSAVE_AND_MARKS as u64);
     if copy_to_user(address, &image) != 0
         || copy_to_user(full.wrapping_add(size as u64), &FP_XSTATE_MAGIC2.to_ne_bytes()) != 0
-        || !task.thread().fpu_to_user(full, &fpu_marks(size, FSAVE_AND_MARKS))
+        || !task.thread().fpu_to_user(full, fpu_marks(size, FSAVE_AND_MARKS))
     {
         return Err(EFAULT);
     }

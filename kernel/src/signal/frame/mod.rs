@@ -13,7 +13,7 @@ use crate::error::*;
 use crate::process::Task;
 use abi::Abi;
 use machine::entry::UserFrame;
-use machine::user::copy_from_user;
+use machine::user::{load_array, load_user};
 
 /// Where Linux marks that more than the FXSAVE area follows: `struct _fpx_sw_bytes` at the end of that area.
 const SOFTWARE_BYTES: usize = 464;
@@ -59,27 +59,17 @@ fn fpu_size() -> usize {
 
 /// Linux's marks in the bytes the CPU leaves to programs: how large the state is (with `before`, bytes that lie before it) and
 /// what it holds.
-fn fpu_marks(size: usize, before: usize) -> [u8; 48] {
-    let features = machine::thread::fpu_features();
-    let mut marks = [0; 48];
-    bytes::put(&mut marks, 0, u64::from(FP_XSTATE_MAGIC1) | ((size + before + MAGIC2_SIZE) as u64) << 32);
-    bytes::put(&mut marks, 8, features);
-    bytes::put(&mut marks, 16, size as u64);
-    marks
+fn fpu_marks(size: usize, before: usize) -> [u64; 6] {
+    let begin = u64::from(FP_XSTATE_MAGIC1) | ((size + before + MAGIC2_SIZE) as u64) << 32;
+    [begin, machine::thread::fpu_features(), size as u64, 0, 0, 0]
 }
 
 /// Loads the FPU state that lies at an address of a frame.
 fn restore_fpu(task: &Task, address: u64) -> Result<()> {
-    let mut marks = [0; 48];
-    if copy_from_user(&mut marks, address.wrapping_add(SOFTWARE_BYTES as u64)) != 0 {
-        return Err(EFAULT);
-    }
-    let claimed = bytes::half(&marks, 16) as usize;
-    let marked = bytes::half(&marks, 0) == FP_XSTATE_MAGIC1 && (FXSAVE_SIZE + 64..=fpu_size()).contains(&claimed);
-    let closed = || {
-        let mut mark = [0; MAGIC2_SIZE];
-        copy_from_user(&mut mark, address.wrapping_add(claimed as u64)) == 0 && mark == FP_XSTATE_MAGIC2.to_ne_bytes()
-    };
+    let marks: [u64; 6] = load_array(address.wrapping_add(SOFTWARE_BYTES as u64))?;
+    let claimed = marks[2] as u32 as usize;
+    let marked = marks[0] as u32 == FP_XSTATE_MAGIC1 && (FXSAVE_SIZE + 64..=fpu_size()).contains(&claimed);
+    let closed = || load_user::<u32>(address.wrapping_add(claimed as u64)) == Ok(FP_XSTATE_MAGIC2);
     let length = if marked && closed() { claimed } else { FXSAVE_SIZE };
     match task.thread().fpu_from_user(address, length) {
         true => Ok(()),

@@ -3,17 +3,15 @@
 //!
 //! From the top: FPU state (64-byte aligned, with Linux's marks in its software bytes), `siginfo_t`, `ucontext_t`, and the
 //! address the handler returns to. The red zone of 128 bytes below the interrupted stack pointer is left alone.
-use super::bytes::{get, half, put};
+use super::bytes::{get, put};
 use super::*;
 use crate::syscall::user::UserLayout;
 use machine::thread::Selectors;
-use machine::user::copy_to_user;
+use machine::user::{copy_from_user, copy_to_user, load_array, store_array, store_user};
 
 const RED_ZONE: u64 = 128;
 /// `struct ucontext` comes after the return address.
 const CONTEXT_OFFSET: usize = 8;
-/// The larger of the two frames: return address, ucontext, siginfo.
-const LARGEST_FRAME: usize = CONTEXT_OFFSET + 304 + information::SIZE;
 
 const UC_SIGCONTEXT_SS: u64 = 2;
 const UC_STRICT_RESTORE_SS: u64 = 4;
@@ -27,6 +25,8 @@ struct Layout {
     size: usize,
 }
 const X86_64: Layout = Layout { stack: 16, registers: 40, mask: 296, size: 304 };
+const _: () =
+    assert!(X86_64.registers + at::RESERVED + 8 * RESERVED == X86_64.mask && X86_64.stack + 24 == X86_64.registers);
 const X32: Layout = Layout { stack: 8, registers: 24, mask: 280, size: 288 };
 
 impl Layout {
@@ -34,19 +34,17 @@ impl Layout {
         if matches!(abi, Abi::X32) { &X32 } else { &X86_64 }
     }
     /// One past the last byte of the frame.
-    fn frame_size(&self) -> usize {
+    const fn frame_size(&self) -> usize {
         CONTEXT_OFFSET + self.size + information::SIZE
     }
 }
 
 /// Offsets in `struct sigcontext`, from its registers on.
 mod at {
+    // r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, flags; then error code, trap, mask and fault address.
     pub const SEGMENTS: usize = 18 * 8;
-    pub const ERROR: usize = SEGMENTS + 8;
-    pub const TRAP: usize = ERROR + 8;
-    pub const OLD_MASK: usize = TRAP + 8;
-    pub const FAULT_ADDRESS: usize = OLD_MASK + 8;
-    pub const FPU: usize = FAULT_ADDRESS + 8;
+    pub const FPU: usize = SEGMENTS + 5 * 8;
+    pub const RESERVED: usize = FPU + 8;
 }
 
 /// Writes the frame of a handler of 64-bit code. EFAULT if the stack cannot take it.
@@ -78,16 +76,15 @@ pub(super) fn push(
     if (entering || on_alternate) && !alternate.contains(stack) {
         return Err(EFAULT.because("the alternate stack overflows"));
     }
-    let mut room = [0u8; LARGEST_FRAME];
-    let bytes = room.get_mut(..layout.frame_size()).unwrap_or_default();
-    put(bytes, 0, action.restorer);
-    let (context, place) = bytes.get_mut(CONTEXT_OFFSET..).unwrap_or_default().split_at_mut(layout.size);
-    fill_context(task, frame, context, action.abi, &alternate, mask, fpu_address);
-    info.encode(action.abi, place);
+    let context = Context::new(task, frame, &alternate, mask, fpu_address);
+    let written = match action.abi {
+        Abi::X32 => context.write_x32(stack, action.restorer, info),
+        _ => context.write(stack, action.restorer, info),
+    };
     // The FPU state last: the handler starts with the initial one.
-    if copy_to_user(stack, bytes) != 0
-        || copy_to_user(fpu_address.wrapping_add(fpu_size as u64), &FP_XSTATE_MAGIC2.to_ne_bytes()) != 0
-        || !task.thread().fpu_to_user(fpu_address, &fpu_marks(fpu_size, 0))
+    if written.is_err()
+        || store_user(fpu_address.wrapping_add(fpu_size as u64), FP_XSTATE_MAGIC2).is_err()
+        || !task.thread().fpu_to_user(fpu_address, fpu_marks(fpu_size, 0))
     {
         return Err(EFAULT);
     }
@@ -107,54 +104,135 @@ pub(super) fn push(
     Ok(())
 }
 
-fn fill_context(
-    task: &Task,
-    frame: &UserFrame,
-    context: &mut [u8],
-    abi: Abi,
-    alternate: &AlternateStack,
+/// What `struct ucontext` says, as the 64-bit one has it.
+struct Context {
+    flags: u64,
+    stack: AlternateStack,
+    /// `struct sigcontext`, up to its reserved words.
+    registers: [u64; REGISTERS],
     mask: SignalSet,
-    fpu_address: u64,
-) {
-    let layout = Layout::of(abi);
-    put(context, 0, UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS);
-    let flags = alternate.state(frame.stack_pointer()) | alternate.flags & SS_AUTODISARM;
-    let shown = AlternateStack { flags, ..*alternate };
-    let end = layout.stack + AlternateStack::size(abi);
-    shown.encode(abi, context.get_mut(layout.stack..end).unwrap_or_default());
-    put(context, layout.mask, mask);
-    let context = context.get_mut(layout.registers..).unwrap_or_default();
-    let registers = [
-        frame.r8,
-        frame.r9,
-        frame.r10,
-        frame.r11,
-        frame.r12,
-        frame.r13,
-        frame.r14,
-        frame.r15,
-        frame.rdi,
-        frame.rsi,
-        frame.rbp,
-        frame.rbx,
-        frame.rdx,
-        frame.rax,
-        frame.rcx,
-        frame.stack_pointer(),
-        frame.instruction_pointer(),
-        frame.flags(),
-    ];
-    for (index, value) in registers.into_iter().enumerate() {
-        put(context, 8 * index, value);
+}
+/// Words of `struct sigcontext` that are not reserved, and those that are.
+const REGISTERS: usize = at::RESERVED / 8;
+const RESERVED: usize = 8;
+
+impl Context {
+    #[inline(always)]
+    fn new(task: &Task, frame: &UserFrame, alternate: &AlternateStack, mask: SignalSet, fpu_address: u64) -> Context {
+        let flags = alternate.state(frame.stack_pointer()) | alternate.flags & SS_AUTODISARM;
+        let fault = task.last_fault();
+        let registers = [
+            frame.r8,
+            frame.r9,
+            frame.r10,
+            frame.r11,
+            frame.r12,
+            frame.r13,
+            frame.r14,
+            frame.r15,
+            frame.rdi,
+            frame.rsi,
+            frame.rbp,
+            frame.rbx,
+            frame.rdx,
+            frame.rax,
+            frame.rcx,
+            frame.stack_pointer(),
+            frame.instruction_pointer(),
+            frame.flags(),
+            frame.code_segment() & 0xffff | (frame.stack_segment() & 0xffff) << 48,
+            fault.error_code,
+            fault.vector,
+            mask,
+            fault.address,
+            fpu_address,
+        ];
+        let stack = AlternateStack { flags, ..*alternate };
+        Context { flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, stack, registers, mask }
     }
-    let segments = frame.code_segment() & 0xffff | (frame.stack_segment() & 0xffff) << 48;
-    put(context, at::SEGMENTS, segments);
-    let fault = task.last_fault();
-    put(context, at::ERROR, fault.error_code);
-    put(context, at::TRAP, fault.vector);
-    put(context, at::OLD_MASK, mask);
-    put(context, at::FAULT_ADDRESS, fault.address);
-    put(context, at::FPU, fpu_address);
+
+    /// Writes the frame of x86-64, each word of which is put where it goes at once.
+    #[inline(always)]
+    fn write(&self, to: u64, restorer: u64, info: &SignalInfo) -> Result<()> {
+        const WORDS: usize = X86_64.frame_size() / 8;
+        let AlternateStack { base, size, flags } = self.stack;
+        let [
+            r0,
+            r1,
+            r2,
+            r3,
+            r4,
+            r5,
+            r6,
+            r7,
+            r8,
+            r9,
+            r10,
+            r11,
+            r12,
+            r13,
+            r14,
+            r15,
+            r16,
+            r17,
+            r18,
+            r19,
+            r20,
+            r21,
+            r22,
+            r23,
+        ] = self.registers;
+        let [i0, i1, i2, i3, i4, i5] = info.words();
+        #[rustfmt::skip]
+        let words: [u64; WORDS] = [
+            restorer, self.flags, 0, base, flags.into(), size,
+            r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15, r16, r17, r18, r19, r20, r21, r22, r23,
+            0, 0, 0, 0, 0, 0, 0, 0,
+            self.mask,
+            i0, i1, i2, i3, i4, i5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        Ok(store_array(to, &words)?)
+    }
+
+    /// Writes the frame of x32.
+    #[inline(never)]
+    fn write_x32(&self, to: u64, restorer: u64, info: &SignalInfo) -> Result<()> {
+        let mut bytes = [0; X32.frame_size()];
+        put(&mut bytes, 0, restorer);
+        let (context, place) = bytes.get_mut(CONTEXT_OFFSET..).unwrap_or_default().split_at_mut(X32.size);
+        put(context, 0, self.flags);
+        let end = X32.stack + AlternateStack::size(Abi::X32);
+        self.stack.encode(Abi::X32, context.get_mut(X32.stack..end).unwrap_or_default());
+        for (index, value) in self.registers.into_iter().enumerate() {
+            put(context, X32.registers + 8 * index, value);
+        }
+        put(context, X32.mask, self.mask);
+        info.encode(Abi::X32, place);
+        if copy_to_user(to, &bytes) == 0 { Ok(()) } else { Err(EFAULT) }
+    }
+
+    /// Reads what x86-64 has of it.
+    #[inline(always)]
+    fn read(from: u64) -> Result<Context> {
+        let words: [u64; X86_64.size / 8] = load_array(from)?;
+        let registers = core::array::from_fn(|index| words[X86_64.registers / 8 + index]);
+        let stack = X86_64.stack / 8;
+        let stack = AlternateStack { base: words[stack], flags: words[stack + 1] as u32, size: words[stack + 2] };
+        Ok(Context { flags: words[0], stack, registers, mask: words[X86_64.mask / 8] })
+    }
+
+    /// Reads what x32 has of it.
+    #[inline(never)]
+    fn read_x32(from: u64) -> Result<Context> {
+        let mut bytes = [0; X32.size];
+        if copy_from_user(&mut bytes, from) != 0 {
+            return Err(EFAULT);
+        }
+        let registers = core::array::from_fn(|index| get(&bytes, X32.registers + 8 * index));
+        let end = X32.stack + AlternateStack::size(Abi::X32);
+        let stack = AlternateStack::decode(Abi::X32, bytes.get(X32.stack..end).unwrap_or_default());
+        Ok(Context { flags: get(&bytes, 0), stack, registers, mask: get(&bytes, X32.mask) })
+    }
 }
 
 /// rt_sigreturn(2): takes everything back from the frame the stack pointer points behind. What user mode may not choose is
@@ -171,47 +249,40 @@ pub fn rt_sigreturn_x32(task: &Task, frame: &mut UserFrame) -> Result<i64> {
 }
 
 fn restore(task: &Task, frame: &mut UserFrame, abi: Abi) -> Result<()> {
-    let layout = Layout::of(abi);
-    let mut room = [0u8; X86_64.size];
-    let all = room.get_mut(..layout.size).unwrap_or_default();
     // The handler's return has popped the restorer's address.
-    if copy_from_user(all, frame.stack_pointer()) != 0 {
-        return Err(EFAULT);
-    }
-    task.set_blocked(get(all, layout.mask));
-    let context = all.get(layout.registers..).unwrap_or_default();
-    let register = |index: usize| get(context, 8 * index);
-    frame.r8 = register(0);
-    frame.r9 = register(1);
-    frame.r10 = register(2);
-    frame.r11 = register(3);
-    frame.r12 = register(4);
-    frame.r13 = register(5);
-    frame.r14 = register(6);
-    frame.r15 = register(7);
-    frame.rdi = register(8);
-    frame.rsi = register(9);
-    frame.rbp = register(10);
-    frame.rbx = register(11);
-    frame.rdx = register(12);
-    frame.rax = register(13);
-    frame.rcx = register(14);
-    frame.set_stack_pointer(register(15));
-    frame.set_instruction_pointer(register(16));
-    frame.set_flags(register(17));
-    let segments = get(context, at::SEGMENTS);
-    let strict = u64::from(half(all, 0)) & UC_STRICT_RESTORE_SS != 0;
+    let from = frame.stack_pointer();
+    let context = if matches!(abi, Abi::X32) { Context::read_x32(from)? } else { Context::read(from)? };
+    task.set_blocked(context.mask);
+    let registers = &context.registers;
+    frame.r8 = registers[0];
+    frame.r9 = registers[1];
+    frame.r10 = registers[2];
+    frame.r11 = registers[3];
+    frame.r12 = registers[4];
+    frame.r13 = registers[5];
+    frame.r14 = registers[6];
+    frame.r15 = registers[7];
+    frame.rdi = registers[8];
+    frame.rsi = registers[9];
+    frame.rbp = registers[10];
+    frame.rbx = registers[11];
+    frame.rdx = registers[12];
+    frame.rax = registers[13];
+    frame.rcx = registers[14];
+    frame.set_stack_pointer(registers[15]);
+    frame.set_instruction_pointer(registers[16]);
+    frame.set_flags(registers[17]);
+    let segments = registers[at::SEGMENTS / 8];
+    let strict = context.flags & UC_STRICT_RESTORE_SS != 0;
     let stack_segment = if strict { segments >> 48 | 3 } else { frame.stack_segment() };
     if !frame.set_segments(segments & 0xffff | 3, stack_segment) {
         return Err(EFAULT.because("not a user segment"));
     }
-    match get(context, at::FPU) {
+    match registers[at::FPU / 8] {
         0 => task.thread().fpu_reset(),
         address => restore_fpu(task, address)?,
     }
-    let end = layout.stack + AlternateStack::size(abi);
-    let stack = AlternateStack::decode(abi, all.get(layout.stack..end).unwrap_or_default());
     // As Linux does, errors of the alternate stack do not matter here.
-    let _ = calls::change_alternate_stack(task, frame.stack_pointer(), stack);
+    let _ = calls::change_alternate_stack(task, frame.stack_pointer(), context.stack);
     Ok(())
 }
