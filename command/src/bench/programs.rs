@@ -11,7 +11,9 @@ use std::process::Command;
 pub const MEMORY: u64 = 2 << 30;
 
 /// Rows, and what is run.
-pub const ROWS: [(&str, &str); 6] = [
+pub const ROWS: [(&str, &str); 7] = [
+    // fork, execve with the dynamic linker, exit, wait.
+    ("program-true", "true"),
     (
         "program-script",
         "busybox sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); cat /etc/passwd | wc -l >/tmp/n; done'",
