@@ -68,7 +68,10 @@ pub fn pidfd_send_signal(task: &Task, fd: Fd, signal: u32, info: UserPtr<SignalI
     if flags != 0 {
         return Err(EINVAL);
     }
-    let (entry, _) = entry_of(task, fd)?;
+    let file = task.files().get_io(fd)?;
+    let pidfd = file.downcast::<PidFile>().map(|pidfd| pidfd.0.clone());
+    // Before pidfd_open(2) there were the directories of processes.
+    let entry = pidfd.or_else(|| crate::file::procfs::process_of(&file)).ok_or(EBADF)?;
     let sent = (!info.is_null()).then(|| SignalInfo::read_sent(task, info, signal)).transpose()?;
     let information = match sent {
         None => SignalInfo::sent(signal, SI_USER, task),

@@ -350,6 +350,29 @@ CASE(pidfd_open_polls_readable_at_exit)
 	EQ(death_signal(child), SIGTERM);
 }
 
+CASE(a_directory_of_proc_names_a_process)
+{
+	char path[64];
+	pid_t child = child_sleeping();
+	snprintf(path, sizeof path, "/proc/%d", child);
+	int fd = OK(open(path, O_RDONLY | O_DIRECTORY));
+	OK(syscall(SYS_pidfd_send_signal, fd, 0, 0, 0));
+	/* Not so for its threads', for what is below, and for a descriptor that only names the place. */
+	snprintf(path, sizeof path, "/proc/%d/task/%d", child, child);
+	ERR(syscall(SYS_pidfd_send_signal, OK(open(path, O_RDONLY)), 0, 0, 0), EBADF);
+	snprintf(path, sizeof path, "/proc/%d/fd", child);
+	ERR(syscall(SYS_pidfd_send_signal, OK(open(path, O_RDONLY)), 0, 0, 0), EBADF);
+	snprintf(path, sizeof path, "/proc/%d/stat", child);
+	ERR(syscall(SYS_pidfd_send_signal, OK(open(path, O_RDONLY)), 0, 0, 0), EBADF);
+	ERR(syscall(SYS_pidfd_send_signal, OK(open("/proc", O_RDONLY)), 0, 0, 0), EBADF);
+	snprintf(path, sizeof path, "/proc/%d", child);
+	ERR(syscall(SYS_pidfd_send_signal, OK(open(path, O_PATH)), 0, 0, 0), EBADF);
+	ERR(syscall(SYS_pidfd_getfd, fd, 0, 0), EBADF);
+	OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0));
+	EQ(death_signal(child), SIGTERM);
+	ERR(syscall(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0), ESRCH);
+}
+
 CASE(pidfd_open_errors)
 {
 	ERR(syscall(SYS_pidfd_open, 0, 0), EINVAL);

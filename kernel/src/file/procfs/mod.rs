@@ -16,6 +16,7 @@ mod sysctl;
 mod system;
 mod text;
 
+pub use node::process_of;
 pub use stat::flags as task_flags;
 pub use status::ranges;
 pub use text::Output;

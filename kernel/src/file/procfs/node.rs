@@ -7,7 +7,8 @@ use crate::file::attributes::{Access, AttributeChanges, FileType, NewInode, Time
 use crate::file::inode::{DirectoryEntry, Inode, InodeAttributes, InodeOperations, LinkTarget};
 use crate::file::superblock::Superblock;
 use crate::file::text::Line;
-use crate::file::{DeviceNumber, FileOperations};
+use crate::file::{DeviceNumber, File, FileOperations};
+use crate::process::pid::PidEntry;
 use crate::process::{Credentials, Task};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -262,6 +263,12 @@ fn process_directory(above: &Arc<Inode>, subject: Subject) -> Result<Arc<Inode>>
     let made = inode(above.superblock(), FileType::Directory as u32 | 0o555, owner, try_box(Process(subject))?)?;
     made.set_links(2 + directories as u32);
     Ok(made)
+}
+
+/// The process whose directory is open (/proc/PID, not one of its threads').
+pub fn process_of(file: &File) -> Option<Arc<PidEntry>> {
+    let directory = file.inode().downcast::<Process>()?;
+    if directory.0.is_thread { None } else { directory.0.entry.clone() }
 }
 
 /// The directory of a process or thread.
