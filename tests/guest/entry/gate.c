@@ -1,5 +1,6 @@
 /* The 32-bit ways in: int 0x80 from 64-bit and 32-bit code, sysenter and syscall by the vDSO, numbers of the 32-bit table. */
 #include "../check.h"
+#include "ways.h"
 #include <sys/auxv.h>
 #include <sys/utsname.h>
 
@@ -8,24 +9,7 @@ struct registers {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, flags;
 };
 
-/* Loads every register but rsp from `r`, executes int 0x80, stores all back. */
-__attribute__((noinline)) static void gate(struct registers *r)
-{
-	__asm__ volatile("lea -128(%%rsp), %%rsp\n\tpush %%rbp\n\tpush %%rbx\n\tpush %0\n\t"
-			 "mov %0, %%rax\n\t"
-			 "mov 8(%%rax), %%rbx\n\tmov 16(%%rax), %%rcx\n\tmov 24(%%rax), %%rdx\n\tmov 32(%%rax), %%rsi\n\t"
-			 "mov 40(%%rax), %%rdi\n\tmov 48(%%rax), %%rbp\n\tmov 56(%%rax), %%r8\n\tmov 64(%%rax), %%r9\n\t"
-			 "mov 72(%%rax), %%r10\n\tmov 80(%%rax), %%r11\n\tmov 88(%%rax), %%r12\n\tmov 96(%%rax), %%r13\n\t"
-			 "mov 104(%%rax), %%r14\n\tmov 112(%%rax), %%r15\n\tpushq 120(%%rax)\n\tpopfq\n\tmov (%%rax), %%rax\n\t"
-			 "int $0x80\n\t"
-			 "pushfq\n\tpush %%rax\n\tmov 16(%%rsp), %%rax\n\t"
-			 "mov %%rbx, 8(%%rax)\n\tmov %%rcx, 16(%%rax)\n\tmov %%rdx, 24(%%rax)\n\tmov %%rsi, 32(%%rax)\n\t"
-			 "mov %%rdi, 40(%%rax)\n\tmov %%rbp, 48(%%rax)\n\tmov %%r8, 56(%%rax)\n\tmov %%r9, 64(%%rax)\n\t"
-			 "mov %%r10, 72(%%rax)\n\tmov %%r11, 80(%%rax)\n\tmov %%r12, 88(%%rax)\n\tmov %%r13, 96(%%rax)\n\t"
-			 "mov %%r14, 104(%%rax)\n\tmov %%r15, 112(%%rax)\n\tpopq (%%rax)\n\tpopq 120(%%rax)\n\t"
-			 "cld\n\tadd $8, %%rsp\n\tpop %%rbx\n\tpop %%rbp\n\tlea 128(%%rsp), %%rsp" ::"r"((uint64_t)(uintptr_t)r)
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-}
+WAY(gate, "int $0x80")
 
 /* All registers hold a pattern; `number` is the whole of rax. */
 static struct registers filled(uint64_t number)
@@ -234,23 +218,10 @@ struct registers {
 };
 static uintptr_t vsyscall;
 
-#define ROUND(name, instruction)                                                                                         \
-	__attribute__((noinline)) static void name(struct registers *r)                                                    \
-	{                                                                                                                  \
-		__asm__ volatile("push %%ebp\n\tpush %%ebx\n\tpush %0\n\tmov %0, %%eax\n\t"                                     \
-				 "mov 4(%%eax), %%ebx\n\tmov 8(%%eax), %%ecx\n\tmov 12(%%eax), %%edx\n\t"                             \
-				 "mov 16(%%eax), %%esi\n\tmov 20(%%eax), %%edi\n\tmov 24(%%eax), %%ebp\n\t"                           \
-				 "pushl 28(%%eax)\n\tpopf\n\tmov (%%eax), %%eax\n\t" instruction "\n\t"                               \
-				 "pushf\n\tpush %%eax\n\tmov 8(%%esp), %%eax\n\t"                                                     \
-				 "mov %%ebx, 4(%%eax)\n\tmov %%ecx, 8(%%eax)\n\tmov %%edx, 12(%%eax)\n\t"                             \
-				 "mov %%esi, 16(%%eax)\n\tmov %%edi, 20(%%eax)\n\tmov %%ebp, 24(%%eax)\n\t"                           \
-				 "popl (%%eax)\n\tpopl 28(%%eax)\n\tcld\n\tadd $4, %%esp\n\tpop %%ebx\n\tpop %%ebp" ::"c"(r)          \
-				 : "eax", "edx", "esi", "edi", "memory", "cc");                                                       \
-	}
-ROUND(by_gate, "int $0x80")
-ROUND(by_vdso, "call *vsyscall")
+WAY(by_gate, "int $0x80")
+WAY(by_vdso, "call *vsyscall")
 
-static uint32_t call(void (*enter)(struct registers *), uint32_t number, uint32_t a, uint32_t b, uint32_t c)
+static uint32_t call(void (*enter)(void *), uint32_t number, uint32_t a, uint32_t b, uint32_t c)
 {
 	struct registers r = {number, a, b, c, 0x44444444, 0x55555555, 0x66666666, 0x202}, before = r;
 	vsyscall = getauxval(AT_SYSINFO);
@@ -278,7 +249,7 @@ CASE(calls_keep_all_registers_but_eax)
 
 CASE(six_arguments_arrive_both_ways)
 {
-	void (*ways[])(struct registers *) = {by_gate, by_vdso};
+	void (*ways[])(void *) = {by_gate, by_vdso};
 	vsyscall = getauxval(AT_SYSINFO);
 	char path[] = "/tmp/six.XXXXXX";
 	int fd = mkstemp(path);
@@ -302,7 +273,7 @@ static void note(int number)
 
 CASE(an_interrupted_call_is_made_again_both_ways)
 {
-	void (*ways[])(struct registers *) = {by_gate, by_vdso};
+	void (*ways[])(void *) = {by_gate, by_vdso};
 	struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
 	OK(sigaction(SIGALRM, &action, 0));
 	vsyscall = getauxval(AT_SYSINFO);
