@@ -60,6 +60,10 @@ mod number {
 
 /// ptrace(2).
 pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> Result<i64> {
+    let [request, address, data] = [request, address, data].map(|word| match task.abi() {
+        Abi::X86_64 => word,
+        _ => u64::from(word as u32),
+    });
     if request == number::TRACEME {
         return attach::trace_me(task).map(|()| 0);
     }
@@ -83,7 +87,7 @@ pub fn ptrace(task: &Task, request: u64, pid: Pid, address: u64, data: u64) -> R
 /// Requests to a tracee that is stopped.
 fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data: u64) -> Result<i64> {
     // The layouts are the tracer's.
-    let is_32_bit = task.abi() == Abi::I386;
+    let (is_32_bit, is_x32) = (task.abi() == Abi::I386, task.abi() == Abi::X32);
     let (general, fpu) = if is_32_bit { (Set::General32, Set::Fpu32) } else { (Set::General, Set::Fpu) };
     match request {
         number::PEEKTEXT | number::PEEKDATA => peek_memory(task, tracee, address, data),
@@ -114,9 +118,9 @@ fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data:
         number::GETSIGMASK => siginfo::get_mask(task, tracee, address, data),
         number::SETSIGMASK => siginfo::set_mask(task, tracee, address, data),
         number::LISTEN => listen(tracee),
-        number::GET_THREAD_AREA => segments::get_of_tracee(task, tracee, address, data),
-        number::SET_THREAD_AREA => segments::set_of_tracee(task, tracee, address, data),
-        number::ARCH_PRCTL if !is_32_bit => arch_prctl(task, tracee, data as u32, address),
+        number::GET_THREAD_AREA if !is_x32 => segments::get_of_tracee(task, tracee, address, data),
+        number::SET_THREAD_AREA if !is_x32 => segments::set_of_tracee(task, tracee, address, data),
+        number::ARCH_PRCTL if !is_32_bit && !is_x32 => arch_prctl(task, tracee, data as u32, address),
         number::GET_SYSCALL_INFO => return get_syscall_info(tracee, address, data),
         number::GET_RSEQ_CONFIGURATION => return get_rseq(tracee, address, data),
         number::SECCOMP_GET_FILTER => return crate::seccomp::get_filter(task, tracee, address, data),

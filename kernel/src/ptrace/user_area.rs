@@ -1,26 +1,31 @@
 //! `struct user`, as PTRACE_PEEKUSER and PTRACE_POKEUSER reach into it: registers at its beginning, debug registers at its end,
-//! and between them what reads as 0.
+//! and between them what reads as 0. A tracer of x32 has the structure of 64 bits, of which it reaches what its words of 32 bits can
+//! hold: the registers from `cs` on.
 use super::debug;
 use super::registers::{COUNT, COUNT_32};
 use super::regset::{self, Set};
 use crate::error::*;
 use crate::process::Task;
 use crate::syscall::UserPtr;
+use crate::syscall::user::UserWord;
 use abi::Abi;
 use alloc::sync::Arc;
 
 /// The places of the structure in a tracer's layout.
 struct Layout {
     word: u64,
+    /// What comes before is out of reach.
+    start: u64,
     registers_end: u64,
     debug: u64,
     size: u64,
     general: Set,
 }
 const LAYOUT: Layout =
-    Layout { word: 8, registers_end: COUNT as u64 * 8, debug: 848, size: 928, general: Set::General };
+    Layout { word: 8, start: 0, registers_end: COUNT as u64 * 8, debug: 848, size: 928, general: Set::General };
+const LAYOUT_X32: Layout = Layout { start: 17 * 8, ..LAYOUT };
 const LAYOUT_32: Layout =
-    Layout { word: 4, registers_end: COUNT_32 as u64 * 4, debug: 252, size: 284, general: Set::General32 };
+    Layout { word: 4, start: 0, registers_end: COUNT_32 as u64 * 4, debug: 252, size: 284, general: Set::General32 };
 
 /// What an address in the structure is.
 enum Place {
@@ -34,11 +39,15 @@ enum Place {
 
 impl Layout {
     fn of(task: &Task) -> &'static Layout {
-        if task.abi() == Abi::I386 { &LAYOUT_32 } else { &LAYOUT }
+        match task.abi() {
+            Abi::X86_64 => &LAYOUT,
+            Abi::X32 => &LAYOUT_X32,
+            Abi::I386 => &LAYOUT_32,
+        }
     }
     /// EIO for what is no word of it.
     fn place(&self, address: u64) -> Result<Place> {
-        if !address.is_multiple_of(self.word) || address >= self.size {
+        if !address.is_multiple_of(self.word) || !(self.start..self.size).contains(&address) {
             return Err(EIO);
         }
         if address < self.registers_end {
@@ -66,10 +75,7 @@ pub(super) fn peek(task: &Task, tracee: &Arc<Task>, address: u64, data: u64) -> 
         Place::Debug(number) => debug::read(tracee, number)?,
         Place::Other => 0,
     };
-    match layout.word {
-        4 => UserPtr::<u32>::new(data).write(task, &(value as u32)),
-        _ => UserPtr::<u64>::new(data).write(task, &value),
-    }
+    UserPtr::<UserWord>::new(data).write(task, &UserWord(value))
 }
 
 /// PTRACE_POKEUSER. What is neither takes nothing: EIO, but in the 32-bit layout it is as if it did.

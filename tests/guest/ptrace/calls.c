@@ -296,3 +296,18 @@ CASE(proc_syscall_shows_the_call_a_tracee_is_in)
 	CHECK(strstr(text, " 0x1 0x2 ") != 0);
 	end_tracee(child);
 }
+
+CASE(numbers_of_x32_are_shown_whole)
+{
+	/* Linux without x32 shows them too. */
+	pid_t child = TRACED_CHILD(syscall(0x40000000 | SYS_getppid));
+	struct ptrace_syscall_info info;
+	OK(T(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD));
+	OK(T(PTRACE_SYSCALL, child, 0, 0));
+	STOP(child, SIGTRAP | 0x80);
+	EQ(trace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof info, &info), 80);
+	EQ(info.arch, 0xc000003e);
+	EQ(info.entry.nr, 0x40000000 | SYS_getppid);
+	EQ(REG(child, orig_rax), 0x40000000 | SYS_getppid);
+	end_tracee(child);
+}

@@ -1,5 +1,5 @@
 /* What the programs about ptrace(2) share. */
-#if defined __x86_64__ && defined __ILP32__
+#if defined __x86_64__ && defined __ILP32__ && !defined WORDS_OF_X32
 #error "a tracer's words have 64 bits, which the longs of x32 have not"
 #endif
 #include "../check.h"
