@@ -124,14 +124,33 @@ fn tracee_entry(entry: u64) -> Result<u32> {
     u32::try_from(entry as i32).map_err(|_| EIO)
 }
 
-/// All thread-local segments as core dumps show them, one `struct user_desc` each; none if the thread has none.
-pub fn local_segments(task: &Task) -> Option<[[u8; 16]; COUNT as usize]> {
-    let segments: [Segment; COUNT as usize] = core::array::from_fn(|place| task.thread().local_segment(place));
-    let mut shown = [[0; 16]; COUNT as usize];
-    for (number, (segment, bytes)) in (FIRST..).zip(segments.iter().zip(&mut shown)) {
-        bytes.copy_from_slice(UserDescriptor::of(number, *segment).as_bytes());
+/// Bytes of a `struct user_desc`.
+pub const DESCRIPTION_SIZE: usize = size_of::<UserDescriptor>();
+/// Bytes of the descriptions of all thread-local segments.
+pub const DESCRIPTIONS_SIZE: usize = DESCRIPTION_SIZE * COUNT as usize;
+
+/// All thread-local segments, one `struct user_desc` each.
+pub fn describe(segment: impl Fn(usize) -> Segment) -> [[u8; DESCRIPTION_SIZE]; COUNT as usize] {
+    core::array::from_fn(|place| {
+        let mut bytes = [0; DESCRIPTION_SIZE];
+        bytes.copy_from_slice(UserDescriptor::of(FIRST + place as u32, segment(place)).as_bytes());
+        bytes
+    })
+}
+/// The segments that some descriptions, from the first on, mean; their numbers do not count. EINVAL.
+pub fn described(bytes: &[u8]) -> Result<[Option<Segment>; COUNT as usize]> {
+    let mut segments = [None; COUNT as usize];
+    for (place, bytes) in segments.iter_mut().zip(bytes.chunks_exact(DESCRIPTION_SIZE)) {
+        let descriptor = UserDescriptor::read_from_bytes(bytes).map_err(|_| EINVAL)?;
+        *place = Some(descriptor.local_segment()?);
     }
-    segments.iter().any(|segment| !segment.is_none()).then_some(shown)
+    Ok(segments)
+}
+
+/// All thread-local segments as core dumps show them; none if the thread has none.
+pub fn local_segments(task: &Task) -> Option<[[u8; DESCRIPTION_SIZE]; COUNT as usize]> {
+    let segment = |place| task.thread().local_segment(place);
+    (0..COUNT as usize).any(|place| !segment(place).is_none()).then(|| describe(segment))
 }
 
 /// What clone(2)'s `tls` argument is.

@@ -2,10 +2,10 @@
 use super::fpu_32;
 use super::registers::{self, COUNT, COUNT_32};
 use super::state::mode;
-use super::tracee::look;
+use super::tracee::{look, while_asleep};
 use crate::error::*;
-use crate::process::{Task, schedule};
-use abi::elf::{NT_PRFPREG, NT_PRSTATUS, NT_PRXFPREG, NT_X86_XSTATE};
+use crate::process::{Task, segments};
+use abi::elf::{NT_386_TLS, NT_PRFPREG, NT_PRSTATUS, NT_PRXFPREG, NT_X86_XSTATE};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use machine::entry::UserFrame;
@@ -30,6 +30,8 @@ pub enum Set {
     Fpu32,
     /// NT_X86_XSTATE.
     Extended,
+    /// NT_386_TLS: the thread-local segments of a 32-bit tracee.
+    Segments,
 }
 
 impl Set {
@@ -41,6 +43,7 @@ impl Set {
             (NT_PRFPREG, true) | (NT_PRXFPREG, false) => Ok(Set::Fpu),
             (NT_PRFPREG, false) => Ok(Set::Fpu32),
             (NT_X86_XSTATE, _) => Ok(Set::Extended),
+            (NT_386_TLS, false) => Ok(Set::Segments),
             _ => Err(EINVAL),
         }
     }
@@ -52,12 +55,14 @@ impl Set {
             Set::Fpu => FPU_SIZE,
             Set::Fpu32 => fpu_32::SIZE,
             Set::Extended => fpu_state_size(),
+            Set::Segments => segments::DESCRIPTIONS_SIZE,
         }
     }
     /// Bytes of one register.
     pub fn unit(self) -> usize {
         match self {
             Set::General32 | Set::Fpu | Set::Fpu32 => 4,
+            Set::Segments => segments::DESCRIPTION_SIZE,
             _ => 8,
         }
     }
@@ -85,36 +90,33 @@ fn put(bytes: &mut [u8], from: &[u8]) {
 
 /// Reads a whole set.
 pub fn read(tracee: &Arc<Task>, set: Set) -> Result<Vec<u8>> {
-    let mut bytes = room(set)?;
-    let forced = is_forced(tracee);
-    look(tracee, |stopped| fill(stopped, set, forced, &mut bytes))?;
-    bytes.truncate(set.size());
-    Ok(bytes)
+    read_by(tracee, set, |fill| look(tracee, |stopped| fill(stopped)))
 }
 
 /// As [`read`], of the current thread, whose user registers are in `frame`.
 pub(crate) fn read_own(task: &Task, frame: &mut UserFrame, set: Set) -> Result<Vec<u8>> {
-    let mut bytes = room(set)?;
-    let forced = is_forced(task);
-    task.thread().while_current(frame, |stopped| fill(stopped, set, forced, &mut bytes));
-    bytes.truncate(set.size());
-    Ok(bytes)
+    read_by(task, set, |fill| {
+        task.thread().while_current(frame, |stopped| fill(stopped));
+        Ok(())
+    })
 }
 
 /// As [`read`], of a thread that is about to sleep in the kernel and stays asleep.
 pub(crate) fn read_asleep(task: &Task, set: Set) -> Result<Vec<u8>> {
-    let mut bytes = room(set)?;
-    let forced = is_forced(task);
-    while task.thread().while_stopped(|stopped| fill(stopped, set, forced, &mut bytes)).is_none() {
-        schedule::yield_now();
-    }
-    bytes.truncate(set.size());
-    Ok(bytes)
+    read_by(task, set, |fill| {
+        while_asleep(task, |stopped| fill(stopped));
+        Ok(())
+    })
 }
 
-/// A buffer for a set, with room for what some are made from.
-fn room(set: Set) -> Result<Vec<u8>> {
-    buffer(set.size().max(FPU_SIZE))
+/// Reads a set; `see` shows what it is read from.
+fn read_by(task: &Task, set: Set, see: impl FnOnce(&mut dyn FnMut(&Stopped<'_>)) -> Result<()>) -> Result<Vec<u8>> {
+    // Some sets are made from the legacy area.
+    let mut bytes = buffer(set.size().max(FPU_SIZE))?;
+    let forced = is_forced(task);
+    see(&mut |stopped| fill(stopped, set, forced, &mut bytes))?;
+    bytes.truncate(set.size());
+    Ok(bytes)
 }
 
 fn fill(stopped: &Stopped<'_>, set: Set, forced: bool, bytes: &mut [u8]) {
@@ -145,6 +147,7 @@ fn fill(stopped: &Stopped<'_>, set: Set, forced: bool, bytes: &mut [u8]) {
                 put(place, &fpu_features().to_ne_bytes());
             }
         }
+        Set::Segments => put(bytes, segments::describe(|place| stopped.local_segment(place)).as_flattened()),
     }
 }
 
@@ -173,6 +176,13 @@ pub fn write(tracee: &Arc<Task>, set: Set, from: &[u8]) -> Result<()> {
         }
         Set::Fpu => write_fpu(tracee, from),
         Set::Fpu32 => write_fpu_32(tracee, from),
+        Set::Segments => {
+            let segments = segments::described(from)?;
+            look(tracee, |stopped| {
+                let each = segments.into_iter().flatten().enumerate();
+                each.for_each(|(place, segment)| stopped.set_local_segment(place, segment));
+            })
+        }
         Set::Extended if from.len() != set.size() => Err(EFAULT),
         Set::Extended => check_control(from).and_then(|()| assign(tracee, from)),
     }

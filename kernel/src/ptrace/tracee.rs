@@ -40,3 +40,15 @@ pub fn look<R>(tracee: &Task, look: impl FnOnce(&mut Stopped<'_>) -> R) -> Resul
         schedule::yield_now();
     }
 }
+
+/// As [`look`], at a thread that is about to sleep in the kernel and stays asleep.
+pub(crate) fn while_asleep<R>(task: &Task, look: impl FnOnce(&mut Stopped<'_>) -> R) -> R {
+    let mut look = Some(look);
+    loop {
+        let seen = task.thread().while_stopped(|stopped| look.take().map(|look| look(stopped)));
+        if let Some(result) = seen.flatten() {
+            return result;
+        }
+        schedule::yield_now();
+    }
+}

@@ -99,3 +99,87 @@ CASE(steps)
 	OK(T(PTRACE_CONT, child, 0, 0));
 	EXITS(child, 5);
 }
+
+CASE(single_registers)
+{
+	/* In the tracer's layout, whatever the tracee's mode. */
+	pid_t child = tracee();
+	EQ(REG(child, rax), 0x11223344);
+	EQ(REG(child, rbx), 5);
+	EQ(REG(child, cs), 0x23);
+	SET_REG(child, rbx, 7);
+	OK(T(PTRACE_CONT, child, 0, 0));
+	EXITS(child, 7);
+}
+
+CASE(memory)
+{
+	pid_t child = tracee();
+	unsigned long rip = REG(child, rip), word = 0;
+	OK(trace(PTRACE_PEEKTEXT, child, (void *)rip, &word));
+	/* mov $1, %eax; int $0x80 */
+	EQ(word & 0xffffffffffffff, 0x80cd00000001b8);
+	/* The number before the int3, and what follows as it was. */
+	OK(T(PTRACE_POKETEXT, child, rip - 5, (word << 40) | 0xcc00000009UL));
+	OK(trace(PTRACE_PEEKTEXT, child, (void *)(rip - 5), &word));
+	EQ(word & 0xffffffffff, 0xcc00000009);
+	ERR(trace(PTRACE_PEEKTEXT, child, (void *)8, &word), EIO);
+	end_tracee(child);
+}
+
+CASE(extended_state)
+{
+	pid_t child = tracee();
+	static unsigned char state[16384];
+	struct iovec vector = {state, sizeof state};
+	OK(trace(PTRACE_GETREGSET, child, (void *)NT_X86_XSTATE, &vector));
+	CHECK(vector.iov_len >= 576);
+	OK(trace(PTRACE_SETREGSET, child, (void *)NT_X86_XSTATE, &vector));
+	end_tracee(child);
+}
+
+CASE(thread_local_segments)
+{
+	/* NT_386_TLS: a set of 32-bit mode only. */
+	enum { SEGMENTS = 0x200 };
+	pid_t child = tracee();
+	struct {
+		unsigned entry, base, limit, flags;
+	} segments[4] = {{.entry = 0xee}};
+	struct iovec vector = {segments, sizeof segments};
+	OK(trace(PTRACE_GETREGSET, child, (void *)SEGMENTS, &vector));
+	EQ(vector.iov_len, 48);
+	for (int i = 0; i < 3; i++)
+		OUT("%u %x %x %x", segments[i].entry, segments[i].base, segments[i].limit, segments[i].flags);
+	segments[1].base = 0x12345000;
+	segments[1].limit = 0xfffff;
+	segments[1].flags = 0x51;
+	vector.iov_len = 32;
+	OK(trace(PTRACE_SETREGSET, child, (void *)SEGMENTS, &vector));
+	OK(T(25, child, 13, &segments[3]));
+	OUT("then %u %x %x %x", segments[3].entry, segments[3].base, segments[3].limit, segments[3].flags);
+	segments[1].flags = 0x04;
+	ERR(trace(PTRACE_SETREGSET, child, (void *)SEGMENTS, &vector), EINVAL);
+	vector.iov_len = 20;
+	ERR(trace(PTRACE_SETREGSET, child, (void *)SEGMENTS, &vector), EINVAL);
+	end_tracee(child);
+	child = TRACED_CHILD();
+	vector.iov_len = 48;
+	ERR(trace(PTRACE_GETREGSET, child, (void *)SEGMENTS, &vector), EINVAL);
+	end_tracee(child);
+}
+
+CASE(hardware_breakpoints)
+{
+	pid_t child = tracee();
+	unsigned long rip = REG(child, rip), debug = offsetof(struct user, u_debugreg);
+	/* After the mov. */
+	OK(T(PTRACE_POKEUSER, child, debug, rip + 5));
+	OK(T(PTRACE_POKEUSER, child, debug + 56, 1));
+	OK(T(PTRACE_CONT, child, 0, 0));
+	STOP(child, SIGTRAP);
+	EQ(REG(child, rip), rip + 5);
+	EQ(peek_user(child, debug + 48) & 0xf, 1);
+	OK(T(PTRACE_CONT, child, 0, 0));
+	EXITS(child, 5);
+}
