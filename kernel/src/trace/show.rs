@@ -119,6 +119,13 @@ impl Show<'_> {
         }
     }
 
+    /// What a number that was just written means, in parentheses.
+    pub fn meaning(&mut self, write: impl FnOnce(&mut Self)) {
+        self.text.put(" (");
+        write(self);
+        self.text.byte(b')');
+    }
+
     /// `name=`, after a comma unless it is the first.
     pub fn field(&mut self, name: &str) {
         if !matches!(self.text.bytes().last(), Some(b'{' | b'[')) {

@@ -357,9 +357,7 @@ pub fn policy(show: &mut Show<'_>, value: u64) {
 pub fn policy_answer(show: &mut Show<'_>) {
     let value = show.result.unwrap_or(0) as u64;
     show.text.unsigned(value);
-    show.text.put(" (");
-    policy(show, value);
-    show.text.byte(b')');
+    show.meaning(|show| policy(show, value));
 }
 
 /// The header of capget(2).

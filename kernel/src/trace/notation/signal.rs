@@ -116,9 +116,7 @@ pub fn handler(show: &mut Show<'_>, handler: u64) {
 pub fn handler_answer(show: &mut Show<'_>) {
     let before = show.result.unwrap_or(0) as u64;
     show.text.hex(before);
-    show.text.put(" (");
-    handler(show, before);
-    show.text.byte(b')');
+    show.meaning(|show| handler(show, before));
 }
 /// `struct old_sigaction` of i386.
 pub fn old_action(show: &mut Show<'_>, address: u64) {

@@ -104,9 +104,7 @@ pub fn timex(show: &mut Show<'_>, address: u64) {
 }
 /// What adjtimex(2) says of the clock.
 pub fn timex_answer(show: &mut Show<'_>) {
-    show.text.put(" (");
-    show.choice(show.result.unwrap_or(0) as u64, CLOCK_STATES, "TIME_???");
-    show.text.byte(b')');
+    show.meaning(|show| show.choice(show.result.unwrap_or(0) as u64, CLOCK_STATES, "TIME_???"));
 }
 
 /// `time_t` behind a pointer.
