@@ -2,8 +2,8 @@
 //! (kernel.panic_on_oops=0). The module stays for good: it counts the task that is inside for ever.
 use super::report;
 use crate::error::*;
-use crate::file::procfs::Output;
 use crate::log::{Level, line};
+use crate::output::Output;
 use crate::process::{Task, exit};
 use crate::signal::SIGKILL;
 use core::fmt::{self, Write};

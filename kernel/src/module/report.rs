@@ -1,7 +1,7 @@
 //! What /proc shows of modules, and what is set there.
 use super::{MODULES, State};
 use crate::error::*;
-use crate::file::procfs::Output;
+use crate::output::Output;
 use crate::process::{Capability, Task};
 use crate::syscall::dispatch::table;
 use abi::Abi;

@@ -1,8 +1,8 @@
 //! /sys/module/NAME: what lsmod(8), rmmod(8) and modinfo(8) read of a module.
 use super::{Module, State, report};
 use crate::error::*;
-use crate::file::procfs::Output;
 use crate::file::sysfs::{self, Node};
+use crate::output::Output;
 use alloc::sync::{Arc, Weak};
 use core::fmt::Write;
 

@@ -30,6 +30,7 @@ pub use request::ptrace;
 pub use resume::leave_step_mode;
 pub use state::Tracee;
 pub(crate) use stop::{handler_entered, is_reparented, signal_stop, tell_tracer, trap, trap_notify};
+pub(crate) use tracee::while_asleep;
 pub use tracee::{is_own, look, refresh};
 
 /// Tag of the links on a tracer's list.

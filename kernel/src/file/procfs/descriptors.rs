@@ -1,7 +1,8 @@
 //! /proc/PID/fd and /proc/PID/fdinfo.
+use super::Output;
 use super::Subject;
 use super::node::{Directory, NO_SUCH_NAME, emit_id, inode, parse_id};
-use super::text::{Output, TextFile};
+use super::text::TextFile;
 use crate::error::*;
 use crate::file::attributes::{FileType, NewInode};
 use crate::file::inode::{DirectoryEntry, Inode, InodeOperations, LinkTarget};

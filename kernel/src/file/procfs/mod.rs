@@ -19,13 +19,13 @@ mod text;
 pub use node::process_of;
 pub use stat::flags as task_flags;
 pub use status::ranges;
-pub use text::Output;
 
 use super::attributes::{FileType, Timestamp};
 use super::inode::{Inode, InodeAttributes, InodeOperations};
 use super::superblock::*;
 use super::{DeviceNumber, FileOperations};
 use crate::error::*;
+use crate::output::Output;
 use crate::process::Task;
 use crate::process::credentials::may_inspect;
 use crate::process::pid::PidEntry;

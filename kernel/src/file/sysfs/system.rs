@@ -1,8 +1,9 @@
 //! What sysfs shows of the machine: CPUs and character devices.
 use super::Node;
 use crate::error::*;
-use crate::file::procfs::{Output, ranges};
+use crate::file::procfs::ranges;
 use crate::file::text::Line;
+use crate::output::Output;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::Write;

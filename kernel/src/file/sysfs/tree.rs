@@ -1,6 +1,6 @@
 //! The tree in memory: directories of objects, and files and links in them.
 use crate::error::*;
-use crate::file::procfs::Output;
+use crate::output::Output;
 use crate::sync::{RwLock, rank};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};

@@ -74,7 +74,7 @@ impl Image {
             at += written;
         }
         head.put(&notes)?;
-        Ok(Image { head: head.all, parts, size: at })
+        Ok(Image { head: head.all.into_bytes(), parts, size: at })
     }
     /// Writes it, leaving holes where there is nothing; EFBIG if more than `limit` bytes would be written, EINTR when
     /// SIGKILL comes.

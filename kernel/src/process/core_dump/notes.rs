@@ -5,7 +5,9 @@ use super::super::{Task, ThreadGroup};
 use crate::error::*;
 use crate::memory::AddressSpace;
 use crate::memory::address_space::AreaReport;
+use crate::output::Output;
 use crate::process::usage::Sum;
+use crate::ptrace;
 use crate::ptrace::regset::{self, Set};
 use crate::signal::SignalInfo;
 use crate::syscall::user::UserLayout;
@@ -22,19 +24,17 @@ const ARGUMENTS: usize = 80;
 /// Most bytes of the note on mapped files; a process with more has none.
 const LARGEST_FILE_NOTE: usize = 4 << 20;
 
-/// Bytes under construction.
+/// Words of a program in the making.
 pub struct Bytes {
-    pub(super) all: Vec<u8>,
+    pub(super) all: Output,
     narrow: bool,
 }
 impl Bytes {
     pub fn new(narrow: bool) -> Self {
-        Bytes { all: Vec::new(), narrow }
+        Bytes { all: Output::new(), narrow }
     }
     pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.all.try_reserve(bytes.len())?;
-        self.all.extend_from_slice(bytes);
-        Ok(())
+        self.all.put(bytes)
     }
     pub fn half(&mut self, value: u16) -> Result<()> {
         self.put(&value.to_ne_bytes())
@@ -51,10 +51,7 @@ impl Bytes {
         self.word(nanoseconds % 1_000_000_000 / 1000)
     }
     pub fn align(&mut self, unit: usize) -> Result<()> {
-        let missing = self.all.len().next_multiple_of(unit) - self.all.len();
-        self.all.try_reserve(missing)?;
-        self.all.resize(self.all.len() + missing, 0);
-        Ok(())
+        self.all.align(unit)
     }
     /// A whole note. All are of "CORE" but the sets of registers that only this machine has.
     fn note(&mut self, owner: &[u8], kind: u32, body: &[u8]) -> Result<()> {
@@ -106,12 +103,7 @@ impl Thread {
     }
     /// One that waits for the dump.
     pub fn waiting(task: &Arc<Task>) -> Result<Thread> {
-        let is_long_mode = loop {
-            if let Some(mode) = task.thread().while_stopped(|stopped| stopped.frame().is_64_bit()) {
-                break mode;
-            }
-            super::super::schedule::yield_now();
-        };
+        let is_long_mode = ptrace::while_asleep(task, |stopped| stopped.frame().is_64_bit());
         Thread::collect(task, is_long_mode, |set| regset::read_asleep(task, set))
     }
     fn collect(task: &Task, is_long_mode: bool, mut read: impl FnMut(Set) -> Result<Vec<u8>>) -> Result<Thread> {
@@ -131,7 +123,7 @@ impl Thread {
             let mut bytes = Bytes::new(true);
             bytes.put(segments.as_flattened())?;
             sets.try_reserve(1)?;
-            sets.push((b"LINUX", NT_386_TLS, bytes.all));
+            sets.push((b"LINUX", NT_386_TLS, bytes.all.into_bytes()));
         }
         Ok(Thread { numbers: Numbers::of(task), is_long_mode, general, sets })
     }
@@ -234,7 +226,7 @@ fn files(task: &Task, areas: &[AreaReport], narrow: bool) -> Result<Option<Bytes
     let mut out = Bytes::new(narrow);
     out.word(count)?;
     out.word(PAGE)?;
-    out.put(&table.all)?;
+    out.put(table.all.as_bytes())?;
     out.put(&names)?;
     Ok((out.all.len() <= LARGEST_FILE_NOTE).then_some(out))
 }
@@ -251,9 +243,9 @@ pub fn all(
     let mut notes = Bytes::new(narrow);
     for (index, thread) in threads.iter().enumerate() {
         let status = thread.status(task.group(), info.signal, narrow)?;
-        notes.note(b"CORE", NT_PRSTATUS, &status.all)?;
+        notes.note(b"CORE", NT_PRSTATUS, status.all.as_bytes())?;
         if index == 0 {
-            notes.note(b"CORE", NT_PRPSINFO, &process_information(task, memory, narrow)?.all)?;
+            notes.note(b"CORE", NT_PRPSINFO, process_information(task, memory, narrow)?.all.as_bytes())?;
             let abi = if !narrow {
                 Abi::X86_64
             } else if thread.is_long_mode {
@@ -264,14 +256,14 @@ pub fn all(
             let mut signal = [0; 128];
             info.encode(abi, &mut signal);
             notes.note(b"CORE", NT_SIGINFO, &signal)?;
-            notes.note(b"CORE", NT_AUXV, &auxiliary(memory, narrow)?.all)?;
+            notes.note(b"CORE", NT_AUXV, auxiliary(memory, narrow)?.all.as_bytes())?;
             if let Some(files) = files(task, areas, narrow)? {
-                notes.note(b"CORE", NT_FILE, &files.all)?;
+                notes.note(b"CORE", NT_FILE, files.all.as_bytes())?;
             }
         }
         for (owner, kind, body) in &thread.sets {
             notes.note(owner, *kind, body)?;
         }
     }
-    Ok(notes.all)
+    Ok(notes.all.into_bytes())
 }
