@@ -6,6 +6,7 @@ use crate::module::{self, ModuleOptions};
 use crate::profile::{self, ProfileOptions};
 use crate::run;
 use crate::syscalls::{self, SyscallsOptions};
+use crate::system_map::{self, SystemMapOptions};
 use crate::trace::{self, TraceOptions};
 use crate::vm::MachineType;
 use clap::error::ErrorKind;
@@ -40,6 +41,8 @@ enum Action {
     Module(ModuleOptions),
     /// Print the system-call table
     Syscalls(SyscallsOptions),
+    /// Print the kernel's symbols with their addresses
+    SystemMap(SystemMapOptions),
 }
 
 /// Which kernel to boot.
@@ -140,6 +143,7 @@ pub fn main() -> i32 {
                 Action::Profile(options) => profile::run(options),
                 Action::Module(options) => module::run(options),
                 Action::Syscalls(options) => syscalls::run(options),
+                Action::SystemMap(options) => system_map::run(options),
             };
             status.unwrap_or_else(|error| {
                 // The text may hold what a guest or a file name says.

@@ -23,6 +23,7 @@ pub mod run;
 pub mod session;
 pub mod shim;
 pub mod syscalls;
+pub mod system_map;
 pub mod terminal;
 pub mod trace;
 pub mod vm;

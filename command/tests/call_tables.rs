@@ -22,6 +22,23 @@ fn the_running_system_lists_the_tables() {
     }
 }
 
+#[test]
+fn the_system_map_lists_the_tables_where_they_are() {
+    let kernel = own_kernel();
+    let script = "grep sys_call_table /proc/kallsyms";
+    let running = output(&mut lstar(&["run", "--accel", "tcg", "--kernel", &kernel, "--", "sh", "-c", script]));
+    let image = own_kernel_image();
+    let listed = output(&mut lstar(&["system-map", image.to_str().expect("the name is plain")]));
+    let (running, listed) = (String::from_utf8_lossy(&running.stdout), String::from_utf8_lossy(&listed.stdout));
+    assert_eq!(running.lines().count(), TABLES.len(), "{running}");
+    for line in running.lines() {
+        assert!(listed.lines().any(|other| other.eq_ignore_ascii_case(line)), "{line} is not in the map");
+    }
+    let addresses: Vec<_> = listed.lines().map(|line| &line[..16]).collect();
+    assert!(addresses.is_sorted() && addresses.len() > 1000, "{} symbols by address", addresses.len());
+    assert!(listed.contains(" memcpy\n"), "code is there too");
+}
+
 /// The addresses of the image's segments that may not be written.
 fn read_only_data(image: &[u8]) -> Vec<std::ops::Range<u64>> {
     use object::{Object, ObjectSegment, SegmentFlags, elf};
