@@ -143,11 +143,11 @@ fn next(task: &Task, info: &mut SignalInfo) -> Next {
         }
         let blocked = task.signals.blocked();
         let mut queue = task.signals.queue.lock();
-        let mut taken = queue.take(blocked);
+        let mut taken = queue.take(blocked, info);
         task.signals.pending.store(queue.bits(), Ordering::Relaxed);
         drop(queue);
         if taken.is_none() {
-            taken = state.queue.take(blocked);
+            taken = state.queue.take(blocked, info);
             process.signals.note_pending(&state);
         }
         let Some(taken) = taken else {
@@ -155,7 +155,6 @@ fn next(task: &Task, info: &mut SignalInfo) -> Next {
             drop(state);
             return Next::Nothing;
         };
-        *info = *taken.info();
         if STOP_SIGNALS & set_of(info.signal) != 0 {
             task.signals.note_dequeued();
         }

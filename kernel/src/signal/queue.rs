@@ -18,8 +18,9 @@ impl Linked for Queued {
     }
 }
 impl Queued {
-    pub(super) fn new(info: SignalInfo, user: Option<Arc<UserRecord>>) -> Option<Arc<Queued>> {
-        machine::memory::try_arc(Queued { links: Links::new(), info, user }).ok()
+    #[inline]
+    pub(super) fn new(info: &SignalInfo, user: Option<Arc<UserRecord>>) -> Option<Arc<Queued>> {
+        machine::memory::try_arc(Queued { links: Links::new(), info: *info, user }).ok()
     }
 }
 impl Drop for Queued {
@@ -30,20 +31,8 @@ impl Drop for Queued {
     }
 }
 
-/// A signal taken from a queue. To be dropped without locks.
-pub(super) enum Taken {
-    Entry(Arc<Queued>),
-    /// One that waited without an entry.
-    Bare(SignalInfo),
-}
-impl Taken {
-    pub(super) fn info(&self) -> &SignalInfo {
-        match self {
-            Taken::Entry(entry) => &entry.info,
-            Taken::Bare(info) => info,
-        }
-    }
-}
+/// What is left of a signal taken from a queue: its entry, if it had one. To be dropped without locks.
+pub(super) struct Taken(#[allow(dead_code, reason = "kept to be dropped")] Option<Arc<Queued>>);
 
 /// The signals pending for a thread or a process.
 pub struct Queue {
@@ -79,9 +68,10 @@ impl Queue {
             None => {}
         }
     }
-    /// Takes the next signal that is not in `blocked`: synchronous ones first, then by number; equal ones in order of arrival.
+    /// Takes the next signal that is not in `blocked`, and says in `info` what came with it: synchronous ones first, then by
+    /// number; equal ones in order of arrival.
     #[inline]
-    pub(super) fn take(&mut self, blocked: SignalSet) -> Option<Taken> {
+    pub(super) fn take(&mut self, blocked: SignalSet, info: &mut SignalInfo) -> Option<Taken> {
         let ready = self.bits & !blocked;
         let first = match ready & SYNCHRONOUS {
             0 => ready,
@@ -90,10 +80,10 @@ impl Queue {
         if first == 0 {
             return None;
         }
-        Some(self.take_signal(first.trailing_zeros() + 1))
+        Some(self.take_signal(first.trailing_zeros() + 1, info))
     }
     /// Takes the next pending signal of a set, in numerical order.
-    fn take_signal(&mut self, signal: u32) -> Taken {
+    fn take_signal(&mut self, signal: u32, info: &mut SignalInfo) -> Taken {
         let mut of_kind = self.entries.iter_arcs().filter(|entry| entry.info.signal == signal);
         let entry = of_kind.next().cloned();
         let more = signal >= SIGRTMIN && of_kind.next().is_some();
@@ -104,15 +94,17 @@ impl Queue {
         match entry {
             Some(entry) => {
                 self.entries.remove(&entry);
-                Taken::Entry(entry)
+                *info = entry.info;
+                return Taken(Some(entry));
             }
             None if self.from_kernel & set_of(signal) != 0 => {
                 self.from_kernel &= !set_of(signal);
-                Taken::Bare(SignalInfo::kernel(signal))
+                *info = SignalInfo::kernel(signal);
             }
             // Its information was lost for want of memory.
-            None => Taken::Bare(SignalInfo { signal, ..SignalInfo::default() }),
+            None => *info = SignalInfo { signal, ..SignalInfo::default() },
         }
+        Taken(None)
     }
     /// Forgets the signals of a set; the entries go to `dropped`, to be dropped without locks.
     pub(super) fn forget(&mut self, signals: SignalSet, dropped: &mut List<Queued>) {

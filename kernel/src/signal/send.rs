@@ -35,13 +35,15 @@ impl<'a> Target<'a> {
 }
 
 /// Sends a signal to a process as a whole. EAGAIN if its queue is full (real-time signals sent with a value).
+#[inline]
 pub fn send_to_group(process: &ThreadGroup, info: SignalInfo) -> Result<()> {
-    send(process, Target::Process(process.leader().as_ref()), info, false)
+    send(process, Target::Process(process.leader().as_ref()), &info, false)
 }
 
 /// Sends a signal to one thread.
+#[inline]
 pub fn send_to_thread(thread: &Arc<Task>, info: SignalInfo) -> Result<()> {
-    send(thread.group(), Target::Thread(thread), info, false)
+    send(thread.group(), Target::Thread(thread), &info, false)
 }
 
 /// Sends a signal of the kernel's to every process of a group (terminals, hang-ups). Nobody is asked for permission.
@@ -101,15 +103,15 @@ fn force_with(task: &Task, info: SignalInfo, fatal: bool) {
     }
     let task = Task::current_arc();
     // Forced signals are pending even without memory for their information.
-    let _ = send(process, Target::Thread(&task), info, true);
+    let _ = send(process, Target::Thread(&task), &info, true);
 }
 
-fn send(process: &ThreadGroup, target: Target<'_>, info: SignalInfo, forced: bool) -> Result<()> {
+fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool) -> Result<()> {
     if !is_valid(info.signal) || process.is_zombie() {
         return Ok(());
     }
-    let entry = make_entry(process, target, &info, forced)?;
-    send_with(process, target, &info, forced, entry);
+    let entry = make_entry(process, target, info, forced)?;
+    send_with(process, target, info, forced, entry);
     Ok(())
 }
 
@@ -174,7 +176,7 @@ fn make_entry(
         if let Some(user) = user {
             user.pending_signals.fetch_sub(1, Ordering::Relaxed);
         }
-    } else if let Some(entry) = Queued::new(*info, user) {
+    } else if let Some(entry) = Queued::new(info, user) {
         return Ok(Some(entry));
     }
     match info.signal >= SIGRTMIN && info.code != SI_USER {

@@ -42,18 +42,19 @@ pub(super) fn suspend(task: &Task, mask: SignalSet) -> Result<()> {
 /// Takes a pending signal of the set, the thread's own first.
 fn take(task: &Task, set: SignalSet) -> Option<SignalInfo> {
     let process = task.group();
+    let mut info = SignalInfo::default();
     let mut state = process.signals.lock();
     let mut queue = task.signals.queue.lock();
-    let mut taken = queue.take(!set);
+    let mut taken = queue.take(!set, &mut info);
     task.signals.pending.store(queue.bits(), Ordering::Relaxed);
     drop(queue);
     if taken.is_none() {
-        taken = state.queue.take(!set);
+        taken = state.queue.take(!set, &mut info);
         process.signals.note_pending(&state);
     }
     task.recalculate_pending();
     drop(state);
-    let mut info = *taken?.info();
+    drop(taken?);
     crate::time::posix_timer::note_taken(process, &mut info);
     Some(info)
 }

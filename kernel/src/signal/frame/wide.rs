@@ -76,10 +76,11 @@ pub(super) fn push(
     if (entering || on_alternate) && !alternate.contains(stack) {
         return Err(EFAULT.because("the alternate stack overflows"));
     }
-    let context = Context::new(task, frame, &alternate, mask, fpu_address);
+    // Made on each way for itself: that of x86-64 then keeps it nowhere but in the frame.
+    let context = || Context::new(task, frame, &alternate, mask, fpu_address);
     let written = match action.abi {
-        Abi::X32 => context.write_x32(stack, action.restorer, info),
-        _ => context.write(stack, action.restorer, info),
+        Abi::X32 => context().write_x32(stack, action.restorer, info),
+        _ => context().write(stack, action.restorer, info),
     };
     // The FPU state last: the handler starts with the initial one.
     if written.is_err()
@@ -211,16 +212,6 @@ impl Context {
         if copy_to_user(to, &bytes) == 0 { Ok(()) } else { Err(EFAULT) }
     }
 
-    /// Reads what x86-64 has of it.
-    #[inline(always)]
-    fn read(from: u64) -> Result<Context> {
-        let words: [u64; X86_64.size / 8] = load_array(from)?;
-        let registers = core::array::from_fn(|index| words[X86_64.registers / 8 + index]);
-        let stack = X86_64.stack / 8;
-        let stack = AlternateStack { base: words[stack], flags: words[stack + 1] as u32, size: words[stack + 2] };
-        Ok(Context { flags: words[0], stack, registers, mask: words[X86_64.mask / 8] })
-    }
-
     /// Reads what x32 has of it.
     #[inline(never)]
     fn read_x32(from: u64) -> Result<Context> {
@@ -251,9 +242,27 @@ pub fn rt_sigreturn_x32(task: &Task, frame: &mut UserFrame) -> Result<i64> {
 fn restore(task: &Task, frame: &mut UserFrame, abi: Abi) -> Result<()> {
     // The handler's return has popped the restorer's address.
     let from = frame.stack_pointer();
-    let context = if matches!(abi, Abi::X32) { Context::read_x32(from)? } else { Context::read(from)? };
-    task.set_blocked(context.mask);
-    let registers = &context.registers;
+    if matches!(abi, Abi::X32) {
+        let Context { flags, stack, registers, mask } = Context::read_x32(from)?;
+        return restore_context(task, frame, flags, stack, &registers, mask);
+    }
+    let words: [u64; X86_64.size / 8] = load_array(from)?;
+    let [flags, _, base, stack_flags, size, rest @ ..] = &words;
+    let stack = AlternateStack { base: *base, flags: *stack_flags as u32, size: *size };
+    let registers = rest.first_chunk().ok_or(EFAULT)?;
+    restore_context(task, frame, *flags, stack, registers, words[X86_64.mask / 8])
+}
+
+#[inline(always)]
+fn restore_context(
+    task: &Task,
+    frame: &mut UserFrame,
+    flags: u64,
+    stack: AlternateStack,
+    registers: &[u64; REGISTERS],
+    mask: SignalSet,
+) -> Result<()> {
+    task.set_blocked(mask);
     frame.r8 = registers[0];
     frame.r9 = registers[1];
     frame.r10 = registers[2];
@@ -273,7 +282,7 @@ fn restore(task: &Task, frame: &mut UserFrame, abi: Abi) -> Result<()> {
     frame.set_instruction_pointer(registers[16]);
     frame.set_flags(registers[17]);
     let segments = registers[at::SEGMENTS / 8];
-    let strict = context.flags & UC_STRICT_RESTORE_SS != 0;
+    let strict = flags & UC_STRICT_RESTORE_SS != 0;
     let stack_segment = if strict { segments >> 48 | 3 } else { frame.stack_segment() };
     if !frame.set_segments(segments & 0xffff | 3, stack_segment) {
         return Err(EFAULT.because("not a user segment"));
@@ -283,6 +292,6 @@ fn restore(task: &Task, frame: &mut UserFrame, abi: Abi) -> Result<()> {
         address => restore_fpu(task, address)?,
     }
     // As Linux does, errors of the alternate stack do not matter here.
-    let _ = calls::change_alternate_stack(task, frame.stack_pointer(), context.stack);
+    let _ = calls::change_alternate_stack(task, frame.stack_pointer(), stack);
     Ok(())
 }
