@@ -245,6 +245,7 @@ impl UserSlice {
         UserSlice { address, length }
     }
     /// Copies all of `from` to the front and advances. EFAULT if nothing or not all could be copied.
+    #[inline]
     pub fn write(&mut self, from: &[u8]) -> Result<()> {
         if from.len() > self.length || user::copy_to_user(self.address, from) != 0 {
             return Err(EFAULT);

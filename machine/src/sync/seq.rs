@@ -20,6 +20,7 @@ impl SequenceCount {
             if self.is_current(begun) {
                 return result;
             }
+            core::hint::spin_loop();
         }
     }
     /// Runs a write; the caller holds the writers' lock. Preemption is off meanwhile, since readers spin.
@@ -33,19 +34,13 @@ impl SequenceCount {
         self.0.store(count.wrapping_add(2), Ordering::Release);
         result
     }
-    /// The count now, for validation later (waits while odd).
-    #[inline]
+    /// The count now, for validation later. While a write is in progress it is one that is current no more.
+    #[inline(always)]
     pub fn begin(&self) -> u32 {
-        loop {
-            let count = self.0.load(Ordering::Acquire);
-            if count & 1 == 0 {
-                return count;
-            }
-            core::hint::spin_loop();
-        }
+        self.0.load(Ordering::Acquire) & !1
     }
     /// Whether no write began since `begin` gave this.
-    #[inline]
+    #[inline(always)]
     pub fn is_current(&self, begun: u32) -> bool {
         fence(Ordering::Acquire);
         self.0.load(Ordering::Relaxed) == begun

@@ -114,14 +114,17 @@ pub fn store_bytes<const SIZE: usize>(to: u64, bytes: &[u8; SIZE]) -> Result<(),
         let raw = bytes.get(8 * index..8 * index + 8).and_then(|raw| raw.try_into().ok());
         raw.map_or(0, u64::from_ne_bytes)
     };
-    let stored = match SIZE {
+    match SIZE {
         // SAFETY: in user space.
-        16 => unsafe { access::store_pair(to, [word(0), word(1)]) },
+        16 if unsafe { access::store_pair(to, [word(0), word(1)]) } => Ok(()),
+        // The bytes once more, so that they need not lie in memory where all goes well.
+        16 => store_slowly(to, [word(0), word(1), 0, 0], SIZE),
         // SAFETY: in user space.
-        32 => unsafe { access::store_quad(to, [word(0), word(1), word(2), word(3)]) },
-        _ => false,
-    };
-    if stored || to_user(&SLEEPING, to, bytes) == 0 { Ok(()) } else { Err(Fault) }
+        32 if unsafe { access::store_quad(to, [word(0), word(1), word(2), word(3)]) } => Ok(()),
+        32 => store_slowly(to, [word(0), word(1), word(2), word(3)], SIZE),
+        _ if to_user(&SLEEPING, to, bytes) == 0 => Ok(()),
+        _ => Err(Fault),
+    }
 }
 /// Reads words that lie one behind the other, to room that is not zeroed first.
 #[inline]
@@ -163,9 +166,14 @@ pub fn store_words(to: u64, words: [u64; 4]) -> Result<(), Fault> {
     if unsafe { access::store_quad(to, words) } {
         return Ok(());
     }
+    store_slowly(to, words, 32)
+}
+/// Writes the first `length` bytes of the words, up to the first that cannot be written.
+#[cold]
+fn store_slowly(to: u64, words: [u64; 4], length: usize) -> Result<(), Fault> {
     let mut bytes = [0; 32];
     bytes.chunks_exact_mut(8).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_ne_bytes()));
-    if to_user(&SLEEPING, to, &bytes) == 0 { Ok(()) } else { Err(Fault) }
+    if to_user(&SLEEPING, to, bytes.get(..length).unwrap_or_default()) == 0 { Ok(()) } else { Err(Fault) }
 }
 /// Copies to user memory.
 #[inline]

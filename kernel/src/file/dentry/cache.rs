@@ -173,7 +173,7 @@ pub fn forget_unused() {
 }
 
 /// The cached dentry of a name, borrowed without counting.
-#[inline]
+#[inline(always)]
 pub fn lookup<'a>(guard: &'a RcuGuard, parent: &Arc<Dentry>, name: &[u8]) -> Option<&'a Arc<Dentry>> {
     let cache = CACHE.get()?;
     let hash = hash_name(cache.key, parent, name);

@@ -194,6 +194,7 @@ impl EventPoll {
 
     /// The usual case of [`EventPoll::collect`]: one item is ready, level-triggered, and stays on the list. None, with nothing
     /// done, where it is another case or `deliver` fails.
+    #[inline(never)]
     fn collect_only(&self, deliver: &mut impl FnMut(u32, u64) -> Result<()>) -> Option<usize> {
         let mut orphans = Orphans::default();
         let _items = self.items.lock();
