@@ -221,6 +221,7 @@ fn a_module_that_fails_takes_its_caller_with_it_and_nobody_else() {
         insmod faulty.ko
         for way in 0 1 2 3 4 5; do sh -c \"./probe call 1020 $way; :\"; echo; done 2> /dev/null
         dd if=/dev/faulty bs=1 2> /dev/null | wc -c
+        timeout 20 cat /dev/faulty 2> /dev/null | wc -c
         dd if=/dev/faulty bs=1 2> /dev/null; echo $?
         sh -c 'echo x > /dev/faulty; :' 2> /dev/null; echo $?
         cat /proc/sys/kernel/tainted
@@ -229,7 +230,7 @@ fn a_module_that_fails_takes_its_caller_with_it_and_nobody_else() {
         ./probe call 1020 9
         rmmod faulty 2>&1 | grep -o 'temporarily unavailable'
         echo still here";
-    let expected = "\n\n\n\n\n7\n\n0\n137\n137\n12416\n4\nBUG: divide error\nBUG: faulty: a panic of its own\n\
+    let expected = "\n\n\n\n\n7\n\n0\n0\n137\n137\n12416\n5\nBUG: divide error\nBUG: faulty: a panic of its own\n\
         BUG: general protection\nBUG: invalid opcode\n7\ntemporarily unavailable\nstill here\n";
     prints(&[], &[("faulty.ko", &faulty)], script, expected);
     let output =

@@ -67,17 +67,17 @@ impl Offset for i32 {
     }
 }
 
-/// sendfile(2).
+/// sendfile(2). The files are borrowed: what a module's code that fails leaves behind must not keep a pipe open.
 pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, count: usize) -> Result<usize> {
     let start = offset.read_optional(task)?.map(Into::into);
-    let from = task.file(input)?;
+    let from = task.borrow_file(input)?;
     if !from.is_readable() {
         return Err(EBADF);
     }
     if start.is_some() && from.mode() & mode::SEEK == 0 {
         return Err(ESPIPE);
     }
-    let to = task.file(out)?;
+    let to = task.borrow_file(out)?;
     if !to.is_writable() {
         return Err(EBADF);
     }
@@ -95,7 +95,7 @@ pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, 
             offset.write(task, &T::truncated(at))?;
             result
         }
-        None if Arc::ptr_eq(&from, &to) => Err(EINVAL),
+        None if core::ptr::eq(&*from, &*to) => Err(EINVAL),
         None => from.with_position(|at| copy(&from, at, &to, &mut Position::Own, count)),
     }
 }

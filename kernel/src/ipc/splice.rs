@@ -48,7 +48,8 @@ pub fn splice(
     if flags & !KNOWN != 0 {
         return Err(EINVAL);
     }
-    let (from, to) = (task.file(input)?, task.file(output)?);
+    // Borrowed: what a module's code that fails leaves behind must not keep a pipe open.
+    let (from, to) = (task.borrow_file(input)?, task.borrow_file(output)?);
     let (from_pipe, to_pipe) = (pipe_of(&from), pipe_of(&to));
     if from_pipe.is_some() && !input_offset.is_null() || to_pipe.is_some() && !output_offset.is_null() {
         return Err(ESPIPE);
