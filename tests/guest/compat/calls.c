@@ -381,6 +381,25 @@ CASE(socketcall_looks_at_its_number_and_arguments)
 		ERR(syscall(SYS_socketcall, call, 16), EFAULT);
 }
 
+CASE(ipc_looks_at_its_number_and_arguments)
+{
+	uint32_t pair[2] = {0};
+	static const int none[] = {0, 5, 10, 15, 20, 25, 0xffff, -1};
+	for (unsigned i = 0; i < sizeof none / sizeof *none; i++)
+		ERR(syscall(SYS_ipc, none[i], 0, 0, 0, pair, 0), ENOSYS);
+	/* semctl's last argument is behind the pointer. */
+	ERR(syscall(SYS_ipc, 3, 0, 0, 0, 0, 0), EINVAL);
+	ERR(syscall(SYS_ipc, 3, 0, 0, 0, 16, 0), EFAULT);
+	/* msgrcv's first two are positive, the message and its kind in the old form behind the pointer. */
+	ERR(syscall(SYS_ipc, 12, -1, 0, 0, 16, 0), EINVAL);
+	ERR(syscall(SYS_ipc, 12, 0, -1, 0, 16, 0), EINVAL);
+	ERR(syscall(SYS_ipc, 12, 0, 0, 0, 0, 0), EINVAL);
+	ERR(syscall(SYS_ipc, 12, 0, 0, 0, 16, 0), EFAULT);
+	ERR(syscall(SYS_ipc, 0x1000c, 0, -1, 0, 16, 0), EINVAL);
+	/* Version 1 of shmat was another system's. */
+	ERR(syscall(SYS_ipc, 0x10015, 0, 0, 0, 0, 0), EINVAL);
+}
+
 struct user_desc_ {
 	uint32_t entry, base, limit, flags;
 };

@@ -55,7 +55,8 @@ rows! {
     [ 307  538  345] sendmmsg() => missing;
     /// Makes the call about sockets that a number names.
     [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("the calls that it names are missing");
-    [   -    -  117] ipc() => missing;
+    /// Make a call about System V queues, semaphores or shared memory that is named by its number.
+    [   -    -  117] ipc(call, tail) => frame crate::syscall::multiplex::ipc, Partial("the calls that it names are missing, and so are their older structures");
     [   -    -  417] recvmmsg_time64() => missing;
     [   -    -  418] mq_timedsend_time64() => missing;
     [   -    -  419] mq_timedreceive_time64() => missing;

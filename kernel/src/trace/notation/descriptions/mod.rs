@@ -139,6 +139,7 @@ const COMMUNICATION: &[Description] = describe! {
     listen(Descriptor, Int);
     shutdown(Descriptor, Choice(SHUTDOWN, "SHUT_???"));
     socketcall(Int, Pointer("const unsigned long"));
+    ipc(Unsigned, Int, Int, Int, Pointer("inout void"), Int);
     sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), Pointer("const struct sockaddr"), Unsigned);
     recvfrom(Descriptor, Filled, Size, Bits(MESSAGE_FLAGS, "MSG_???"), Pointer("struct sockaddr"), Pointer("inout int"));
 };
