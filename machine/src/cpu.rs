@@ -6,7 +6,7 @@ mod per_cpu;
 mod start;
 pub(crate) mod tables;
 
-pub use describe::{describe, hardware_capabilities, hardware_capabilities_2};
+pub use describe::{describe, hardware_capabilities, hardware_capabilities_2, is_safe_from_store_bypass};
 pub(crate) use features::{Features, enable_features, features};
 pub(crate) use local::{interrupts_are_on, interrupts_disable, interrupts_enable, preempt_disable, preempt_enable};
 pub use per_cpu::PerCpu;

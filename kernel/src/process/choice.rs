@@ -1,7 +1,7 @@
-//! Choices of a task that prctl(2) keeps or checks: the time stamp counter, huge pages, memory errors, writing back, tracers.
+//! Choices of a task that prctl(2) keeps or checks: the time stamp counter, huge pages, speculation, memory errors, writing back, tracers.
 use super::Task;
 use super::task::flag;
-use crate::error::{EINVAL, Result};
+use crate::error::{EINVAL, ENODEV, ENXIO, EPERM, ERANGE, Result};
 
 /// PR_TSC_ENABLE and PR_TSC_SIGSEGV.
 const TSC_ALLOWED: u32 = 1;
@@ -40,6 +40,36 @@ pub fn set_flusher(task: &Task, value: u64) -> Result<()> {
         _ => return Err(EINVAL),
     }
     Ok(())
+}
+
+/// PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_L1D_FLUSH.
+const STORE_BYPASS: u64 = 0;
+const INDIRECT_BRANCH: u64 = 1;
+const L1D_FLUSH: u64 = 2;
+/// PR_SPEC_NOT_AFFECTED, PR_SPEC_ENABLE, PR_SPEC_DISABLE, PR_SPEC_FORCE_DISABLE.
+const NOT_AFFECTED: u64 = 0;
+const ALLOWED: u64 = 2;
+const FORBIDDEN: u64 = 4;
+const FORBIDDEN_FOR_GOOD: u64 = 8;
+
+/// PR_GET_SPECULATION_CTRL's answer: speculation is as the processor has it, and level 1 caches are never flushed. ENODEV.
+pub fn speculation(which: u64) -> Result<u64> {
+    match which {
+        STORE_BYPASS if machine::cpu::is_safe_from_store_bypass() => Ok(NOT_AFFECTED),
+        STORE_BYPASS | INDIRECT_BRANCH => Ok(ALLOWED),
+        L1D_FLUSH => Ok(FORBIDDEN_FOR_GOOD),
+        _ => Err(ENODEV),
+    }
+}
+/// PR_SET_SPECULATION_CTRL: nothing can be changed, as on a Linux without mitigations. ENODEV, ENXIO, EPERM, ERANGE.
+pub fn set_speculation(which: u64, wanted: u64) -> Result<()> {
+    match (which, wanted) {
+        (STORE_BYPASS, _) => Err(ENXIO),
+        (INDIRECT_BRANCH, ALLOWED) => Ok(()),
+        (INDIRECT_BRANCH, FORBIDDEN | FORBIDDEN_FOR_GOOD) | (L1D_FLUSH, _) => Err(EPERM),
+        (INDIRECT_BRANCH, _) => Err(ERANGE),
+        _ => Err(ENODEV),
+    }
 }
 
 /// PR_MCE_KILL_CLEAR and PR_MCE_KILL_SET.

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod kernel_thread;
 pub mod limits;
 pub mod login;
+mod memory_places;
 pub mod namespace;
 pub mod namespace_calls;
 pub mod pid;

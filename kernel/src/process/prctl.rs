@@ -1,7 +1,7 @@
 //! prctl(2) and arch_prctl(2).
 use super::credentials::{Capability, securebit};
 use super::task::flag;
-use super::{Task, choice};
+use super::{Task, choice, memory_places};
 use crate::error::*;
 use crate::signal::is_valid;
 use crate::syscall::{UserAddress, UserPtr, UserSlice, user_dispatch};
@@ -34,6 +34,7 @@ mod option {
     pub const TASK_PERF_EVENTS_ENABLE: i32 = 32;
     pub const MCE_KILL: i32 = 33;
     pub const MCE_KILL_GET: i32 = 34;
+    pub const SET_MM: i32 = 35;
     pub const SET_CHILD_SUBREAPER: i32 = 36;
     pub const GET_CHILD_SUBREAPER: i32 = 37;
     pub const SET_NO_NEW_PRIVS: i32 = 38;
@@ -42,6 +43,8 @@ mod option {
     pub const SET_THP_DISABLE: i32 = 41;
     pub const GET_THP_DISABLE: i32 = 42;
     pub const CAP_AMBIENT: i32 = 47;
+    pub const GET_SPECULATION_CTRL: i32 = 52;
+    pub const SET_SPECULATION_CTRL: i32 = 53;
     pub const SET_IO_FLUSHER: i32 = 57;
     pub const GET_IO_FLUSHER: i32 = 58;
     pub const SET_SYSCALL_USER_DISPATCH: i32 = 59;
@@ -144,6 +147,11 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
         }
         option::SET_SYSCALL_USER_DISPATCH => user_dispatch::set(task, second, third, fourth, fifth)?,
         option::SET_PTRACER => choice::check_tracer(task, second as i32)?,
+        option::SET_MM => memory_places::set(task, second, third, fourth, fifth)?,
+        option::GET_SPECULATION_CTRL if !no_more => return Err(EINVAL),
+        option::GET_SPECULATION_CTRL => return choice::speculation(second),
+        option::SET_SPECULATION_CTRL if fourth != 0 || fifth != 0 => return Err(EINVAL),
+        option::SET_SPECULATION_CTRL => choice::set_speculation(second, third)?,
         option::CAP_AMBIENT => return change_ambient(task, second, third, fourth, fifth),
         _ => return Err(EINVAL),
     }

@@ -61,6 +61,15 @@ fn cache_size() -> u32 {
     if __cpuid(0x8000_0000).eax >= 0x8000_0006 { __cpuid(0x8000_0006).ecx >> 16 } else { 0 }
 }
 
+/// Whether loads are known never to pass stores to the same address: AMD's of the families 15 to 18, and those that say so.
+pub fn is_safe_from_store_bypass() -> bool {
+    let zero = __cpuid(0);
+    let signature = __cpuid(1).eax;
+    let (base, extended) = (signature >> 8 & 15, signature >> 20 & 0xff);
+    let is_old = text([zero.ebx, zero.edx, zero.ecx]).0.starts_with(b"AuthenticAMD") && base == 15 && extended <= 3;
+    is_old || __cpuid(0x8000_0000).eax >= 0x8000_0008 && __cpuid(0x8000_0008).ebx >> 26 & 1 == 1
+}
+
 /// Vendor, family, features and model name as /proc/cpuinfo shows them.
 pub fn describe(cpu: CpuId, out: &mut dyn Write) -> fmt::Result {
     let zero = __cpuid(0);

@@ -250,3 +250,18 @@ CASE(bits_of_capabilities)
 	TELL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 0L, 0L, 0L);
 	TELL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0L, 1L, 0L);
 }
+
+CASE(speculation)
+{
+	for (long which = -1; which < 4; which++) {
+		long got = prctl(PR_GET_SPECULATION_CTRL, which, 0, 0, 0);
+		OUT("%ld: %ld %s", which, got, errno_name(got < 0 ? errno : 0));
+		ERR(prctl(PR_GET_SPECULATION_CTRL, which, 1, 0, 0), EINVAL);
+		ERR(prctl(PR_SET_SPECULATION_CTRL, which, PR_SPEC_ENABLE, 1, 0), EINVAL);
+		ERR(prctl(PR_SET_SPECULATION_CTRL, which, PR_SPEC_ENABLE, 0, 1), EINVAL);
+		for (long wanted = 0; wanted <= 32; wanted = wanted ? wanted * 2 : 1) {
+			got = prctl(PR_SET_SPECULATION_CTRL, which, wanted, 0, 0);
+			OUT("%ld to %ld: %ld %s", which, wanted, got, errno_name(got < 0 ? errno : 0));
+		}
+	}
+}

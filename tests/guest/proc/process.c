@@ -565,4 +565,23 @@ CASE(login_ids)
 	OUT("no number: %s", write(fd, "x", 1) == -1 ? errno_name(errno) : "taken");
 	OUT("negative: %s", pwrite(fd, "-2", 2, 0) == -1 ? errno_name(errno) : "taken");
 	OUT("too large: %s", pwrite(fd, "4294967296", 10, 0) == -1 ? errno_name(errno) : "taken");
+	OUT("white space: %s", pwrite(fd, " 7", 2, 0) == -1 ? errno_name(errno) : "taken");
+	OUT("with a sign: %s", pwrite(fd, "+7\n", 3, 0) == -1 ? errno_name(errno) : "taken");
+	OUT("not at the beginning: %s", pwrite(fd, "8", 1, 1) == -1 ? errno_name(errno) : "taken");
+	fd = OK(open(path, O_WRONLY));
+	OUT("of another, not at the beginning: %s", pwrite(fd, "5", 1, 1) == -1 ? errno_name(errno) : "taken");
+}
+
+CASE(writes_that_do_not_begin_at_the_beginning)
+{
+	static const char *const names[] = {"comm", "coredump_filter", "oom_score_adj"};
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[64], text[64];
+		snprintf(path, sizeof path, "/proc/self/%s", names[i]);
+		int fd = OK(open(path, O_WRONLY));
+		EQ(lseek(fd, 3, SEEK_SET), 3);
+		OUT("%s: %s", names[i], write(fd, "12", 2) == -1 ? errno_name(errno) : "taken");
+		CHECK(read_file(path, text, sizeof text) > 0);
+		OUT("%s: now %s", names[i], text);
+	}
 }

@@ -53,6 +53,7 @@ static struct {
 	int32_t pid;
 } lock = {F_WRLCK, SEEK_SET, 0, 10, 0};
 static word no_change[26];
+static uint64_t no_map[13];
 static uint32_t owner[2] = {1, 0}, kill_process = 0x80000000;
 static struct {
 	uint16_t count;
@@ -238,6 +239,9 @@ static const struct row rows_processes[] = {
 	AS("prctl get name", prctl, 0, V(PR_GET_NAME), O(20)),
 	AS("prctl death signal", prctl, 0, V(PR_GET_PDEATHSIG), O(8)),
 	AS("prctl subreaper", prctl, 0, V(PR_GET_CHILD_SUBREAPER), O(8)),
+	AS("prctl map size", prctl, 0, V(PR_SET_MM), V(PR_SET_MM_MAP_SIZE), O(8)),
+	AS("prctl map", prctl, 0, V(PR_SET_MM), V(PR_SET_MM_MAP), I(no_map), V(104)),
+	AS("prctl auxiliary vector", prctl, 0, V(PR_SET_MM), V(PR_SET_MM_AUXV), I(no_map), V(104)),
 	AS("prctl tsc", prctl, 0, V(PR_GET_TSC), O(8)),
 	AS("prctl address", prctl, SILENT, V(PR_GET_TID_ADDRESS), O(12)),
 	R(get_robust_list, SILENT, V(0), O(12), O(12)),

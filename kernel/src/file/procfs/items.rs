@@ -1,7 +1,7 @@
 //! The constant tables: what is in /proc and in a process's directory.
 use super::descriptors::Descriptors;
 use super::node::Threads;
-use super::{Item, Kind, Subject, maps, memory_files, mounts, process, stat, status, sysctl, system};
+use super::{Elsewhere, Item, Kind, Subject, maps, memory_files, mounts, process, stat, status, sysctl, system};
 use crate::file::inode::LinkTarget;
 
 /// /proc itself.
@@ -36,19 +36,25 @@ static PROCESS: &[Item] = &[
     Item::guarded("auxv", 0o400, memory_files::auxiliary_vector),
     Item::text("cgroup", 0o444, process::control_group),
     Item::text("cmdline", 0o444, memory_files::command_line),
-    Item::writable("comm", 0o644, process::name, process::set_name),
-    Item::writable("coredump_filter", 0o644, process::dump_filter, process::set_dump_filter),
+    Item::writable_anywhere("comm", 0o644, process::name, process::set_name, Elsewhere::Taken),
+    Item::writable_anywhere("coredump_filter", 0o644, process::dump_filter, process::set_dump_filter, Elsewhere::Taken),
     Item { name: "cwd", mode: 0o777, kind: Kind::Jump(process::working_directory) },
     Item::guarded("environ", 0o400, memory_files::environment),
     Item { name: "exe", mode: 0o777, kind: Kind::Jump(process::executable) },
     Item::text("limits", 0o444, process::limits),
-    Item::writable("loginuid", 0o644, process::login_user, process::log_in),
+    Item::writable_anywhere("loginuid", 0o644, process::login_user, process::log_in, Elsewhere::Refused),
     Item::records("maps", 0o444, maps::maps),
     Item { name: "mem", mode: 0o600, kind: Kind::Special(memory_files::open_memory) },
     Item::text("mountinfo", 0o444, mounts::mount_information),
     Item::text("mounts", 0o444, mounts::mounts),
     Item::text("oom_score", 0o444, process::oom_score),
-    Item::writable("oom_score_adj", 0o644, process::oom_adjustment, process::set_oom_adjustment),
+    Item::writable_anywhere(
+        "oom_score_adj",
+        0o644,
+        process::oom_adjustment,
+        process::set_oom_adjustment,
+        Elsewhere::Taken,
+    ),
     Item::text("personality", 0o400, process::personality),
     Item { name: "root", mode: 0o777, kind: Kind::Jump(process::root) },
     Item::text("sessionid", 0o444, process::login_session),

@@ -64,16 +64,21 @@ pub fn environment(subject: &Subject, out: &mut Output) -> Result<()> {
 pub fn auxiliary_vector(subject: &Subject, out: &mut Output) -> Result<()> {
     subject.check_access()?;
     let Some(memory) = subject.task()?.memory() else { return Ok(()) };
-    let pairs = memory.with_layout(|layout| {
+    let (pairs, narrow) = memory.with_layout(|layout| {
         let mut copy = alloc::vec::Vec::new();
         copy.try_reserve_exact(layout.auxiliary.len())?;
         copy.extend_from_slice(&layout.auxiliary);
-        Ok::<_, Error>(copy)
+        Ok::<_, Error>((copy, layout.has_narrow_words()))
     })?;
-    const END: (u64, u64) = (0, 0);
-    for (key, value) in pairs.into_iter().chain([END]) {
-        out.put(&key.to_ne_bytes())?;
-        out.put(&value.to_ne_bytes())?;
+    // Linux looks for the end by words of 64 bits: a vector of narrow ones has an even number of pairs, then two of zeros.
+    let ends = if narrow { 2 + pairs.len() % 2 } else { 1 };
+    for (key, value) in pairs.into_iter().chain(core::iter::repeat_n((0, 0), ends)) {
+        for word in [key, value] {
+            match narrow {
+                true => out.put(&(word as u32).to_ne_bytes())?,
+                false => out.put(&word.to_ne_bytes())?,
+            }
+        }
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ mod text;
 pub use node::process_of;
 pub use stat::flags as task_flags;
 pub use status::ranges;
+use text::Elsewhere;
 
 use super::attributes::{FileType, Timestamp};
 use super::inode::{Inode, InodeAttributes, InodeOperations};
@@ -163,7 +164,7 @@ enum Kind {
     /// The same for a file of many records.
     Records(Records),
     /// A file of text that can be written.
-    Writable(Generate, Accept),
+    Writable(Generate, Accept, Elsewhere),
     /// A symbolic link.
     Link(fn(&Subject) -> Result<super::inode::LinkTarget>),
     /// A link to a place whatever its name, with the text readlink(2) shows made from the place.
@@ -194,7 +195,16 @@ impl Item {
         Item { name, mode, kind: Kind::Records(records) }
     }
     const fn writable(name: &'static str, mode: u32, generate: Generate, accept: Accept) -> Item {
-        Item { name, mode, kind: Kind::Writable(generate, accept) }
+        Item { name, mode, kind: Kind::Writable(generate, accept, Elsewhere::Ignored) }
+    }
+    const fn writable_anywhere(
+        name: &'static str,
+        mode: u32,
+        generate: Generate,
+        accept: Accept,
+        elsewhere: Elsewhere,
+    ) -> Item {
+        Item { name, mode, kind: Kind::Writable(generate, accept, elsewhere) }
     }
     const fn directory(name: &'static str, items: &'static [Item]) -> Item {
         Item { name, mode: 0o555, kind: Kind::Directory(items) }

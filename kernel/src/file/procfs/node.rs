@@ -134,7 +134,9 @@ impl InodeOperations for Entry {
                 self.subject.check_access()?;
                 try_box(RecordFile::new(self.subject.clone(), records))?
             }
-            Kind::Writable(generate, accept) => try_box(TextFile::new(self.subject.clone(), generate, Some(accept)))?,
+            Kind::Writable(generate, accept, elsewhere) => {
+                try_box(TextFile::new(self.subject.clone(), generate, Some((accept, elsewhere))))?
+            }
             Kind::Special(open) => open(&self.subject)?,
             _ => try_box(Directory)?,
         })

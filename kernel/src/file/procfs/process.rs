@@ -1,5 +1,5 @@
 //! Small files of a process.
-use super::text::{parse_number, parse_word};
+use super::text::{parse_decimal, parse_number, parse_word};
 use super::{Output, Subject};
 use crate::error::*;
 use crate::file::Path;
@@ -60,8 +60,7 @@ pub fn log_in(subject: &Subject, text: &[u8]) -> Result<()> {
     if !core::ptr::eq(&raw const *task, Task::current()) {
         return Err(EPERM);
     }
-    let user = u64::try_from(parse_number(text)?).map_err(|_| EINVAL)?;
-    login::log_in(&task, u32::try_from(user).map_err(|_| ERANGE)?)
+    login::log_in(&task, parse_decimal(text)?)
 }
 pub fn personality(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{:08x}", subject.task()?.personality())?)

@@ -3,6 +3,7 @@ use super::{Accept, Generate, Output, Subject};
 use crate::error::*;
 use crate::file::open_file::SeekFrom;
 use crate::file::{File, FileOperations, IoBuffer};
+use crate::process::Task;
 use crate::sync::{Mutex, rank};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -10,16 +11,27 @@ use core::any::Any;
 /// Longest text that can be written to a file.
 const LONGEST_WRITE: usize = 4096;
 
+/// What becomes of a write that does not begin at the file's beginning.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Nothing, as sysctls have it.
+    Ignored,
+    /// It is as good as any.
+    Taken,
+    /// The owner of the file is refused with EINVAL.
+    Refused,
+}
+
 /// An open file of text.
 pub struct TextFile {
     subject: Subject,
     generate: Option<Generate>,
-    accept: Option<Accept>,
+    accept: Option<(Accept, Elsewhere)>,
     text: Mutex<Option<Output>>,
 }
 impl TextFile {
     /// Text made by `generate`, and what is written taken by `accept`.
-    pub fn new(subject: Subject, generate: Generate, accept: Option<Accept>) -> Self {
+    pub fn new(subject: Subject, generate: Generate, accept: Option<(Accept, Elsewhere)>) -> Self {
         TextFile { subject, generate: Some(generate), accept, text: Mutex::new(rank::FILE_POSITION, None) }
     }
     /// Text that is there already.
@@ -44,11 +56,15 @@ impl FileOperations for TextFile {
         into.put(rest.get(..count).unwrap_or_default())
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, offset: u64) -> Result<usize> {
-        let accept = self.accept.ok_or(EIO)?;
+        let (accept, elsewhere) = self.accept.ok_or(EIO)?;
         let length = from.remaining();
-        // As sysctls have it: only what is written at the beginning counts.
-        if offset != 0 {
-            return Ok(length);
+        match elsewhere {
+            Elsewhere::Ignored if offset != 0 => return Ok(length),
+            Elsewhere::Refused if offset != 0 => {
+                let is_own = core::ptr::eq(&raw const *self.subject.task()?, Task::current());
+                return Err(if is_own { EINVAL } else { EPERM });
+            }
+            _ => {}
         }
         let mut bytes = Vec::new();
         let taken = length.min(LONGEST_WRITE);
@@ -91,6 +107,17 @@ pub fn parse_word(bytes: &[u8]) -> Result<u32> {
         return Err(EINVAL);
     }
     u32::from_str_radix(digits, base).map_err(|_| ERANGE)
+}
+
+/// A decimal number and nothing else but a line's end (kstrtouint of base 10). EINVAL; ERANGE.
+pub fn parse_decimal(bytes: &[u8]) -> Result<u32> {
+    let text = core::str::from_utf8(bytes).map_err(|_| EINVAL)?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(EINVAL);
+    }
+    digits.parse().map_err(|_| ERANGE)
 }
 
 /// A decimal number at the beginning of what was written, surrounded by white space. EINVAL.

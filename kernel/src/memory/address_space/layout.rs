@@ -173,6 +173,10 @@ impl Layout {
             executable: None,
         }
     }
+    /// Whether the program's pointers have 32 bits.
+    pub fn has_narrow_words(&self) -> bool {
+        self.end <= u32::MAX.into()
+    }
     /// Whether `pages` more with these flags are within RLIMIT_AS and RLIMIT_DATA.
     pub fn may_expand(&self, limits: &Limits, flags: AreaFlags, pages: u64) -> Result<()> {
         if self.totals.total.saturating_add(pages) > limits.address_space >> 12 {

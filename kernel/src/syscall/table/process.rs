@@ -95,7 +95,7 @@ rows! {
     /// Read and write the local descriptor table.
     [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Partial("segments of 16 bits");
     /// Operations on a process or thread.
-    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Partial("PR_SET_MM, speculation control");
+    [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Full;
     /// Segment bases.
     [ 158  158    -] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("a vDSO mapped again");
     /// Set resource limits.
