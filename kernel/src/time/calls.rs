@@ -84,10 +84,16 @@ pub fn time<T: Seconds>(task: &Task, place: UserPtr<T>) -> Result<i64> {
     Ok(seconds)
 }
 
-/// stime(2) of i386.
+/// stime(2) of i386, which does not say whether the clock could be set to this time.
 pub fn stime(task: &Task, seconds: UserPtr<i32>) -> Result<()> {
-    let seconds = u64::try_from(seconds.read(task)?).map_err(|_| EINVAL)?;
-    set_wall_clock(task, seconds.saturating_mul(NANOSECONDS))
+    let seconds = seconds.read(task)?;
+    if !task.capable(Capability::SysTime) {
+        return Err(EPERM);
+    }
+    if let Ok(seconds) = u64::try_from(seconds) {
+        set_wall_clock(task, seconds.saturating_mul(NANOSECONDS)).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// A `time_t`.

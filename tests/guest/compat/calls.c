@@ -381,6 +381,20 @@ CASE(socketcall_looks_at_its_number_and_arguments)
 		ERR(syscall(SYS_socketcall, call, 16), EFAULT);
 }
 
+CASE(stime_does_not_say_whether_it_could)
+{
+	static const int32_t times[] = {-1, 0, INT32_MIN};
+	for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
+		time_t before = time(0);
+		EQ(syscall(SYS_stime, &times[i]), 0);
+		CHECK(time(0) - before >= 0 && time(0) - before <= 1);
+	}
+	ERR(syscall(SYS_stime, 16), EFAULT);
+	OK(setresuid(1000, 1000, 1000));
+	ERR(syscall(SYS_stime, &times[0]), EPERM);
+	ERR(syscall(SYS_stime, 16), EFAULT);
+}
+
 CASE(ipc_looks_at_its_number_and_arguments)
 {
 	uint32_t pair[2] = {0};
