@@ -10,6 +10,8 @@ pub mod dispatch;
 pub mod multiplex;
 pub mod reference;
 pub mod row;
+#[cfg(test)]
+mod straddle;
 pub mod table;
 pub mod user;
 pub mod user_dispatch;

@@ -138,6 +138,7 @@ static const struct row rows_files[] = {
 	R(fremovexattr, 0, V(FILE_FD), P("trusted.a")),
 	R(sendfile, COUNT, V(COPY_FD), V(FILE_FD), B(offset), V(10)),
 	R(splice, COUNT, V(FILE_FD), B(offset), V(PIPE_IN), V(0), V(10), V(0)),
+	AS("splice to a file", splice, COUNT, V(PIPE_OUT), V(0), V(COPY_FD), B(offset), V(10), V(0)),
 	R(copy_file_range, COUNT, V(FILE_FD), B(offset), V(COPY_FD), B(offset), V(10), V(0)),
 	AS("fcntl set lock", fcntl, 0, V(FILE_FD), V(F_SETLK), I(lock)),
 	AS("fcntl get lock", fcntl, 0, V(FILE_FD), V(F_GETLK), B(lock)),

@@ -9,7 +9,7 @@ static word zero_time[2];
 #ifdef __i386__
 static uint64_t zero_time64[2], short_time64[2] = {0, 1000}, bad_time64[2] = {5, -1}, long_timer64[4] = {0, 0, 1000, 0}, two_times64[4], no_change64[26];
 static uint64_t no_signals, usr1 = 1 << (SIGUSR1 - 1), offset;
-static uint32_t old_action[4], no_set32, one_word = 1, groups[1] = {5}, limits[2];
+static uint32_t old_action[4], no_set32, one_word = 1, groups[1] = {5}, limits[2], before_1970 = -1;
 static struct {
 	int fd;
 	int16_t events, got;
@@ -57,6 +57,8 @@ static const struct row rows_narrow[] = {
 	R(olduname, 0, O(328)),
 	R(clock_gettime64, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(clock_settime64, 0, V(CLOCK_REALTIME), I(bad_time64)),
+	R(stime, 0, I(before_1970)),
+	R(readdir, SILENT, V(FOLDER), O(16), V(1)),
 	R(clock_adjtime64, 0, V(CLOCK_REALTIME), B(no_change64)),
 	R(clock_getres_time64, 0, V(CLOCK_MONOTONIC), O(20)),
 	R(clock_nanosleep_time64, 0, V(CLOCK_MONOTONIC), V(0), I(short_time64), O(16)),
