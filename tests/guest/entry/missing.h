@@ -1,4 +1,5 @@
-/* The calls that Linux has and Lstar has not yet: numbers.c asks both kernels for every number. Only ever take lines away. */
+/* The calls that Linux has and Lstar has not yet, made from the table: numbers.c asks both kernels for every number. The list
+ * can only shrink. */
 #ifdef __i386__
 static const short missing[] = {
 	51, /* acct */
