@@ -29,15 +29,20 @@ fn for_each(memory: &AddressSpace, mut show: impl FnMut(&AreaReport) -> Result<(
     Ok(())
 }
 
+/// Whether the pages of an area are those of a file that is stored somewhere, rather than shared memory; `None` for private memory.
+fn is_stored(report: &AreaReport) -> Option<bool> {
+    match (&report.file, report.flags.contains(AreaFlags::SHARED)) {
+        (Some(file), _) => Some(file.inode().mapping().is_some_and(|mapping| mapping.has_source())),
+        (None, true) => Some(false),
+        (None, false) => None,
+    }
+}
+
 /// Pages present of files, and of shared memory.
 pub fn file_pages(memory: &AddressSpace) -> Result<(u64, u64)> {
     let (mut file, mut shared) = (0u64, 0u64);
     for_each(memory, |report| {
-        let is_stored = match (&report.file, report.flags.contains(AreaFlags::SHARED)) {
-            (Some(file), _) => file.inode().mapping().is_some_and(|mapping| mapping.has_source()),
-            (None, true) => false,
-            (None, false) => return Ok(()),
-        };
+        let Some(is_stored) = is_stored(report) else { return Ok(()) };
         let usage = memory.area_usage(report.range.clone());
         let place = if is_stored { &mut file } else { &mut shared };
         *place = place.saturating_add(usage.resident.saturating_sub(usage.anonymous));
@@ -95,13 +100,14 @@ pub fn maps(subject: &Subject, from: u64, out: &mut Output) -> Result<Option<u64
     Ok(Some(report.range.end))
 }
 
-fn counts(usage: &AreaUsage, locked: u64, out: &mut Output) -> Result<()> {
+/// The lines of what is in use. `kinds` are the bytes of private memory, files and shared memory in the proportional sum.
+fn counts(usage: &AreaUsage, kinds: Option<[u64; 3]>, locked: u64, out: &mut Output) -> Result<()> {
     let dirty_pages = usage.private_dirty + usage.shared_dirty;
     let dirty_share = (usage.proportional / 1024 * dirty_pages).checked_div(usage.resident).unwrap_or(0);
-    for (name, kilobytes) in [
-        ("Rss:", usage.resident * 4),
-        ("Pss:", usage.proportional / 1024),
-        ("Pss_Dirty:", dirty_share),
+    let sums = [("Rss:", usage.resident * 4), ("Pss:", usage.proportional / 1024), ("Pss_Dirty:", dirty_share)];
+    let kinds = kinds.into_iter().flat_map(|kinds| ["Pss_Anon:", "Pss_File:", "Pss_Shmem:"].into_iter().zip(kinds));
+    let kinds = kinds.map(|(name, bytes)| (name, bytes / 1024));
+    for (name, kilobytes) in sums.into_iter().chain(kinds).chain([
         ("Shared_Clean:", usage.shared_clean * 4),
         ("Shared_Dirty:", usage.shared_dirty * 4),
         ("Private_Clean:", usage.private_clean * 4),
@@ -117,7 +123,7 @@ fn counts(usage: &AreaUsage, locked: u64, out: &mut Output) -> Result<()> {
         ("Swap:", 0),
         ("SwapPss:", 0),
         ("Locked:", locked),
-    ] {
+    ]) {
         writeln!(out, "{name:<16}{kilobytes:8} kB")?;
     }
     Ok(())
@@ -137,19 +143,11 @@ pub fn detailed_maps(subject: &Subject, from: u64, out: &mut Output) -> Result<O
         writeln!(out, "{name:<16}{kilobytes:8} kB")?;
     }
     let (usage, locked) = usage_of(&memory, &report);
-    counts(&usage, locked, out)?;
+    counts(&usage, None, locked, out)?;
     writeln!(out, "THPeligible:    0")?;
     writeln!(out, "ProtectionKey:  {:8}", report.key)?;
     out.put(b"VmFlags: ")?;
-    for (flag, name) in [
-        (AreaFlags::READ, "rd "),
-        (AreaFlags::WRITE, "wr "),
-        (AreaFlags::EXECUTE, "ex "),
-        (AreaFlags::SHARED, "sh "),
-        (AreaFlags::GROWS_DOWN, "gd "),
-        (AreaFlags::LOCKED, "lo "),
-        (AreaFlags::ACCOUNT, "ac "),
-    ] {
+    for (flag, name) in FLAGS {
         if report.flags.contains(flag) {
             out.put(name.as_bytes())?;
         }
@@ -158,10 +156,36 @@ pub fn detailed_maps(subject: &Subject, from: u64, out: &mut Output) -> Result<O
     Ok(Some(report.range.end))
 }
 
+/// An area's flags, as smaps names them.
+const FLAGS: [(AreaFlags, &str); 21] = [
+    (AreaFlags::READ, "rd "),
+    (AreaFlags::WRITE, "wr "),
+    (AreaFlags::EXECUTE, "ex "),
+    (AreaFlags::SHARED, "sh "),
+    (AreaFlags::MAY_READ, "mr "),
+    (AreaFlags::MAY_WRITE, "mw "),
+    (AreaFlags::MAY_EXECUTE, "me "),
+    (AreaFlags::MAY_SHARE, "ms "),
+    (AreaFlags::GROWS_DOWN, "gd "),
+    (AreaFlags::LOCKED, "lo "),
+    (AreaFlags::IO, "io "),
+    (AreaFlags::SEQUENTIAL, "sr "),
+    (AreaFlags::RANDOM, "rr "),
+    (AreaFlags::DONT_FORK, "dc "),
+    (AreaFlags::DONT_EXPAND, "de "),
+    (AreaFlags::ACCOUNT, "ac "),
+    (AreaFlags::NO_RESERVE, "nr "),
+    (AreaFlags::WIPE_ON_FORK, "wf "),
+    (AreaFlags::DONT_DUMP, "dd "),
+    (AreaFlags::HUGE_PAGE, "hg "),
+    (AreaFlags::NO_HUGE_PAGE, "nh "),
+];
+
 pub fn summed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
     let Some(memory) = memory(subject)? else { return Err(ESRCH) };
     let mut sum = AreaUsage::default();
     let (mut first, mut last, mut locked) = (None, 0, 0);
+    let mut shares = [0u64; 2];
     for_each(&memory, |report| {
         first = first.or(Some(report.range.start));
         last = report.range.end;
@@ -176,8 +200,13 @@ pub fn summed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
             (&mut sum.private_dirty, usage.private_dirty),
             (&mut sum.referenced, usage.referenced),
             (&mut sum.anonymous, usage.anonymous),
+            (&mut sum.proportional_anonymous, usage.proportional_anonymous),
         ] {
             *place += value;
+        }
+        if let Some(is_stored) = is_stored(report) {
+            let [file, shared] = &mut shares;
+            *if is_stored { file } else { shared } += usage.proportional - usage.proportional_anonymous;
         }
         Ok(())
     })?;
@@ -185,5 +214,6 @@ pub fn summed_maps(subject: &Subject, out: &mut Output) -> Result<()> {
     write!(out, "{:08x}-{last:08x} ---p 00000000 00:00 0 ", first.unwrap_or(0))?;
     out.pad(start, NAME_COLUMN)?;
     out.put(b" [rollup]\n")?;
-    counts(&sum, locked, out)
+    let [file, shared] = shares;
+    counts(&sum, Some([sum.proportional_anonymous, file, shared]), locked, out)
 }

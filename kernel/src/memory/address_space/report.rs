@@ -44,6 +44,8 @@ pub struct AreaUsage {
     pub referenced: u64,
     /// Private copies.
     pub anonymous: u64,
+    /// Those among `proportional`.
+    pub proportional_anonymous: u64,
 }
 
 impl Space {
@@ -107,7 +109,10 @@ impl Space {
                 };
                 *place += 1;
                 usage.referenced += u64::from(page.accessed);
-                usage.anonymous += u64::from(is_private_copy(area, others));
+                if is_private_copy(area, others) {
+                    usage.anonymous += 1;
+                    usage.proportional_anonymous += PAGE / others;
+                }
             });
         }
         usage
