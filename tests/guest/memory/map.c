@@ -1,5 +1,6 @@
 /* mmap(2), munmap(2), mprotect(2) of anonymous memory. */
 #include "../check.h"
+#include <fcntl.h>
 #include <setjmp.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -292,6 +293,22 @@ CASE(data_limit_is_ENOMEM)
 	OK(setrlimit(RLIMIT_DATA, &limit));
 	ERR(mmap(0, 9 << 20, RW, ANONYMOUS, -1, 0), ENOMEM);
 	CHECK(mmap(0, 9 << 20, PROT_READ, ANONYMOUS, -1, 0) != MAP_FAILED);
+}
+
+CASE(more_areas_than_fit_a_block_of_memory_go_at_once)
+{
+	enum { COUNT = 70000 };
+	int limit = OK(open("/proc/sys/vm/max_map_count", O_RDWR));
+	char before[32] = "";
+	OK(read(limit, before, sizeof before - 1));
+	EQ(pwrite(limit, "1000000\n", 8, 0), 8);
+	char *p = mmap(0, COUNT * 2l * PAGE, PROT_NONE, ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(p != MAP_FAILED);
+	for (long i = 0; i < COUNT; i++)
+		OK(mprotect(p + 2 * i * PAGE, PAGE, PROT_READ));
+	OK(munmap(p, COUNT * 2l * PAGE));
+	CHECK(!readable(p) && !readable(p + (COUNT - 1) * 2l * PAGE));
+	EQ(pwrite(limit, before, strlen(before), 0), strlen(before));
 }
 
 CASE(addresses_are_random)

@@ -30,7 +30,6 @@ use super::mapping::{Mapper, Unmap};
 use crate::error::{EFAULT, Result};
 use crate::sync::{RwLock, rank};
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use machine::memory::PAGE_SIZE;
@@ -231,5 +230,4 @@ fn parts_of<'a>(
     })
 }
 
-/// Areas taken out under the lock, to be dropped after it.
-pub(super) type Removed = Vec<Area>;
+pub(super) use crate::memory::area::Removed;

@@ -34,7 +34,7 @@ impl Space {
         let first = removed.len();
         layout.areas.remove(range.clone(), removed)?;
         let mut accounted = 0;
-        for area in removed.get(first..).unwrap_or(&[]) {
+        for area in removed.added_since(first) {
             layout.count(area, false);
             if area.has(crate::memory::area::AreaFlags::ACCOUNT) {
                 accounted += area.pages();

@@ -1,6 +1,6 @@
 //! The areas of an address space in order: a sorted sequence of sorted chunks, so that a lookup is two binary searches,
 //! a change moves at most one chunk, and a copy (fork) allocates once per chunk.
-use super::{Area, AreaFlags};
+use super::{Area, AreaFlags, Removed};
 use crate::error::{ENOMEM, Result};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -190,9 +190,9 @@ impl AreaMap {
     }
     /// Takes out all areas inside `range`, which has been made to begin and end at boundaries by [`AreaMap::split`]; in
     /// `removed`, which the caller drops when no lock is held. ENOMEM with nothing changed.
-    pub fn remove(&mut self, range: Range<u64>, removed: &mut Vec<Area>) -> Result<()> {
+    pub fn remove(&mut self, range: Range<u64>, removed: &mut Removed) -> Result<()> {
         let count = self.overlapping(range.clone()).count();
-        removed.try_reserve(count)?;
+        removed.reserve(count)?;
         let mut left = count;
         while left > 0 {
             let (chunk, within) = self.place_of(range.start);
@@ -210,11 +210,11 @@ impl AreaMap {
     }
     /// Merges the two areas that meet at `address` if the upper continues the lower; what is left over goes to `removed`
     /// (which has room).
-    pub fn merge(&mut self, address: u64, removed: &mut Vec<Area>) -> bool {
+    pub fn merge(&mut self, address: u64, removed: &mut Removed) -> bool {
         let place = self.place_of(address);
         let Some(below) = self.before(place) else { return false };
         let (Some(lower), Some(upper)) = (self.at(below), self.at(place)) else { return false };
-        if !lower.is_continued_by(upper) || removed.try_reserve(1).is_err() {
+        if !lower.is_continued_by(upper) || removed.reserve(1).is_err() {
             return false;
         }
         let Some(upper) = self.remove_at(place) else { return false };
@@ -232,7 +232,7 @@ impl AreaMap {
     pub fn change(
         &mut self,
         range: Range<u64>,
-        removed: &mut Vec<Area>,
+        removed: &mut Removed,
         mut change: impl FnMut(&mut Area),
     ) -> Result<()> {
         let place = self.place_of(range.start);
@@ -262,7 +262,7 @@ impl AreaMap {
         below.is_some_and(|below| below.is_continued_by(area)) || above.is_some_and(|above| area.is_continued_by(above))
     }
     /// Merges all neighbours that belong together, from the boundary at the start of the range to the one at its end.
-    pub fn merge_range(&mut self, range: Range<u64>, removed: &mut Vec<Area>) {
+    pub fn merge_range(&mut self, range: Range<u64>, removed: &mut Removed) {
         let mut at = range.start;
         loop {
             self.merge(at, removed);

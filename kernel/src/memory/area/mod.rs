@@ -1,11 +1,13 @@
 //! Areas (Linux: VMAs): ranges of an address space with one backing and one set of properties.
 mod gap;
 mod map;
+mod removed;
 #[cfg(test)]
 mod tests;
 
 pub use gap::Wanted;
 pub use map::AreaMap;
+pub use removed::Removed;
 
 use super::mapping::AttachedFile;
 use core::ops::{BitAnd, BitOr, Not};

@@ -33,7 +33,7 @@ fn insertion_keeps_order_and_refuses_overlap() {
 #[test]
 fn change_splits_and_merges_back() {
     let mut map = AreaMap::new();
-    let mut gone = Vec::new();
+    let mut gone = Removed::new();
     map.insert(area(10, 20, AreaFlags::READ)).unwrap();
     map.change(13 * PAGE..15 * PAGE, &mut gone, |area| area.flags = AreaFlags::WRITE).unwrap();
     assert_eq!(shape(&map), [(10, 13, 1), (13, 15, 2), (15, 20, 1)]);
@@ -68,7 +68,7 @@ fn random_operations_agree_with_a_model() {
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (seed >> 33) % below
     };
-    let mut gone = Vec::new();
+    let mut gone = Removed::new();
     for _ in 0..20_000 {
         let start = random(2000);
         let end = start + 1 + random(6);
@@ -100,7 +100,7 @@ fn random_operations_agree_with_a_model() {
                 model.range_mut(start..end).for_each(|(_, have)| *have = flags);
             }
         }
-        gone.clear();
+        gone = Removed::new();
     }
     let mut expected: Vec<(u64, u64, u32)> = Vec::new();
     for (page, flags) in model {
