@@ -227,6 +227,15 @@ static uint64_t succeeded(void)
 	return sum;
 }
 
+/* Children of workers that went into a process group of their own sleep on when that of the worker is killed: whoever is left
+   is, and init reaps. What cannot be killed stays, and counts. */
+static void end_strays(int tasks)
+{
+	kill(-1, SIGKILL);
+	for (double since = now(); processes() > tasks && now() - since < 5;)
+		usleep(1000);
+}
+
 int main(int count, char **arguments)
 {
 	uint64_t seed = count > 1 ? strtoull(arguments[1], 0, 0) : 1;
@@ -259,6 +268,7 @@ int main(int count, char **arguments)
 	double begun = now();
 	run(seed, 0, UINT64_MAX, wanted);
 	double seconds = now() - begun;
+	end_strays(tasks);
 	remove_all("/tmp/fuzz");
 	report();
 	long left = memory - free_memory();

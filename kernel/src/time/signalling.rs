@@ -82,9 +82,9 @@ impl Signalling {
 impl Expire for Signalling {
     fn expire(&self, deadline: u64) -> Option<u64> {
         let mut progress = self.progress.lock();
-        // Set anew while the interrupt was on its way.
+        // Set anew while the interrupt was on its way: that deadline holds, whoever arms the timer for it.
         if progress.deadline != Some(deadline) {
-            return None;
+            return progress.deadline;
         }
         let now = machine::time::monotonic();
         // A period that is shorter than an interrupt would leave no time for anything else: several count as one.
