@@ -467,6 +467,27 @@ static pid_t traced(unsigned value)
 	return child;
 }
 
+/* Places of orig_rax and rax, orig_eax and eax. */
+#ifdef __i386__
+enum { CALL = 11, RESULT = 6 };
+#else
+enum { CALL = 15, RESULT = 10 };
+#endif
+
+/* A word of the user area; a tracer of x32 reaches the registers' part of it only as a whole. */
+static long poke(pid_t child, int index, long value)
+{
+#if defined __x86_64__ && defined __ILP32__
+	long long registers[27];
+	if (trace(PTRACE_GETREGS, child, 0, registers) == -1)
+		return -1;
+	registers[index] = value;
+	return trace(PTRACE_SETREGS, child, 0, registers);
+#else
+	return trace(PTRACE_POKEUSR, child, (void *)(index * sizeof(long)), (void *)value);
+#endif
+}
+
 CASE(trace_action_asks_the_tracer)
 {
 	pid_t child = traced(SECCOMP_RET_TRACE | 0x77);
@@ -481,8 +502,8 @@ CASE(trace_action_asks_the_tracer)
 	EQ(info.op, PTRACE_SYSCALL_INFO_SECCOMP);
 	EQ(info.seccomp.nr, SYS_getppid);
 	EQ(info.seccomp.ret_data, 0x77);
-	/* getpid instead: 15 is the place of orig_rax. */
-	OK(trace(PTRACE_POKEUSR, child, (void *)(15 * 8), (void *)SYS_getpid));
+	/* getpid instead. */
+	OK(poke(child, CALL, SYS_getpid));
 	OK(trace(PTRACE_CONT, child, 0, 0));
 	EQ(exit_code(child), 100);
 }
@@ -493,8 +514,8 @@ CASE(a_tracer_can_skip_and_the_result_is_its_own)
 	OK(trace(PTRACE_SETOPTIONS, child, 0, (void *)PTRACE_O_TRACESECCOMP));
 	OK(trace(PTRACE_CONT, child, 0, 0));
 	EQ(stop_of(child), SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
-	OK(trace(PTRACE_POKEUSR, child, (void *)(15 * 8), (void *)-1));
-	OK(trace(PTRACE_POKEUSR, child, (void *)(10 * 8), (void *)-33L));
+	OK(poke(child, CALL, -1));
+	OK(poke(child, RESULT, -33));
 	OK(trace(PTRACE_CONT, child, 0, 0));
 	EQ(exit_code(child), 33);
 }
@@ -519,7 +540,7 @@ CASE(filters_judge_what_a_tracer_left)
 	OK(trace(PTRACE_SETOPTIONS, child, 0, (void *)PTRACE_O_TRACESYSGOOD));
 	OK(trace(PTRACE_SYSCALL, child, 0, 0));
 	EQ(stop_of(child), SIGTRAP | 0x80);
-	OK(trace(PTRACE_POKEUSR, child, (void *)(15 * 8), (void *)SYS_getppid));
+	OK(poke(child, CALL, SYS_getppid));
 	OK(trace(PTRACE_SYSCALL, child, 0, 0));
 	EQ(stop_of(child), SIGTRAP | 0x80);
 	OK(trace(PTRACE_CONT, child, 0, 0));
