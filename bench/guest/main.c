@@ -35,7 +35,8 @@ static int ascending(const void *a, const void *b)
 
 static void measure(const struct row *row)
 {
-    double samples[9];
+    enum { rounds = 9 };
+    double samples[rounds];
     if (row->value) {
         double value = row->value();
         if (value < 0)
@@ -45,7 +46,6 @@ static void measure(const struct row *row)
         fflush(stdout);
         return;
     }
-    int rounds = wall ? 9 : 3;
     if (row->prepare && row->prepare() != 0) {
         printf("%s\tfailed\tprepare: %s\n", row->name, strerror(errno));
         return;
