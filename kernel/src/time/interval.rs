@@ -1,7 +1,7 @@
 //! Interval timers: setitimer(2), getitimer(2), alarm(2).
 use super::counted::CountedTimer;
 use super::setting::Setting;
-use super::signalling::{Progress, Signal, Signalling};
+use super::signalling::{Signal, Signalling};
 use super::timer::Timer;
 use super::{NANOSECONDS, TimeLayout, Timeval};
 use crate::error::*;
@@ -14,6 +14,8 @@ use alloc::sync::Arc;
 const ITIMER_REAL: i32 = 0;
 const ITIMER_VIRTUAL: i32 = 1;
 const ITIMER_PROF: i32 = 2;
+/// Nanoseconds left of an armed timer, at least: a microsecond.
+const LEAST: u64 = 1000;
 
 /// The timers of a process.
 pub struct ProcessTimers {
@@ -87,7 +89,7 @@ impl ProcessTimers {
     /// Interval and time left of the real timer in nanoseconds.
     fn real(&self) -> (u64, u64) {
         let place = self.real.lock();
-        place.as_ref().map_or((0, 0), |real| remaining(real.signalling.progress(), machine::time::monotonic()))
+        place.as_ref().map_or((0, 0), |real| real.signalling.progress().remaining(machine::time::monotonic(), LEAST))
     }
 
     /// Sets the real timer to expire after `value` (0: never) and then in every `interval`; what it was before.
@@ -104,7 +106,7 @@ impl ProcessTimers {
         let Some(real) = place.as_ref() else { return Ok((0, 0)) };
         let now = machine::time::monotonic();
         let deadline = (value != 0).then(|| now.saturating_add(value));
-        Ok(remaining(real.signalling.set(&real.timer, interval, deadline), now))
+        Ok(real.signalling.set(&real.timer, interval, deadline).remaining(now, LEAST))
     }
 }
 
@@ -112,11 +114,6 @@ impl Default for ProcessTimers {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Interval and time left of the real timer: at least a microsecond while it is armed.
-fn remaining(progress: Progress, now: u64) -> (u64, u64) {
-    (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1000)))
 }
 
 /// getitimer(2).

@@ -180,7 +180,7 @@ impl Default for Table {
 impl PosixTimer {
     /// Interval and time left.
     fn remaining(&self) -> (u64, u64) {
-        remaining(self.signalling.progress(), machine::time::monotonic())
+        self.signalling.progress().remaining(machine::time::monotonic(), 1)
     }
 
     #[inline]
@@ -190,11 +190,6 @@ impl PosixTimer {
         self.delivery.overrun.store(0, Ordering::Relaxed);
         before
     }
-}
-
-/// Interval and time left, at least a nanosecond while the timer is armed.
-fn remaining(progress: Progress, now: u64) -> (u64, u64) {
-    (progress.interval, progress.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(1)))
 }
 
 impl Drop for PosixTimer {
@@ -320,7 +315,7 @@ pub fn timer_settime<T: TimeLayout>(
     if old.is_null() {
         return Ok(());
     }
-    let (interval, left) = remaining(before, machine::time::monotonic());
+    let (interval, left) = before.remaining(machine::time::monotonic(), 1);
     old.write(task, &Setting::new(interval, left))
 }
 

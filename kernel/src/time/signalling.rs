@@ -30,6 +30,13 @@ pub struct Progress {
     unsent: u64,
 }
 
+impl Progress {
+    /// The period and the nanoseconds left until the next expiry at `now`: at least `least` while the timer is armed.
+    pub fn remaining(&self, now: u64, least: u64) -> (u64, u64) {
+        (self.interval, self.deadline.map_or(0, |deadline| deadline.saturating_sub(now).max(least)))
+    }
+}
+
 /// What expiry changes.
 pub struct Signalling {
     links: Links,

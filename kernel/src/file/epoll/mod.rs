@@ -215,7 +215,7 @@ impl EventPoll {
         })
     }
 
-    /// Hands ready events to `deliver` until it wants no more (false) or the list was gone through once; how many were taken.
+    /// Hands ready events to `deliver` until it fails or the list was gone through once; how many were taken.
     fn collect(&self, most: usize, deliver: &mut impl FnMut(u32, u64) -> Result<()>) -> Result<usize> {
         let mut orphans = Orphans::default();
         let _items = self.items.lock();

@@ -1,8 +1,7 @@
 //! /proc/PID/fd and /proc/PID/fdinfo.
-use super::Output;
-use super::Subject;
 use super::node::{Directory, NO_SUCH_NAME, emit_id, inode, parse_id};
 use super::text::TextFile;
+use super::{Output, Subject};
 use crate::error::*;
 use crate::file::attributes::{FileType, NewInode};
 use crate::file::inode::{DirectoryEntry, Inode, InodeOperations, LinkTarget};

@@ -1,5 +1,6 @@
 //! Files of many records, made as they are read (Linux's seq_file): a reader of the first bytes pays for no more than those,
 //! and nothing of the whole stays in memory.
+use super::text;
 use super::{Output, Records, Subject};
 use crate::error::*;
 use crate::file::open_file::SeekFrom;
@@ -111,10 +112,7 @@ impl FileOperations for RecordFile {
         false
     }
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
-        match to {
-            SeekFrom::Start(_) | SeekFrom::Current(_) => file.seek_in(to, 0),
-            _ => Err(EINVAL),
-        }
+        text::seek(file, to)
     }
     fn as_any(&self) -> &dyn Any {
         self

@@ -83,13 +83,18 @@ impl FileOperations for TextFile {
         false
     }
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
-        match to {
-            SeekFrom::Start(_) | SeekFrom::Current(_) => file.seek_in(to, 0),
-            _ => Err(EINVAL),
-        }
+        seek(file, to)
     }
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// lseek(2) in a file of procfs: its end is not known, so nothing is counted from there (EINVAL).
+pub fn seek(file: &File, to: SeekFrom) -> Result<u64> {
+    match to {
+        SeekFrom::Start(_) | SeekFrom::Current(_) => file.seek_in(to, 0),
+        _ => Err(EINVAL),
     }
 }
 

@@ -24,6 +24,7 @@ pub use map::{Fixed, MAY_ALL, MapRequest};
 pub use program::Executable;
 pub use report::{AreaReport, AreaUsage};
 
+pub(super) use super::area::Removed;
 use super::area::{Area, AreaFlags};
 use super::commit;
 use super::mapping::{Mapper, Unmap};
@@ -229,5 +230,3 @@ fn parts_of<'a>(
         (first < last).then(|| (area, start..start + ((last - first) << 12)))
     })
 }
-
-pub(super) use crate::memory::area::Removed;
