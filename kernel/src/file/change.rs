@@ -19,6 +19,7 @@ fn change_mode(task: &Task, place: &Path, mode: u32) -> Result<()> {
     let inode = place.inode()?;
     let credentials = task.credentials();
     let _guard = inode.lock.write();
+    inode.check_changeable()?;
     if !inode.owner_or_capable(&credentials) {
         return Err(EPERM);
     }
@@ -59,6 +60,9 @@ fn change_owner(task: &Task, place: &Path, user: u32, group: u32) -> Result<()> 
     let given = |id: u32| (id != u32::MAX).then_some(id);
     let (user, group) = (given(user), given(group));
     let _guard = inode.lock.write();
+    if user.is_some() || group.is_some() {
+        inode.check_changeable()?;
+    }
     if !may_change_owner(&credentials, inode, user, group) {
         return Err(EPERM);
     }
@@ -132,8 +136,14 @@ fn change_times(task: &Task, place: &Path, times: [NewTime; 2]) -> Result<()> {
     let inode = place.inode()?;
     let credentials = task.credentials();
     let _guard = inode.lock.write();
+    let both_now = times == [NewTime::Now; 2];
+    if !both_now {
+        inode.check_changeable()?;
+    } else if inode.is_immutable() {
+        return Err(EPERM);
+    }
     if !inode.owner_or_capable(&credentials) {
-        if times != [NewTime::Now; 2] {
+        if !both_now {
             return Err(EPERM);
         }
         inode.operations().permission(inode, &credentials, Access::WRITE)?;

@@ -3,6 +3,7 @@ use super::attributes::FileType;
 use super::lock;
 use super::lock_range::{Kind, Owner as LockOwner, Range};
 use super::open_file::{File, Owner, open_flag};
+use super::user_flags;
 use crate::error::*;
 use crate::process::{Task, thread_group::Resource};
 use crate::syscall::{Fd, FileOffset, UserAddress, UserPtr, user::UserLayout};
@@ -266,6 +267,9 @@ const SETTABLE: u32 =
 
 /// F_SETFL.
 fn set_flags(file: &File, flags: u32) -> Result<()> {
+    if (flags ^ file.flags()) & open_flag::APPEND != 0 {
+        file.inode().check_not_append_only()?;
+    }
     if flags & open_flag::NO_ACCESS_TIME != 0
         && file.flags() & open_flag::NO_ACCESS_TIME == 0
         && !file.inode().owner_or_capable(file.credentials())
@@ -455,7 +459,10 @@ pub fn ioctl(task: &Task, fd: Fd, command: u32, argument: UserAddress) -> Result
             let left = file.inode().size().wrapping_sub(file.position()) as i32;
             pointer.write(task, &left)?;
         }
-        _ => return file.operations().ioctl(&file, task, command, argument.0),
+        _ => match user_flags::ioctl(task, &file, command, argument) {
+            Err(ENOTTY) => return file.operations().ioctl(&file, task, command, argument.0),
+            result => result?,
+        },
     }
     Ok(0)
 }

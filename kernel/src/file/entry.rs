@@ -41,6 +41,8 @@ fn may_create(credentials: &Credentials, directory: &Arc<Inode>) -> Result<()> {
 fn may_delete(credentials: &Credentials, directory: &Arc<Inode>, victim: &Dentry, is_directory: bool) -> Result<()> {
     let inode = victim.inode().ok_or(ENOENT)?;
     directory.operations().permission(directory, credentials, Access::WRITE.and(Access::EXECUTE))?;
+    directory.check_not_append_only()?;
+    inode.check_changeable()?;
     let own = credentials.file_system_user;
     if directory.mode() & STICKY != 0
         && inode.user() != own
@@ -163,6 +165,7 @@ pub fn add_name(task: &Task, old: &Path, directory: Fd, path: &[u8]) -> Result<(
         may_link(credentials, inode)
     };
     create_checked(task, directory, path, false, check, |_, directory, parent| {
+        inode.check_changeable()?;
         if inode.is_directory() {
             return Err(EPERM.because("hard link to a directory"));
         }

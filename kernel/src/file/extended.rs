@@ -21,6 +21,9 @@ const XATTR_REPLACE: u32 = 2;
 /// Whose attribute a name is, as far as permissions go (xattr_permission).
 fn check_permission(credentials: &Credentials, inode: &Arc<Inode>, name: &[u8], access: Access) -> Result<()> {
     let writes = access.has(Access::WRITE);
+    if writes {
+        inode.check_changeable()?;
+    }
     if name.starts_with(b"security.") || name.starts_with(b"system.") {
         return Ok(());
     }

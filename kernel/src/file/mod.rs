@@ -44,6 +44,7 @@ pub mod text;
 pub mod timerfd;
 pub mod tmpfs;
 pub mod transfer;
+pub mod user_flags;
 pub mod walk;
 
 pub use attributes::{DeviceNumber, FileType, Timestamp};

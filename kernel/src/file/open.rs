@@ -275,6 +275,10 @@ fn finish(credentials: Arc<Credentials>, path: &Path, how: &OpenHow, created: bo
         }
         inode.operations().permission(inode, &credentials, access)?;
     }
+    let opens_to_write = flags & flag::ACCESS_MODE != flag::READ_ONLY;
+    if inode.is_append_only() && (opens_to_write && flags & flag::APPEND == 0 || flags & flag::TRUNCATE != 0) {
+        return Err(EPERM.because("the file only grows"));
+    }
     if flags & flag::NO_ACCESS_TIME != 0 && !inode.owner_or_capable(&credentials) {
         return Err(EPERM.because("O_NOATIME on a file of somebody else"));
     }

@@ -47,6 +47,7 @@ pub fn truncate(task: &Task, path: UserPath, length: i64) -> Result<()> {
     }
     path.check_writable()?;
     inode.operations().permission(inode, &task.credentials(), Access::WRITE)?;
+    inode.check_not_append_only()?;
     inode.get_write_access()?;
     let result = truncate_inode(inode, length as u64, true);
     inode.put_write_access();
@@ -71,6 +72,7 @@ pub fn ftruncate(task: &Task, fd: Fd, length: i64) -> Result<()> {
     if file.inode().kind() != FileType::Regular || !file.is_writable() {
         return Err(EINVAL);
     }
+    file.inode().check_not_append_only()?;
     truncate_inode(file.inode(), length as u64, true)
 }
 
@@ -94,6 +96,12 @@ fn allocate(file: &File, mode: u32, offset: i64, length: i64) -> Result<()> {
         return Err(EBADF);
     }
     let inode = file.inode();
+    if mode & !KEEP_SIZE != 0 {
+        inode.check_not_append_only()?;
+    }
+    if inode.is_immutable() {
+        return Err(EPERM);
+    }
     match inode.kind() {
         FileType::Fifo => return Err(ESPIPE),
         FileType::Directory => return Err(EISDIR),

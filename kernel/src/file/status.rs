@@ -1,6 +1,6 @@
 //! stat(2), statx(2), statfs(2), access(2): what a file is.
 use super::attributes::*;
-use super::inode::Inode;
+use super::inode::{Inode, UserFlags};
 use super::mount::{Mount, mount_flag};
 use super::path::Path;
 use super::superblock::superblock_flag;
@@ -111,6 +111,8 @@ pub fn statx(task: &Task, directory: Fd, path: UserPath, flags: u32, mask: u32, 
     const MOUNT_ID: u32 = 0x1000;
     const RESERVED: u32 = 1 << 31;
     const IS_MOUNT_ROOT: u64 = 0x2000;
+    /// STATX_ATTR_AUTOMOUNT and STATX_ATTR_DAX: known, and never set.
+    const ALWAYS_KNOWN: u64 = 0x1000 | 0x20_0000;
     if mask & RESERVED != 0 {
         return Err(EINVAL);
     }
@@ -128,8 +130,12 @@ pub fn statx(task: &Task, directory: Fd, path: UserPath, flags: u32, mask: u32, 
     out.set(Statx::MASK, &known.to_le_bytes());
     out.set(Statx::BLOCK_SIZE, &status.block_size.to_le_bytes());
     let root = Arc::ptr_eq(place.mount.root(), &place.dentry);
-    out.set(Statx::ATTRIBUTES, &(if root { IS_MOUNT_ROOT } else { 0 }).to_le_bytes());
-    out.set(Statx::ATTRIBUTES_MASK, &IS_MOUNT_ROOT.to_le_bytes());
+    // Those of STATX_ATTR_* that are flags of inodes have the same numbers.
+    const FLAGS: u32 = UserFlags::IMMUTABLE | UserFlags::APPEND_ONLY | UserFlags::NO_DUMP;
+    let flags = place.inode()?.operations().user_flags(place.inode()?).ok();
+    let (set, known) = flags.map_or((0, 0), |flags| (u64::from(flags.0 & FLAGS), u64::from(FLAGS)));
+    out.set(Statx::ATTRIBUTES, &(if root { IS_MOUNT_ROOT } else { 0 } | set).to_le_bytes());
+    out.set(Statx::ATTRIBUTES_MASK, &(IS_MOUNT_ROOT | ALWAYS_KNOWN | known).to_le_bytes());
     out.set(Statx::LINKS, &status.links.to_le_bytes());
     out.set(Statx::USER, &status.user.to_le_bytes());
     out.set(Statx::GROUP, &status.group.to_le_bytes());

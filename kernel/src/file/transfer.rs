@@ -135,6 +135,9 @@ pub fn copy_file_range(
     if !Arc::ptr_eq(from.inode().superblock(), to.inode().superblock()) {
         return Err(EXDEV);
     }
+    if to.inode().is_immutable() {
+        return Err(EPERM);
+    }
     let left = from.inode().size().saturating_sub(from_at as u64);
     let count = usize::try_from(left.min(count as u64)).unwrap_or(usize::MAX).min(LARGEST_TRANSFER);
     if Arc::ptr_eq(from.inode(), to.inode()) && from_at < to_end && to_at < from_end {

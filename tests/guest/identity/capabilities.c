@@ -7,7 +7,6 @@
  *   CAP_IPC_OWNER                                      System V's semaphores, queues and memory
  *   CAP_SYS_PACCT                                      acct(2)
  *   CAP_LEASE                                          fcntl(2)'s F_SETLEASE
- *   CAP_LINUX_IMMUTABLE                                the attributes of FS_IOC_SETFLAGS
  *   CAP_AUDIT_WRITE, CAP_AUDIT_READ                    netlink sockets
  *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN                    security modules that Debian does not turn on
  *   CAP_PERFMON, CAP_BPF                               perf_event_open(2), bpf(2)
@@ -17,9 +16,11 @@
 #include <sys/timerfd.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -203,6 +204,7 @@ CAPABILITY(CAP_SYSLOG, return klogctl(8, 0, 1))
 CAPABILITY(CAP_SYS_RAWIO, return map_the_second_page())
 CAPABILITY(CAP_SYS_TTY_CONFIG, return hang_up())
 CAPABILITY(CAP_AUDIT_CONTROL, return log_in_twice())
+CAPABILITY(CAP_LINUX_IMMUTABLE, int flags = FS_APPEND_FL; return ioctl(open(name, O_RDONLY), FS_IOC_SETFLAGS, &flags))
 CAPABILITY(CAP_SETFCAP, return give_capabilities())
 CAPABILITY(CAP_WAKE_ALARM, return timerfd_create(CLOCK_BOOTTIME_ALARM, 0))
 CAPABILITY(CAP_BLOCK_SUSPEND, return keep_awake())

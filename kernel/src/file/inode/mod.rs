@@ -1,7 +1,9 @@
 //! Inodes: what a file is, whatever its names.
+mod flags;
 mod operations;
 mod times;
 
+pub use flags::UserFlags;
 pub use operations::{DirectoryEntry, InodeOperations, LinkTarget, RenameRequest};
 
 use super::Superblock;
@@ -50,15 +52,6 @@ impl InodeAttributes {
         }
     }
 }
-
-/// A directory that has been removed: nothing can be created in it any more (S_DEAD).
-const DEAD: u32 = 1;
-/// Reads leave the access time alone.
-const NO_ACCESS_TIME: u32 = 2;
-/// It has capabilities (security.capability).
-const HAS_CAPABILITIES: u32 = 8;
-/// A file without a name that may get one (O_TMPFILE without O_EXCL).
-const LINKABLE: u32 = 4;
 
 /// A file, directory, link, node, FIFO or socket.
 pub struct Inode {
@@ -232,7 +225,7 @@ impl Inode {
     /// Read now, as relatime keeps it: at most once a day unless modified since.
     #[inline]
     pub fn touch_accessed(&self) {
-        if self.flags.load(Ordering::Relaxed) & NO_ACCESS_TIME != 0 {
+        if self.flags() & flags::NO_ACCESS_TIME != 0 {
             return;
         }
         let (accessed, modified, changed) = self
@@ -244,23 +237,6 @@ impl Inode {
             self.times.write(|times| times.store(ACCESS, now));
         }
     }
-    /// Notes that the file has capabilities, which go when it is changed.
-    pub fn note_capabilities(&self) {
-        self.flags.fetch_or(HAS_CAPABILITIES, Ordering::Relaxed);
-    }
-    /// Takes the file's capabilities away: its contents or owner change.
-    #[inline]
-    pub fn remove_capabilities(&self) {
-        if self.flags.load(Ordering::Relaxed) & HAS_CAPABILITIES != 0 {
-            self.flags.fetch_and(!HAS_CAPABILITIES, Ordering::Relaxed);
-            // Nothing is lost where they are gone already.
-            let _ = self.operations.remove_extended_attribute(self, super::extended::CAPABILITIES);
-        }
-    }
-    /// Never updates the access time (procfs, devices that should stay quiet).
-    pub fn ignore_access_time(&self) {
-        self.flags.fetch_or(NO_ACCESS_TIME, Ordering::Relaxed);
-    }
     /// Sets the times a file system read from its store.
     pub fn set_times(&self, access: Timestamp, modification: Timestamp, change: Timestamp) {
         self.times.write(|times| {
@@ -269,25 +245,12 @@ impl Inode {
             times.store(CHANGE, change);
         });
     }
-    /// Whether the directory was removed.
-    pub fn is_dead(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & DEAD != 0
-    }
-    /// Marks a removed directory.
-    pub fn set_dead(&self) {
-        self.flags.fetch_or(DEAD, Ordering::Relaxed);
-    }
-    /// Whether a file without a name may get one.
-    pub fn is_linkable(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & LINKABLE != 0
-    }
-    /// Lets a file without a name get one.
-    pub fn set_linkable(&self) {
-        self.flags.fetch_or(LINKABLE, Ordering::Relaxed);
-    }
-    /// The discretionary check of mode, owner, group and capabilities.
+    /// The discretionary check of mode, owner, group and capabilities; nobody writes to what is immutable (EPERM).
     #[inline]
     pub fn check_mode(&self, credentials: &Credentials, access: Access) -> Result<()> {
+        if access.has(Access::WRITE) && self.is_immutable() {
+            return Err(EPERM.because("the file is immutable"));
+        }
         check_permission(credentials, self.mode(), self.user(), self.group(), access)
     }
     /// Whether the credentials own the inode or may act as owner.

@@ -2,7 +2,7 @@
 use super::super::attributes::*;
 use super::super::path::Path;
 use super::super::{FileOperations, regular};
-use super::Inode;
+use super::{Inode, UserFlags};
 use crate::error::*;
 use crate::process::Credentials;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -112,6 +112,14 @@ pub trait InodeOperations: Any + Send + Sync {
     /// Whether `access` is allowed (no sleep). The default looks at mode, owner, group and capabilities.
     fn permission(&self, inode: &Inode, credentials: &Credentials, access: Access) -> Result<()> {
         inode.check_mode(credentials, access)
+    }
+    /// The flags that users set; ENOTTY where the file system keeps none.
+    fn user_flags(&self, inode: &Inode) -> Result<UserFlags> {
+        Err(ENOTTY)
+    }
+    /// Sets them; EOPNOTSUPP for those it does not keep. The inode is locked.
+    fn set_user_flags(&self, inode: &Inode, flags: UserFlags) -> Result<()> {
+        Err(ENOTTY)
     }
     /// fallocate(2) on a regular file.
     fn allocate(&self, inode: &Arc<Inode>, mode: u32, offset: u64, length: u64) -> Result<()> {

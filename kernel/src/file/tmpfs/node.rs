@@ -79,6 +79,15 @@ impl Node {
             Node { content, usage, counted: AtomicU64::new(0), attributes: Mutex::new(rank::TMPFS, BTreeMap::new()) };
         Inode::new(superblock.clone(), &attributes, try_box(node)?, mapping)
     }
+    /// Makes an inode in a directory, whose flags it inherits.
+    fn make_in(directory: &Arc<Inode>, new: &NewInode, target: Option<&[u8]>) -> Result<Arc<Inode>> {
+        let inode = Node::make(directory.superblock(), new, target)?;
+        let inherited = directory.user_flags().0 & UserFlags::INHERITED;
+        if inherited != 0 {
+            inode.set_user_flags(UserFlags(inherited));
+        }
+        Ok(inode)
+    }
     fn entries(&self) -> Result<&Mutex<Entries>> {
         match &self.content {
             Content::Directory(entries) => Ok(entries),
@@ -122,17 +131,17 @@ impl InodeOperations for Node {
         self.entries()?.lock().get(name).cloned().ok_or(ENOENT)
     }
     fn create(&self, directory: &Arc<Inode>, name: &[u8], new: &NewInode) -> Result<Arc<Inode>> {
-        let inode = Node::make(directory.superblock(), new, None)?;
+        let inode = Node::make_in(directory, new, None)?;
         self.add(directory, name, inode.clone())?;
         Ok(inode)
     }
     fn create_link(&self, directory: &Arc<Inode>, name: &[u8], target: &[u8], new: &NewInode) -> Result<Arc<Inode>> {
-        let inode = Node::make(directory.superblock(), new, Some(target))?;
+        let inode = Node::make_in(directory, new, Some(target))?;
         self.add(directory, name, inode.clone())?;
         Ok(inode)
     }
     fn create_unnamed(&self, directory: &Arc<Inode>, new: &NewInode) -> Result<Arc<Inode>> {
-        let inode = Node::make(directory.superblock(), new, None)?;
+        let inode = Node::make_in(directory, new, None)?;
         inode.set_links(0);
         Ok(inode)
     }
@@ -192,7 +201,7 @@ impl InodeOperations for Node {
                         group: 0,
                         device: DeviceNumber::default(),
                     };
-                    Some(Node::make(from.superblock(), &new, None)?)
+                    Some(Node::make_in(from, &new, None)?)
                 }
                 false => None,
             };
@@ -241,6 +250,20 @@ impl InodeOperations for Node {
             }
         }
         inode.apply(changes)
+    }
+    fn user_flags(&self, inode: &Inode) -> Result<UserFlags> {
+        match inode.kind() {
+            FileType::Regular | FileType::Directory => Ok(inode.user_flags()),
+            _ => Err(ENOTTY),
+        }
+    }
+    fn set_user_flags(&self, inode: &Inode, flags: UserFlags) -> Result<()> {
+        if flags.0 & !UserFlags::KNOWN != 0 {
+            return Err(EOPNOTSUPP);
+        }
+        inode.set_user_flags(flags);
+        inode.touch_changed();
+        Ok(())
     }
     fn allocate(&self, inode: &Arc<Inode>, mode: u32, offset: u64, length: u64) -> Result<()> {
         const KEEP_SIZE: u32 = 1;

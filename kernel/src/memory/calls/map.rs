@@ -132,6 +132,9 @@ fn file_mapping(
             if protection & PROT_WRITE != 0 && !file.is_writable() {
                 return Err(EACCES);
             }
+            if file.is_writable() && file.inode().is_append_only() {
+                return Err(EACCES);
+            }
             *area = *area | AreaFlags::MAY_SHARE;
             *area = if file.is_writable() { *area | AreaFlags::SHARED } else { area.with(AreaFlags::MAY_WRITE, false) };
         }
