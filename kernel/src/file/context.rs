@@ -2,6 +2,7 @@
 use super::mount::MountNamespace;
 use super::path::Path;
 use crate::error::*;
+use crate::process::namespace::Owner;
 use crate::sync::{Mutex, RcuCell, RcuGuard, rank};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +23,8 @@ pub struct Places {
 pub struct FileSystemContext {
     places: RcuCell<Places>,
     umask: AtomicU32,
+    /// Tasks that have it.
+    users: AtomicU32,
     /// Changes of the places are one at a time.
     lock: Mutex<()>,
 }
@@ -36,6 +39,7 @@ impl FileSystemContext {
         Ok(try_arc(FileSystemContext {
             places: RcuCell::new(try_arc(places)?),
             umask: AtomicU32::new(umask),
+            users: AtomicU32::new(0),
             lock: Mutex::new(rank::FILE_SYSTEM_CONTEXT, ()),
         })?)
     }
@@ -44,9 +48,9 @@ impl FileSystemContext {
         Self::with(Places::clone(&self.places.get()), self.umask())
     }
     /// A copy of its own in a copy of the mount namespace (CLONE_NEWNS).
-    pub fn copy_with_namespace(&self) -> Result<Arc<FileSystemContext>> {
+    pub fn copy_with_namespace(&self, owner: &Owner) -> Result<Arc<FileSystemContext>> {
         let mut places = Places::clone(&self.places.get());
-        let (namespace, pairs) = places.namespace.copy()?;
+        let (namespace, pairs) = places.namespace.copy(owner)?;
         places.namespace = namespace;
         for place in [&mut places.root, &mut places.working_directory] {
             if let Some((_, copy)) = pairs.iter().find(|(original, _)| Arc::ptr_eq(original, &place.mount)) {
@@ -54,6 +58,18 @@ impl FileSystemContext {
             }
         }
         Self::with(places, self.umask())
+    }
+    /// One more task has it.
+    pub fn join(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+    /// A task less has it.
+    pub fn leave(&self) {
+        self.users.fetch_sub(1, Ordering::Relaxed);
+    }
+    /// How many tasks have it.
+    pub fn users(&self) -> u32 {
+        self.users.load(Ordering::Relaxed)
     }
     /// The places, borrowed.
     #[inline(always)]

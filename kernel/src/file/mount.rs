@@ -3,6 +3,7 @@ use super::dentry::Dentry;
 use super::path::Path;
 use super::superblock::Superblock;
 use crate::error::*;
+use crate::process::namespace::{Identity, Kind, Owner, first};
 use crate::sync::{Mutex, Once, RcuCell, RcuGuard, SequenceCount, SpinLock, rank};
 use alloc::{
     collections::VecDeque,
@@ -260,6 +261,7 @@ impl Drop for Mount {
 /// A tree of mounts.
 pub struct MountNamespace {
     root: RcuCell<Mount>,
+    identity: Identity,
     /// Changes are one at a time.
     pub lock: Mutex<()>,
     changes: AtomicU64,
@@ -277,7 +279,7 @@ pub fn initial_namespace() -> Option<&'static Arc<MountNamespace>> {
 /// Mounts the first root file system; done once at boot.
 pub fn initialize(superblock: &Arc<Superblock>) -> Result<Arc<MountNamespace>> {
     let root = superblock.root_dentry()?;
-    let namespace = MountNamespace::new(Mount::new(root, b"none", 0)?)?;
+    let namespace = MountNamespace::new(Mount::new(root, b"none", 0)?, Identity::first(first::MOUNT)?)?;
     INITIAL.set(namespace.clone()).map_err(|_| EBUSY)?;
     Ok(namespace)
 }
@@ -287,9 +289,10 @@ pub type MountCopy = (Arc<Mount>, Arc<Mount>);
 
 impl MountNamespace {
     /// A namespace of one mount.
-    pub fn new(root: Arc<Mount>) -> Result<Arc<MountNamespace>> {
+    pub fn new(root: Arc<Mount>, identity: Identity) -> Result<Arc<MountNamespace>> {
         let namespace = try_arc(MountNamespace {
             root: RcuCell::new(root.clone()),
+            identity,
             lock: Mutex::new(rank::MOUNT_TREE, ()),
             changes: AtomicU64::new(0),
             changed: crate::wait::WaitQueue::new(),
@@ -298,11 +301,12 @@ impl MountNamespace {
         Ok(namespace)
     }
     /// A namespace with a copy of every mount of this one (CLONE_NEWNS), and which is the copy of which.
-    pub fn copy(&self) -> Result<(Arc<MountNamespace>, Vec<MountCopy>)> {
+    pub fn copy(&self, owner: &Owner) -> Result<(Arc<MountNamespace>, Vec<MountCopy>)> {
+        let identity = Identity::new(owner, Kind::Mount)?;
         let _tree = self.lock.lock();
         let root = self.root.get();
         let copy = Mount::copy(&root, root.root().clone())?;
-        let namespace = MountNamespace::new(copy.clone())?;
+        let namespace = MountNamespace::new(copy.clone(), identity)?;
         let mut pairs = Vec::new();
         pairs.try_reserve(1)?;
         pairs.push((root, copy));
@@ -318,6 +322,10 @@ impl MountNamespace {
             at += 1;
         }
         Ok((namespace, pairs))
+    }
+    /// Its file's number and its owner.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
     /// The mount at the bottom of everything.
     pub fn root_mount(&self) -> Arc<Mount> {

@@ -1,10 +1,12 @@
 //! mount(2), umount2(2), pivot_root(2).
 use super::attributes::FileType;
 use super::mount::{self, Mount, MountNamespace, Propagation, mount_flag};
+use super::nsfs;
 use super::path::Path;
 use super::superblock::{MountRequest, find_file_system, superblock_flag};
 use super::walk::{self, walk_flag};
 use crate::error::*;
+use crate::process::namespace::Namespace;
 use crate::process::{Capability, Task};
 use crate::syscall::{Fd, UserAddress, UserPath};
 use alloc::{sync::Arc, vec::Vec};
@@ -69,7 +71,7 @@ pub fn mount(
     if flags & MS_NOUSER != 0 {
         return Err(EINVAL);
     }
-    if !task.capable(Capability::SysAdmin) {
+    if !may_mount(task) {
         return Err(EPERM);
     }
     let namespace = task.context().namespace();
@@ -120,6 +122,11 @@ fn mount_flags(flags: u32, remounted: Option<&Arc<Mount>>) -> u32 {
         result = result & !TIMES | mount.flags() & TIMES;
     }
     result
+}
+
+/// Whether the caller may change its mount namespace.
+fn may_mount(task: &Task) -> bool {
+    task.capable_in(&task.context().namespace().identity().owner, Capability::SysAdmin)
 }
 
 /// EINVAL unless the place belongs to the namespace.
@@ -174,7 +181,15 @@ fn bind(
     if old.mount.propagation() == Propagation::Unbindable {
         return Err(EINVAL);
     }
-    check_member(namespace, &old)?;
+    // The file of a namespace is of no mount namespace, and a mount of it keeps the namespace; one of a mount namespace that is
+    // not younger could keep itself.
+    match nsfs::namespace_at(&old) {
+        Some(Namespace::Mount(named)) if named.identity().inode <= namespace.identity().inode => {
+            return Err(EINVAL.because("a mount namespace would keep itself"));
+        }
+        Some(_) => {}
+        None => check_member(namespace, &old)?,
+    }
     let copy = copy_tree(&old, recursive)?;
     graft(namespace, &copy, path)
 }
@@ -268,7 +283,7 @@ pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
     }
     let follow = if flags & NO_FOLLOW == 0 { walk_flag::FOLLOW } else { 0 };
     let path = walk::resolve(task, HERE, &target.read()?, follow)?;
-    if !task.capable(Capability::SysAdmin) {
+    if !may_mount(task) {
         return Err(EPERM);
     }
     check_root(&path)?;
@@ -303,7 +318,7 @@ pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
 
 /// pivot_root(2).
 pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<()> {
-    if !task.capable(Capability::SysAdmin) {
+    if !may_mount(task) {
         return Err(EPERM);
     }
     let flags = walk_flag::FOLLOW | walk_flag::DIRECTORY;

@@ -68,27 +68,6 @@ impl Path {
         }
         Ok(text)
     }
-    /// The path from the root of the file system itself, whatever its mounts (mountinfo's root field).
-    pub fn within_file_system(&self) -> Result<Vec<u8>> {
-        let mut names = Vec::new();
-        let mut at = self.dentry.clone();
-        while let Some(parent) = at.parent() {
-            names.try_reserve(1)?;
-            names.push(at.name_bytes()?);
-            at = parent;
-        }
-        let mut path = Vec::new();
-        for name in names.iter().rev() {
-            path.try_reserve(name.len() + 1)?;
-            path.push(b'/');
-            path.extend_from_slice(name);
-        }
-        if path.is_empty() {
-            path.try_reserve(1)?;
-            path.push(b'/');
-        }
-        Ok(path)
-    }
     /// The path below `root` and whether `root` was reached.
     pub fn walk_up(&self, root: &Path) -> Result<(Vec<u8>, bool)> {
         let mut reversed = Vec::new();

@@ -4,7 +4,7 @@ use super::mount::{self, MountNamespace};
 use super::path::Path;
 use super::superblock::register_file_system;
 use super::tmpfs::{Options, Tmpfs, TmpfsType};
-use super::{anonymous, dentry, devtmpfs, ninep, procfs, sysfs};
+use super::{anonymous, dentry, devtmpfs, ninep, nsfs, procfs, sysfs};
 use crate::error::*;
 use alloc::sync::Arc;
 
@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 pub fn initialize() -> Result<Arc<MountNamespace>> {
     dentry::initialize()?;
     anonymous::initialize()?;
+    nsfs::initialize()?;
     devtmpfs::initialize()?;
     register_file_system(&TmpfsType)?;
     register_file_system(&devtmpfs::DevtmpfsType)?;

@@ -7,6 +7,7 @@ use super::walk::{Walker, lookup_locked, walk_flag};
 use super::{anonymous, dentry};
 use crate::error::*;
 use crate::process::Credentials;
+use crate::process::namespace::{Identity, first};
 use alloc::sync::Arc;
 
 fn namespace() -> Arc<MountNamespace> {
@@ -18,7 +19,8 @@ fn namespace() -> Arc<MountNamespace> {
     let options = Options { mode: Some(0o755), size: Some(1 << 20), inode_limit: Some(1000), ..Options::default() };
     let superblock = Tmpfs::create("tmpfs", options).expect("memory");
     let root = super::Dentry::root(superblock.root().expect("root"), b"/").expect("memory");
-    MountNamespace::new(Mount::new(root, b"none", 0).expect("memory")).expect("memory")
+    let identity = Identity::first(first::MOUNT).expect("memory");
+    MountNamespace::new(Mount::new(root, b"none", 0).expect("memory"), identity).expect("memory")
 }
 
 fn make(root: &Path, path: &[u8], mode: u32, target: Option<&[u8]>) -> Result<Arc<super::Inode>> {

@@ -1,5 +1,6 @@
 //! Credentials: user and group ids, capabilities, securebits. Immutable; a change replaces them whole.
 use super::Task;
+use super::namespace::UserNamespace;
 use crate::error::*;
 use crate::sync::{Once, SpinLock, rank};
 use alloc::sync::{Arc, Weak};
@@ -150,6 +151,8 @@ pub struct Credentials {
     pub no_new_privileges: bool,
     /// Counts of the real user.
     pub record: Arc<UserRecord>,
+    /// Where the capabilities count.
+    pub namespace: Arc<UserNamespace>,
 }
 impl Credentials {
     /// The superuser with every capability; the first call makes the kernel's own.
@@ -172,6 +175,7 @@ impl Credentials {
             securebits: 0,
             no_new_privileges: false,
             record: UserRecord::of(0)?,
+            namespace: UserNamespace::initial()?,
         })?;
         // Later calls find it set.
         let _ = KERNEL.set(root.clone());
@@ -201,13 +205,14 @@ impl Credentials {
             file_system_group: self.file_system_group,
             groups,
             record: self.record.clone(),
+            namespace: self.namespace.clone(),
             ..*self
         })
     }
-    /// Whether the effective set holds the capability.
+    /// Whether the effective set holds the capability, in the first user namespace.
     #[inline]
     pub fn capable(&self, capability: Capability) -> bool {
-        self.effective & capability.bit() != 0
+        self.effective & capability.bit() != 0 && self.namespace.level() == 0
     }
     /// Whether a process that becomes `new` may not be looked into by those who may look into this one.
     pub fn hides_from(&self, new: &Credentials) -> bool {

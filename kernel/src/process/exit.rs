@@ -385,6 +385,7 @@ pub(super) fn release(process: &Arc<ThreadGroup>) {
 /// Undoes a task that was built but never started.
 pub(super) fn abandon(task: &Arc<Task>) {
     task.files().leave();
+    task.context().leave();
     super::clone::count_out(task);
     task.pid().abandon();
 }

@@ -1,11 +1,11 @@
-//! unshare(2) and setns(2).
+//! unshare(2).
 use super::Task;
 use super::clone::flags;
 use super::credentials::Capability;
+use super::namespace::Owner;
 use crate::error::*;
-use crate::syscall::Fd;
 
-/// unshare(2). Kinds of namespaces that cannot be made yet are EINVAL, as on a Linux built without them.
+/// unshare(2). Nothing changes unless everything can.
 pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     let mut bits = flag_bits & 0xffff_ffff;
     const KNOWN: u64 = flags::THREAD
@@ -34,34 +34,35 @@ pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     if bits & (flags::THREAD | flags::SIGHAND | flags::VM) != 0 && task.group().thread_count() > 1 {
         return Err(EINVAL);
     }
-    if bits & flags::PRIVILEGED != 0 && !task.capable(Capability::SysAdmin) {
+    if bits & flags::PRIVILEGED != 0 && !task.capable_in(&task.credentials().namespace, Capability::SysAdmin) {
         return Err(EPERM);
     }
-    if bits & (flags::UNSUPPORTED & !flags::NEWNS) != 0 {
+    if bits & flags::UNSUPPORTED != 0 {
         return Err(EINVAL.because("this kind of namespace cannot be made yet"));
     }
-    if bits & flags::NEWNS != 0 {
-        return Err(EINVAL.because("mount namespaces cannot be made yet"));
+    let owner = Owner::of(&task.credentials());
+    let context = match bits & (flags::FS | flags::NEWNS) {
+        0 => None,
+        parts if parts & flags::NEWNS != 0 => Some(task.context().copy_with_namespace(&owner)?),
+        _ if task.context().users() > 1 => Some(task.context().copy()?),
+        _ => None,
+    };
+    let files = match bits & flags::FILES != 0 && task.files().users() > 1 {
+        true => Some(task.files().copy()?),
+        false => None,
+    };
+    let namespaces = match bits & flags::IN_SET {
+        0 => None,
+        parts => Some(machine::memory::try_arc(task.namespaces().with_new(task, parts, &owner)?)?),
+    };
+    if let Some(context) = context {
+        drop(task.replace_context(context));
     }
-    if bits & flags::FS != 0 {
-        let copy = task.context().copy()?;
-        drop(task.replace_context(copy));
+    if let Some(files) = files {
+        task.replace_files(files).leave();
     }
-    if bits & flags::FILES != 0 && task.files().users() > 1 {
-        let copy = task.files().copy()?;
-        task.replace_files(copy).leave();
-    }
-    if bits & flags::NEWUTS != 0 {
-        let old = task.namespaces();
-        let mut set = (*old).clone();
-        set.uts = old.uts.copy()?;
-        task.set_namespaces(machine::memory::try_arc(set)?);
+    if let Some(namespaces) = namespaces {
+        task.set_namespaces(namespaces);
     }
     Ok(())
-}
-
-/// setns(2): no descriptor names a namespace yet, so every open one is of the wrong kind.
-pub fn setns(task: &Task, fd: Fd, _kind: i32) -> Result<()> {
-    task.files().get(fd)?;
-    Err(EINVAL)
 }

@@ -2,6 +2,7 @@
 //!
 //! A number is in use as long as a thread, a process group or a session bears it. Tables are looked up under a spin lock that
 //! is held for a few instructions; nobody needs one to know his own numbers.
+use super::namespace::{Identity, first};
 use super::session::{ProcessGroup, Session};
 use super::{Task, ThreadGroup};
 use crate::error::{EAGAIN, EEXIST, Result};
@@ -37,6 +38,9 @@ pub struct PidEntry {
 pub struct PidNamespace {
     /// Depth: 0 is the root.
     pub level: u32,
+    parent: Option<Arc<PidNamespace>>,
+    /// Its file's number and its owner.
+    pub identity: Identity,
     /// One more than the highest number given out.
     maximum: AtomicU32,
     table: SpinLock<Table>,
@@ -88,9 +92,28 @@ impl PidNamespace {
     pub fn new_root() -> Result<Arc<PidNamespace>> {
         Ok(machine::memory::try_arc(PidNamespace {
             level: 0,
+            parent: None,
+            identity: Identity::first(first::PID)?,
             maximum: AtomicU32::new(32_768),
             table: SpinLock::new(rank::NAMESPACE, Table { chunks: Vec::new(), last: 0, used: 0 }),
         })?)
+    }
+    /// The namespace it was made in; `None` for the root.
+    pub fn parent(&self) -> Option<&Arc<PidNamespace>> {
+        self.parent.as_ref()
+    }
+    /// Whether it is `other` or was made in it, at whatever depth.
+    pub fn is_within(self: &Arc<Self>, other: &Arc<PidNamespace>) -> bool {
+        let mut at = self;
+        while at.level > other.level {
+            let Some(parent) = &at.parent else { return false };
+            at = parent;
+        }
+        Arc::ptr_eq(at, other)
+    }
+    /// Whether its first process has been made.
+    pub fn has_begun(&self) -> bool {
+        self.last() != 0
     }
     /// pid_max: one more than the highest number.
     pub fn maximum(&self) -> u32 {

@@ -190,7 +190,8 @@ impl TreeLinked for Task {
 impl Task {
     /// A task that is on no list and in no run queue.
     pub(super) fn new(parts: Parts) -> crate::error::Result<Arc<Task>> {
-        Ok(machine::memory::try_arc(Task {
+        let context = parts.context.clone();
+        let task = machine::memory::try_arc(Task {
             thread: parts.thread,
             abi: AtomicU8::new(0),
             flags: AtomicU32::new(parts.flags),
@@ -231,7 +232,9 @@ impl Task {
             kernel_trace: crate::trace::Slot::new(),
             fault: SpinLock::new(rank::LEAF, LastFault::default()),
             start_time: machine::time::monotonic(),
-        })?)
+        })?;
+        context.join();
+        Ok(task)
     }
     /// The current task.
     #[inline(always)]
@@ -401,7 +404,9 @@ impl Task {
     #[must_use]
     pub fn replace_context(&self, context: Arc<FileSystemContext>) -> Arc<FileSystemContext> {
         let old = self.context.get();
+        context.join();
         self.context.replace(context);
+        old.leave();
         old
     }
     /// The last exception: what signal frames show of it.
@@ -431,6 +436,10 @@ impl Task {
     /// Whether the effective set holds a capability (in the initial user namespace).
     pub fn capable(&self, capability: super::Capability) -> bool {
         self.with_credentials(|credentials| credentials.capable(capability))
+    }
+    /// Whether it holds a capability over what a user namespace owns.
+    pub fn capable_in(&self, namespace: &Arc<super::namespace::UserNamespace>, capability: super::Capability) -> bool {
+        self.with_credentials(|credentials| credentials.capable_in(namespace, capability))
     }
     /// The namespaces.
     pub fn namespaces(&self) -> Arc<NamespaceSet> {

@@ -3,6 +3,7 @@ use super::descriptors::Descriptors;
 use super::node::Threads;
 use super::{Elsewhere, Item, Kind, Subject, maps, memory_files, mounts, process, stat, status, sysctl, system};
 use crate::file::inode::LinkTarget;
+use crate::process::namespace::Kind as Namespace;
 
 /// /proc itself.
 pub static ROOT: &[Item] = &[
@@ -33,6 +34,7 @@ static PROCESS: &[Item] = &[
     Item { name: "task", mode: 0o555, kind: Kind::Dynamic(Threads::make) },
     Item { name: "fd", mode: 0o500, kind: Kind::Dynamic(Descriptors::links) },
     Item { name: "fdinfo", mode: 0o555, kind: Kind::Dynamic(Descriptors::information) },
+    Item { name: "ns", mode: 0o511, kind: Kind::Directory(NAMESPACES) },
     Item::guarded("auxv", 0o400, memory_files::auxiliary_vector),
     Item::text("cgroup", 0o444, process::control_group),
     Item::text("cmdline", 0o444, memory_files::command_line),
@@ -67,6 +69,20 @@ static PROCESS: &[Item] = &[
     Item::text("syscall", 0o400, process::system_call),
     Item::text("wchan", 0o444, process::wait_channel),
     Item::text("children", 0o444, process::children),
+];
+
+/// The namespaces of a process.
+static NAMESPACES: &[Item] = &[
+    Item { name: "net", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Network)) },
+    Item { name: "uts", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Uts)) },
+    Item { name: "ipc", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Ipc)) },
+    Item { name: "pid", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Pid)) },
+    Item { name: "pid_for_children", mode: 0o777, kind: Kind::Jump(process::pid_namespace_for_children) },
+    Item { name: "user", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::User)) },
+    Item { name: "mnt", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Mount)) },
+    Item { name: "cgroup", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Cgroup)) },
+    Item { name: "time", mode: 0o777, kind: Kind::Jump(|subject| process::namespace(subject, Namespace::Time)) },
+    Item { name: "time_for_children", mode: 0o777, kind: Kind::Jump(process::time_namespace_for_children) },
 ];
 
 /// A process's directory ends before what only its threads have; a thread's begins after the list of threads.

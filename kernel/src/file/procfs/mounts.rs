@@ -105,6 +105,9 @@ pub fn mount_information(subject: &Subject, out: &mut Output) -> Result<()> {
 
 /// The path of a mount's root within its file system ("/" unless it is a bind mount of a part).
 fn within_file_system(top: &Path) -> Result<alloc::vec::Vec<u8>> {
+    if crate::file::nsfs::namespace_at(top).is_some() {
+        return top.dentry.name_bytes();
+    }
     let mut names = alloc::vec::Vec::new();
     let mut dentry = top.dentry.clone();
     while let Some(parent) = dentry.parent() {

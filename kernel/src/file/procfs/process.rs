@@ -2,7 +2,8 @@
 use super::text::{parse_decimal, parse_number, parse_word};
 use super::{Output, Subject};
 use crate::error::*;
-use crate::file::Path;
+use crate::file::{Path, nsfs};
+use crate::process::namespace::{Kind, Namespace};
 use crate::process::thread_group::Resource;
 use crate::process::{Capability, Task, core_dump, login};
 use crate::syscall::dispatch::X32_BIT;
@@ -43,6 +44,24 @@ pub fn root(subject: &Subject) -> Result<Path> {
 pub fn executable(subject: &Subject) -> Result<Path> {
     let memory = subject.task()?.memory().ok_or(ENOENT)?;
     memory.with_layout(|layout| layout.executable.as_ref().map(|program| program.file().path().clone())).ok_or(ENOENT)
+}
+
+/// The file of a namespace that the task is in.
+pub fn namespace(subject: &Subject, kind: Kind) -> Result<Path> {
+    nsfs::path_of(&*subject.task()?, kind)
+}
+/// The namespace that gives the task's children their numbers, once somebody has lived there.
+pub fn pid_namespace_for_children(subject: &Subject) -> Result<Path> {
+    let task = subject.task()?;
+    task.context_if_any().ok_or(ENOENT)?;
+    let namespace = task.namespaces().pid_for_children.clone();
+    if namespace.has_begun() { nsfs::path(Namespace::Pid(namespace)) } else { Err(ENOENT) }
+}
+/// The namespace that gives the task's children their clocks.
+pub fn time_namespace_for_children(subject: &Subject) -> Result<Path> {
+    let task = subject.task()?;
+    task.context_if_any().ok_or(ENOENT)?;
+    nsfs::path(Namespace::Time(task.namespaces().time_for_children.clone()))
 }
 
 pub fn control_group(_subject: &Subject, out: &mut Output) -> Result<()> {

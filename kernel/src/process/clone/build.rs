@@ -6,6 +6,7 @@ use crate::memory::AddressSpace;
 use crate::process::Task;
 use crate::process::credentials::Capability;
 use crate::process::limits::Resource;
+use crate::process::namespace::{NamespaceSet, Owner};
 use crate::process::pid::PidEntry;
 use crate::process::segments::ThreadLocal;
 use crate::process::task::{Parts, flag};
@@ -63,7 +64,12 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
         T::give(task, &thread, request.tls)?;
     }
     let (files, context) = (task.files(), task.context());
-    let context = if has(flags::FS) { context } else { context.copy()? };
+    let owner = Owner::of(&task.credentials());
+    let context = match (has(flags::NEWNS), has(flags::FS)) {
+        (true, _) => context.copy_with_namespace(&owner)?,
+        (_, true) => context,
+        _ => context.copy()?,
+    };
     let group_parts = match has(flags::THREAD) {
         true => None,
         false => Some(match (has(flags::SIGHAND), has(flags::CLEAR_SIGHAND)) {
@@ -72,12 +78,16 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
             (false, false) => task.group().actions().copy()?,
         }),
     };
-    let namespace = &task.namespaces().pid_for_children;
+    let namespaces = match request.flags & flags::IN_SET {
+        0 => task.namespaces(),
+        bits => machine::memory::try_arc(task.namespaces().with_new(task, bits, &owner)?)?,
+    };
+    let namespace = &namespaces.pid_for_children;
     let pid = match request.chosen {
         None => namespace.allocate()?,
         Some(chosen) => namespace.allocate_chosen(chosen.check(task, namespace)?)?,
     };
-    let result = assemble(task, request, group_parts, &pid, thread, memory, context, files);
+    let result = assemble(task, request, group_parts, &pid, thread, memory, context, files, namespaces.clone());
     if result.is_err() {
         pid.abandon();
     }
@@ -94,6 +104,7 @@ fn assemble(
     memory: Arc<AddressSpace>,
     context: Arc<FileSystemContext>,
     files: Arc<FileTable>,
+    namespaces: Arc<NamespaceSet>,
 ) -> Result<Arc<Task>> {
     let has = |flag: u64| request.flags & flag != 0;
     let group = match actions {
@@ -107,15 +118,6 @@ fn assemble(
             let adjustment = parent.oom_score_adjustment.load(Ordering::Relaxed);
             group.oom_score_adjustment.store(adjustment, Ordering::Relaxed);
             group
-        }
-    };
-    let namespaces = match has(flags::NEWUTS) {
-        false => task.namespaces(),
-        true => {
-            let old = task.namespaces();
-            let mut set = (*old).clone();
-            set.uts = old.uts.copy()?;
-            machine::memory::try_arc(set)?
         }
     };
     // A new address space keeps the alternate stack; threads that share one start without.

@@ -56,7 +56,9 @@ pub mod flags {
     /// Namespaces that need CAP_SYS_ADMIN.
     pub const PRIVILEGED: u64 = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
     /// Namespaces that cannot be made yet.
-    pub const UNSUPPORTED: u64 = NEWCGROUP | NEWIPC | NEWUSER | NEWPID | NEWNET | NEWTIME | NEWNS;
+    pub const UNSUPPORTED: u64 = NEWCGROUP | NEWIPC | NEWUSER | NEWPID | NEWNET | NEWTIME;
+    /// Namespaces of a task's set.
+    pub const IN_SET: u64 = NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
 }
 
 /// Most tasks in the system (threads-max).

@@ -1,15 +1,12 @@
-//! Namespaces a task is in (namespaces(7)), and the UTS namespace's calls (uname(2), sethostname(2)).
-//!
-//! Each kind is an object from the start, even where only the first one of its kind can exist yet. Mount namespaces belong to
-//! the file system context, pid namespaces to [`super::pid`].
-use super::pid::PidNamespace;
-use super::{Capability, Task};
+//! UTS namespaces: host and domain name (uts_namespaces(7), uname(2), sethostname(2)).
+use super::Owner;
+use super::identity::{Identity, Kind, first};
 use crate::error::*;
+use crate::process::{Capability, Task};
 use crate::sync::{SpinLock, rank};
 use crate::syscall::user::plain_layout;
 use crate::syscall::{UserBytes, UserPtr, UserSlice};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Length of each field of `struct new_utsname`, with its NUL.
@@ -23,12 +20,6 @@ pub const VERSION: &str = concat!("#1 SMP PREEMPT_DYNAMIC Lstar ", env!("CARGO_P
 /// Machine name of the 64-bit personality.
 pub const MACHINE: &str = "x86_64";
 
-/// A namespace without behaviour of its own yet: user, IPC, network, cgroup, time.
-pub struct PlainNamespace {
-    /// Number of its file in /proc/PID/ns.
-    pub inode: u64,
-}
-
 /// Host and domain name.
 #[derive(Clone, Copy)]
 struct Names {
@@ -37,60 +28,9 @@ struct Names {
 }
 /// A UTS namespace.
 pub struct UtsNamespace {
-    /// Number of its file in /proc/PID/ns.
-    pub inode: u64,
+    /// Its file's number and its owner.
+    pub identity: Identity,
     names: SpinLock<Names>,
-}
-
-/// The namespaces of a task but for mounts. Immutable; a change replaces the set.
-#[derive(Clone)]
-pub struct NamespaceSet {
-    /// Host name.
-    pub uts: Arc<UtsNamespace>,
-    /// Where children get their numbers.
-    pub pid_for_children: Arc<PidNamespace>,
-    /// System V IPC and POSIX message queues.
-    pub ipc: Arc<PlainNamespace>,
-    /// Network.
-    pub network: Arc<PlainNamespace>,
-    /// Cgroup root.
-    pub cgroup: Arc<PlainNamespace>,
-    /// Clock offsets.
-    pub time: Arc<PlainNamespace>,
-    /// User and group ids.
-    pub user: Arc<PlainNamespace>,
-}
-
-/// Numbers of the first namespaces' files, as Linux has them.
-mod first {
-    pub const IPC: u64 = 0xefff_ffff;
-    pub const UTS: u64 = 0xefff_fffe;
-    pub const USER: u64 = 0xefff_fffd;
-    pub const CGROUP: u64 = 0xefff_fffb;
-    pub const TIME: u64 = 0xefff_fffa;
-    pub const NETWORK: u64 = 0xf000_0000;
-    pub const NEXT: u64 = 0xf000_0001;
-}
-static NEXT_INODE: AtomicU64 = AtomicU64::new(first::NEXT);
-
-impl NamespaceSet {
-    /// The first namespace of each kind.
-    pub fn first(pid: Arc<PidNamespace>) -> Result<NamespaceSet> {
-        let plain = |inode| machine::memory::try_arc(PlainNamespace { inode });
-        let mut names = Names { host: [0; FIELD], domain: [0; FIELD] };
-        fill(&mut names.host, b"(none)");
-        fill(&mut names.domain, b"(none)");
-        let uts = UtsNamespace { inode: first::UTS, names: SpinLock::new(rank::LEAF, names) };
-        Ok(NamespaceSet {
-            uts: machine::memory::try_arc(uts)?,
-            pid_for_children: pid,
-            ipc: plain(first::IPC)?,
-            network: plain(first::NETWORK)?,
-            cgroup: plain(first::CGROUP)?,
-            time: plain(first::TIME)?,
-            user: plain(first::USER)?,
-        })
-    }
 }
 
 fn fill(field: &mut [u8; FIELD], name: &[u8]) {
@@ -99,11 +39,19 @@ fn fill(field: &mut [u8; FIELD], name: &[u8]) {
 }
 
 impl UtsNamespace {
-    /// A copy (CLONE_NEWUTS).
-    pub fn copy(&self) -> Result<Arc<UtsNamespace>> {
+    /// The first one.
+    pub fn first() -> Result<Arc<UtsNamespace>> {
+        let mut names = Names { host: [0; FIELD], domain: [0; FIELD] };
+        fill(&mut names.host, b"(none)");
+        fill(&mut names.domain, b"(none)");
+        let identity = Identity::first(first::UTS)?;
+        Ok(machine::memory::try_arc(UtsNamespace { identity, names: SpinLock::new(rank::LEAF, names) })?)
+    }
+    /// A copy (CLONE_NEWUTS). ENOSPC.
+    pub fn copy(&self, owner: &Owner) -> Result<Arc<UtsNamespace>> {
+        let identity = Identity::new(owner, Kind::Uts)?;
         let names = *self.names.lock();
-        let inode = NEXT_INODE.fetch_add(1, Ordering::Relaxed);
-        Ok(machine::memory::try_arc(UtsNamespace { inode, names: SpinLock::new(rank::LEAF, names) })?)
+        Ok(machine::memory::try_arc(UtsNamespace { identity, names: SpinLock::new(rank::LEAF, names) })?)
     }
     /// The host name with its NUL padding.
     pub fn host_name(&self) -> [u8; FIELD] {
@@ -192,7 +140,7 @@ pub fn oldolduname(task: &Task, buffer: UserBytes) -> Result<()> {
 
 /// Checks and reads a new name: EPERM, EINVAL, EFAULT in this order.
 fn new_name<'a>(task: &Task, name: UserBytes, length: i32, room: &'a mut [u8; FIELD]) -> Result<&'a [u8]> {
-    if !task.capable(Capability::SysAdmin) {
+    if !task.capable_in(&task.namespaces().uts.identity.owner, Capability::SysAdmin) {
         return Err(EPERM);
     }
     let length = usize::try_from(length).ok().filter(|length| *length < FIELD).ok_or(EINVAL)?;

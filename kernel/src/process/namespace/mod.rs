@@ -1,0 +1,75 @@
+//! Namespaces a task is in (namespaces(7)).
+//!
+//! Each kind is an object of its own. Mount namespaces are in [`crate::file::mount`] and belong to the file system context of a
+//! task, pid namespaces are in [`crate::process::pid`] and belong to a process's number, user namespaces belong to the credentials;
+//! the others are in the task's [`NamespaceSet`].
+pub mod count;
+pub mod enter;
+mod identity;
+mod user;
+mod uts;
+
+pub use identity::{Identity, Kind, Namespace, Owner, first};
+pub use user::UserNamespace;
+pub use uts::*;
+
+use super::Task;
+use super::clone::flags;
+use super::pid::PidNamespace;
+use crate::error::*;
+use alloc::sync::Arc;
+use machine::memory::try_arc;
+
+/// A namespace without behaviour of its own yet.
+pub struct PlainNamespace {
+    /// Its file's number and its owner.
+    pub identity: Identity,
+}
+impl PlainNamespace {
+    fn first(inode: u64) -> Result<Arc<PlainNamespace>> {
+        Ok(try_arc(PlainNamespace { identity: Identity::first(inode)? })?)
+    }
+}
+
+/// The namespaces of a task but for mounts, its own number and users. Immutable; a change replaces the set.
+#[derive(Clone)]
+pub struct NamespaceSet {
+    /// Host name.
+    pub uts: Arc<UtsNamespace>,
+    /// Where children get their numbers.
+    pub pid_for_children: Arc<PidNamespace>,
+    /// System V IPC and POSIX message queues.
+    pub ipc: Arc<PlainNamespace>,
+    /// Network.
+    pub network: Arc<PlainNamespace>,
+    /// Cgroup root.
+    pub cgroup: Arc<PlainNamespace>,
+    /// Clock offsets.
+    pub time: Arc<PlainNamespace>,
+    /// Clock offsets of children.
+    pub time_for_children: Arc<PlainNamespace>,
+}
+
+impl NamespaceSet {
+    /// The first namespace of each kind.
+    pub fn first(pid: Arc<PidNamespace>) -> Result<NamespaceSet> {
+        let time = PlainNamespace::first(first::TIME)?;
+        Ok(NamespaceSet {
+            uts: UtsNamespace::first()?,
+            pid_for_children: pid,
+            ipc: PlainNamespace::first(first::IPC)?,
+            network: PlainNamespace::first(first::NETWORK)?,
+            cgroup: PlainNamespace::first(first::CGROUP)?,
+            time: time.clone(),
+            time_for_children: time,
+        })
+    }
+    /// A set with new namespaces in place of those that CLONE_NEW* `bits` name. ENOSPC, ENOMEM.
+    pub fn with_new(&self, _task: &Task, bits: u64, owner: &Owner) -> Result<NamespaceSet> {
+        let mut set = self.clone();
+        if bits & flags::NEWUTS != 0 {
+            set.uts = self.uts.copy(owner)?;
+        }
+        Ok(set)
+    }
+}
