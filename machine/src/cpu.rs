@@ -11,7 +11,7 @@ pub(crate) use features::{Features, enable_features, features};
 pub(crate) use local::{interrupts_are_on, interrupts_disable, interrupts_enable, preempt_disable, preempt_enable};
 pub use per_cpu::PerCpu;
 pub use start::start_others;
-pub(crate) use start::{allocate_stacks, continue_on_own_stack};
+pub(crate) use start::{TRAMPOLINE, allocate_stacks, continue_on_own_stack};
 
 use crate::interrupt::{Ipi, send};
 use crate::thread::Thread;

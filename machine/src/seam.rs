@@ -5,7 +5,7 @@
 //! The memory half provides (all `pub(crate)`):
 //! - `memory::initialize(map: &[seam::PhysicalRange], reserved: &[seam::PhysicalRange])`: boot CPU, boot page tables (identity,
 //!   direct map of the first 4 GiB, image at -2 GiB), interrupts off. Afterwards the heap works. `map` is usable RAM in no
-//!   particular order; `reserved` are the image, the initramfs and the first MiB, never to be handed out.
+//!   particular order; `reserved` are the image, the initramfs and the first MiB, handed out only if given back later.
 //! - `paging::initialize()`: builds and loads the permanent kernel tables (direct map of all RAM, image W^X by the linker
 //!   script's `__text_start/__text_end/__rodata_start/__rodata_end/__data_start/__kernel_end`, no identity map);
 //!   `paging::load_kernel_tables()`: the same on another CPU.

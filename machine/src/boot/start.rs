@@ -9,6 +9,23 @@ use core::sync::atomic::Ordering;
 
 static BOOT_INFO: Once<BootInfo> = Once::new();
 
+/// The first MiB, where firmware has its tables; reserved until they have been read.
+const LOW: PhysicalRange = PhysicalRange { start: 0, end: 1 << 20 };
+
+/// Gives the usable memory of the first MiB to the allocator, but for the page where further CPUs start and the first page,
+/// which has the interrupt vectors of real mode.
+fn release_low_memory(usable: &[PhysicalRange]) {
+    let page = memory::PAGE_SIZE as u64;
+    for (start, end) in [(page, cpu::TRAMPOLINE), (cpu::TRAMPOLINE + page, LOW.end)] {
+        for range in usable {
+            let (start, end) = (range.start.max(start), range.end.min(end));
+            if start < end {
+                memory::release(PhysicalRange { start, end });
+            }
+        }
+    }
+}
+
 /// Starts the machine and then the kernel. `start_info` is the physical address of the PVH start info.
 ///
 /// # Safety
@@ -30,11 +47,11 @@ pub unsafe fn start<K: Kernel>(start_info: u64) -> ! {
         entry::load_system_call_registers::<K>();
     }
     let Some(info) = pvh::read(start_info) else { panic!("not started by a PVH boot loader") };
-    let low = PhysicalRange { start: 0, end: 1 << 20 };
-    memory::initialize(info.usable(), &[low, image::physical(), info.initramfs]);
+    memory::initialize(info.usable(), &[LOW, image::physical(), info.initramfs]);
     paging::initialize();
     cpu::allocate_stacks(local);
     firmware::initialize(info.root_pointer);
+    release_low_memory(info.usable());
     interrupt::apic::map();
     interrupt::apic::enable();
     local.apic_id.store(interrupt::apic::id(), Ordering::Relaxed);

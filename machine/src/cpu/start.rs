@@ -10,8 +10,8 @@ use crate::{console, firmware};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Where further CPUs start in real mode; the page is in the first MiB, which is never handed out.
-const TRAMPOLINE: u64 = 0x8000;
+/// Where further CPUs start in real mode: a page of the first MiB that is never handed out.
+pub(crate) const TRAMPOLINE: u64 = 0x8000;
 
 const STACK_INTERRUPT: usize = 0;
 const STACK_OWN: usize = 5;

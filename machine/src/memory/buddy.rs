@@ -1,8 +1,9 @@
 //! The buddy allocator: free blocks of 2^order frames, merged with their neighbours when they come back.
 //!
-//! Memory nobody has asked for yet is kept as plain ranges of whole largest blocks, whose records are not even
-//! initialized: starting costs nothing per frame.
+//! Memory nobody has asked for yet is kept as plain ranges of whole largest blocks, which need no records: starting costs
+//! nothing per frame.
 use super::info::{Infos, Kind, NONE};
+use super::records::{GROUP_PAGES, RecordTables};
 use core::sync::atomic::Ordering::Relaxed;
 
 /// The largest block is 2^10 frames, 4 MiB.
@@ -20,18 +21,24 @@ pub(crate) struct Buddy {
     free: usize,
     untouched: [(u32, u32); MAX_RANGES],
     ranges: usize,
+    /// What makes the records of untouched memory; `None` if all are there.
+    records: Option<RecordTables>,
 }
 impl Buddy {
     /// No memory.
     pub(crate) const fn new() -> Self {
         let (heads, untouched) = ([NONE; MAX_ORDER + 1], [(0, 0); MAX_RANGES]);
-        Buddy { heads, non_empty: 0, free: 0, untouched, ranges: 0 }
+        Buddy { heads, non_empty: 0, free: 0, untouched, ranges: 0, records: None }
+    }
+    /// Says what makes the records of untouched memory.
+    pub(crate) fn set_records(&mut self, records: RecordTables) {
+        self.records = Some(records);
     }
     /// Free frames.
     pub(crate) fn free(&self) -> usize {
         self.free
     }
-    /// Adds whole largest blocks whose records need not be initialized. Returns false when too many ranges are kept.
+    /// Adds whole largest blocks whose records need not be there. Returns false when too many ranges are kept.
     pub(crate) fn add_untouched(&mut self, first: u32, end: u32) -> bool {
         debug_assert!(first.is_multiple_of(MAX_BLOCK) && end.is_multiple_of(MAX_BLOCK));
         if first >= end {
@@ -79,15 +86,14 @@ impl Buddy {
     }
     /// Takes a block of 2^order frames, aligned to its size. Its kind is `None` until the caller sets it.
     pub(crate) fn take(&mut self, infos: Infos, order: usize) -> Option<u32> {
-        let candidates = self.non_empty >> order << order;
-        let (number, mut have) = if candidates != 0 {
-            let have = candidates.trailing_zeros() as usize;
-            let number = self.heads[have];
-            self.unlink(infos, number, have);
-            (number, have)
-        } else {
-            (self.touch(infos)?, MAX_ORDER)
-        };
+        let mut candidates = self.non_empty >> order << order;
+        while candidates == 0 {
+            self.touch(infos)?;
+            candidates = self.non_empty >> order << order;
+        }
+        let mut have = candidates.trailing_zeros() as usize;
+        let number = self.heads[have];
+        self.unlink(infos, number, have);
         while have > order {
             have -= 1;
             self.push(infos, number + (1 << have), have);
@@ -95,14 +101,22 @@ impl Buddy {
         self.free -= 1 << order;
         Some(number)
     }
-    /// Takes one largest block out of the untouched memory, lowest range first.
-    fn touch(&mut self, infos: Infos) -> Option<u32> {
+    /// Makes one largest block of the untouched memory an ordinary free one, lowest range first; less the memory for the
+    /// records of its group if it is the first one of that.
+    fn touch(&mut self, infos: Infos) -> Option<()> {
         let range = self.untouched[..self.ranges].iter_mut().find(|range| range.0 < range.1)?;
-        let number = range.0;
-        range.0 += MAX_BLOCK;
-        // SAFETY: nobody has had this block yet.
-        unsafe { infos.clear(number, MAX_BLOCK as usize) };
-        Some(number)
+        let (mut first, end) = (range.0, range.0 + MAX_BLOCK);
+        range.0 = end;
+        self.free -= MAX_BLOCK as usize;
+        if let Some(records) = self.records
+            && !records.cover(first)
+        {
+            // SAFETY: just seen not to be there; nobody has had this block yet, and these pages are not given to anybody.
+            unsafe { records.provide(first, first) };
+            first += GROUP_PAGES;
+        }
+        self.give_range(infos, first, end);
+        Some(())
     }
     /// Gives a block back.
     pub(crate) fn give(&mut self, infos: Infos, mut number: u32, mut order: usize) {

@@ -1,5 +1,7 @@
 //! What is known of each physical frame: 16 bytes, indexed by frame number.
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+#[cfg(not(target_os = "none"))]
+use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What a frame is used for. Everything but `Untyped` and `Device` belongs to the kernel and is never mapped elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +69,7 @@ impl FrameInfo {
     }
 }
 
-/// The records of all frames. Records are valid once their block was initialized; see [`super::initialize`].
+/// The records of all frames. A record is there once its group is; see [`super::records`].
 #[derive(Clone, Copy)]
 pub(crate) struct Infos {
     base: *const FrameInfo,
@@ -87,29 +89,28 @@ impl Infos {
         // SAFETY: numbers come from the allocator's own ranges and lists, which lie within the records.
         unsafe { &*self.base.add(number as usize) }
     }
-    /// Zeroes the records of `count` frames from `first` on.
-    ///
-    /// # Safety
-    /// None of them is in use.
-    pub(crate) unsafe fn clear(self, first: u32, count: usize) {
-        // SAFETY: within the records as for `of`; unused by the caller's promise.
-        unsafe { core::ptr::write_bytes(self.base.add(first as usize).cast_mut(), 0, count) };
-    }
 }
 
+/// Where tests on the host simulate the area of records.
+#[cfg(not(target_os = "none"))]
 static BASE: AtomicPtr<FrameInfo> = AtomicPtr::new(core::ptr::null_mut());
 
 /// The machine's records.
 #[inline(always)]
 pub(crate) fn infos() -> Infos {
-    Infos { base: BASE.load(Ordering::Relaxed) }
+    #[cfg(target_os = "none")]
+    let base = core::ptr::with_exposed_provenance(crate::paging::RECORDS as usize);
+    #[cfg(not(target_os = "none"))]
+    let base = BASE.load(Ordering::Relaxed);
+    Infos { base }
 }
 /// The record of a frame.
 #[inline(always)]
 pub(crate) fn info(number: u32) -> &'static FrameInfo {
     infos().of(number)
 }
-/// Publishes the machine's records.
+/// Sets where tests simulate the area of records.
+#[cfg(test)]
 pub(super) fn set_infos(infos: Infos) {
     BASE.store(infos.base.cast_mut(), Ordering::Release);
 }

@@ -1,6 +1,6 @@
 //! Physical frames and the kernel heap.
 //!
-//! Layers, lowest first: one record per frame (`info`), free blocks (`buddy`), per-CPU caches and counts (`percpu`), counted
+//! Layers, lowest first: one record per frame (`info`, in memory by `records`), free blocks (`buddy`), per-CPU caches and counts (`percpu`), counted
 //! handles of untyped frames (`frame`), size classes (`slab`) and the heap over them (`heap`).
 mod buddy;
 pub(crate) mod bytes;
@@ -9,6 +9,7 @@ pub(crate) mod frame;
 mod heap;
 pub(crate) mod info;
 pub(crate) mod percpu;
+mod records;
 mod slab;
 mod start;
 #[cfg(test)]

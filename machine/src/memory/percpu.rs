@@ -1,6 +1,7 @@
 //! Frames for the rest of the machine: per-CPU caches over the buddy allocator, counts per kind, reserve and reclaim.
 use super::buddy::{Buddy, MAX_ORDER};
 use super::info::{KINDS, Kind, info, infos};
+use super::records::RecordTables;
 use super::{MemoryStatistics, fault};
 use crate::OutOfMemory;
 use crate::cpu::MAX_CPUS;
@@ -217,7 +218,11 @@ pub(crate) fn drain_here() {
     cache(&pinned).drain(0);
 }
 
-/// Adds memory that was never the allocator's; the records of untouched blocks need not be initialized, others must be.
+/// Says what makes the records of untouched memory. Before any is added.
+pub(super) fn set_records(records: RecordTables) {
+    BUDDY.lock().set_records(records);
+}
+/// Adds memory that was never the allocator's; the records of untouched blocks need not be there, others must be.
 pub(super) fn add(first: u32, end: u32, untouched: bool) {
     let mut buddy = BUDDY.lock();
     let frames = end.saturating_sub(first) as usize;

@@ -1,9 +1,9 @@
 //! From the boot loader's memory map to the first free frames.
 use super::buddy::{MAX_BLOCK, MAX_RANGES};
 use super::frame::Frame;
-use super::info::{FrameInfo, Infos, Kind, infos, set_infos};
+use super::info::{Kind, infos};
+use super::records::{GROUP, GROUP_PAGES, RecordTables};
 use super::{PAGE_SIZE, percpu};
-use crate::paging::direct_map;
 use crate::seam::PhysicalRange;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -17,6 +17,7 @@ pub(crate) fn top() -> u64 {
 const MOST_FRAMES: u64 = 1 << 31;
 
 /// Ranges of frame numbers, sorted, not touching each other.
+#[derive(Clone, Copy)]
 struct Ranges {
     list: [(u32, u32); MAX_RANGES],
     length: usize,
@@ -69,6 +70,43 @@ fn touched(range: &PhysicalRange) -> (u32, u32) {
     ((range.start / page).min(MOST_FRAMES) as u32, end as u32)
 }
 
+/// Memory by what its records are needed for.
+struct Parts {
+    /// Free frames of blocks that are not wholly free.
+    edges: Ranges,
+    /// Blocks that are wholly free, which need no records yet.
+    whole: Ranges,
+    /// What is in blocks that need records now.
+    partial: Ranges,
+}
+impl Parts {
+    fn of(usable: &Ranges, kept: &Ranges) -> Parts {
+        let (mut edges, mut whole, mut partial) = (Ranges::new(), Ranges::new(), Ranges::new());
+        for &(first, end) in usable.as_slice() {
+            let (from, to) = (first.next_multiple_of(MAX_BLOCK), end / MAX_BLOCK * MAX_BLOCK);
+            if from < to {
+                edges.push(first, from);
+                whole.push(from, to);
+                edges.push(to, end);
+            } else {
+                edges.push(first, end);
+            }
+        }
+        edges.as_slice().iter().chain(kept.as_slice()).for_each(|&(first, end)| partial.push(first, end));
+        partial.sort_and_merge();
+        Parts { edges, whole, partial }
+    }
+    /// The first frames of the groups that need records now, each once.
+    fn groups(&self) -> impl Iterator<Item = u32> {
+        let mut next = 0;
+        self.partial.as_slice().iter().flat_map(move |&(first, end)| {
+            let from = (first / GROUP * GROUP).max(next);
+            next = end.next_multiple_of(GROUP);
+            (from..next).step_by(GROUP as usize)
+        })
+    }
+}
+
 /// Takes over physical memory: `map` is usable RAM in any order, possibly overlapping, with empty or inverted entries;
 /// `reserved` is never handed out (unless given back by [`release`]). Called once, on the boot CPU, with interrupts off; only
 /// the first 4 GiB need be in the direct map. Afterwards frames and heap work.
@@ -91,45 +129,34 @@ pub(crate) fn initialize(map: &[PhysicalRange], reserved: &[PhysicalRange]) {
     }
     kept.sort_and_merge();
 
-    // Records for whole blocks, at the end of the lowest range below 4 GiB that holds them.
-    let count = (top as usize).next_multiple_of(MAX_BLOCK as usize);
-    let pages = (count * size_of::<FrameInfo>()).div_ceil(PAGE_SIZE) as u32;
-    let limit = (1u64 << 32) / PAGE_SIZE as u64;
-    let fits = |&&(first, end): &&(u32, u32)| u64::from(end) <= limit && end - first >= pages;
-    let Some(&(_, end)) = usable.as_slice().iter().find(fits) else { panic!("no room for the frames' records") };
-    usable.subtract(end - pages, end);
-    kept.push(end - pages, end);
-    // SAFETY: memory that nothing else uses, as large as `count` records; it stays for good.
-    let records = unsafe { Infos::new(direct_map(u64::from(end - pages) * PAGE_SIZE as u64).cast()) };
-    set_infos(records);
-
-    // Blocks that are not wholly free need records now; the others get theirs when they are first used.
-    let block = |number: u32| number / MAX_BLOCK * MAX_BLOCK;
-    let mut cleared = 0;
-    let mut clear = |first: u32, end: u32| {
-        let (first, end) = (block(first).max(cleared), block(end - 1) + MAX_BLOCK);
-        if first < end {
-            // SAFETY: no record is in use yet.
-            unsafe { records.clear(first, (end - first) as usize) };
-            cleared = end;
+    // The tables of the records, and the records of blocks that are not wholly free, at the end of the lowest range below
+    // 4 GiB that holds them. How many they are depends on where they are: two or three rounds tell.
+    let count = top.next_multiple_of(GROUP);
+    let limit = ((1u64 << 32) / PAGE_SIZE as u64) as u32;
+    let mut pages = RecordTables::pages(count);
+    let (mut at, parts) = loop {
+        let fits = |&&(first, end): &&(u32, u32)| end <= limit && end - first >= pages;
+        let Some(&(_, end)) = usable.as_slice().iter().find(fits) else { panic!("no room for the frames' records") };
+        let (mut usable, mut kept) = (usable, kept);
+        usable.subtract(end - pages, end);
+        kept.push(end - pages, end);
+        let parts = Parts::of(&usable, &kept);
+        let needed = RecordTables::pages(count) + parts.groups().count() as u32 * GROUP_PAGES;
+        if needed <= pages {
+            break (end - pages, parts);
         }
+        pages = needed;
     };
-    let mut edges = Ranges::new();
-    let mut whole = Ranges::new();
-    for &(first, end) in usable.as_slice() {
-        let (from, to) = (first.next_multiple_of(MAX_BLOCK), block(end));
-        if from < to {
-            edges.push(first, from);
-            whole.push(from, to);
-            edges.push(to, end);
-        } else {
-            edges.push(first, end);
-        }
+    // SAFETY: pages that nothing else uses, kept from the allocator.
+    let records = unsafe { RecordTables::new(at, count) };
+    at += RecordTables::pages(count);
+    for group in parts.groups() {
+        // SAFETY: each group once; the pages as above, as many as were counted.
+        unsafe { records.provide(group, at) };
+        at += GROUP_PAGES;
     }
-    let mut partial = Ranges::new();
-    edges.as_slice().iter().chain(kept.as_slice()).for_each(|&(first, end)| partial.push(first, end));
-    partial.sort_and_merge();
-    partial.as_slice().iter().for_each(|&(first, end)| clear(first, end));
+    percpu::set_records(records);
+    let Parts { edges, whole, .. } = parts;
     edges.as_slice().iter().for_each(|&(first, end)| percpu::add(first, end, false));
     whole.as_slice().iter().for_each(|&(first, end)| percpu::add(first, end, true));
     Frame::make_zero_page();

@@ -5,6 +5,7 @@
 //! | ffff8880_00000000 | all physical memory, at least the first 4 GiB | large pages, never executable; the image's code and constants are read-only here too |
 //! | ffffc900_00000000 | kernel stacks | 4 pages each, over at least as many unmapped ones |
 //! | ffffd000_00000000 | device registers | uncached |
+//! | ffffea00_00000000 | the frames' records | those of frames in use, and of their neighbours |
 //! | ffffffff_80000000 | the image, by the linker script's sections | read and execute, read, or read and write |
 //! | ffffffff_c0000000 | loaded modules, and changed copies of the system-call tables | the same |
 use super::entry::{ADDRESS, GLOBAL, LARGE, NO_CACHE, NO_EXECUTE, PRESENT, WRITE, WRITE_THROUGH};
@@ -23,7 +24,12 @@ pub(super) const STACKS: u64 = 0xffff_c900_0000_0000;
 const DEVICES: u64 = 0xffff_d000_0000_0000;
 const DEVICES_END: u64 = DEVICES + (1 << 38);
 
+/// Where the frames' records are.
+pub(crate) const RECORDS: u64 = 0xffff_ea00_0000_0000;
+
 static ROOT: AtomicU32 = AtomicU32::new(0);
+/// The table of the frames' records that goes into the root.
+static RECORD_TABLE: AtomicU32 = AtomicU32::new(0);
 /// The root's entries in use; they never change once user spaces exist.
 static SLOTS: [AtomicU32; 32] = [const { AtomicU32::new(0) }; 32];
 static SLOT_COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -128,6 +134,15 @@ pub(super) fn data(frame: u32) -> u64 {
     u64::from(frame) << 12 | PRESENT | WRITE | GLOBAL | NO_EXECUTE
 }
 
+/// An entry for a table below.
+pub(crate) fn table_entry(table: u32) -> u64 {
+    u64::from(table) << 12 | PRESENT | WRITE
+}
+/// An entry for a page of the frames' records.
+pub(crate) fn page_entry(frame: u32) -> u64 {
+    data(frame)
+}
+
 /// Maps device registers, uncached, for good. None without memory or address space, or for an impossible address.
 pub(crate) fn map_device(physical: u64, length: usize) -> Option<NonNull<u8>> {
     let first = physical & !(PAGE - 1);
@@ -171,6 +186,13 @@ mod machine {
         static __kernel_end: u8;
     }
 
+    /// Takes the table of the frames' records, in a frame of its own, into the boot tables, where it is needed to
+    /// make the permanent ones, and later into those.
+    pub(crate) fn enter_records(table: u32) {
+        RECORD_TABLE.store(table, Relaxed);
+        let boot = Table((loaded_root() / PAGE) as u32);
+        boot.entry(index(RECORDS, 4)).store(table_entry(table), Relaxed);
+    }
     /// Builds and loads the permanent tables. Once, on the boot CPU, after [`crate::memory::initialize`].
     pub(crate) fn initialize() {
         if build().is_err() {
@@ -203,6 +225,7 @@ mod machine {
             Table(ROOT.load(Relaxed)).entry(index(area, 4)).store(entry, Release);
         }
         let root = Table(ROOT.load(Relaxed));
+        root.entry(index(RECORDS, 4)).store(table_entry(RECORD_TABLE.load(Relaxed)), Release);
         let used = (256..512).filter(|index| root.entry(*index).load(Relaxed) != 0);
         for (slot, index) in SLOTS.iter().zip(used) {
             slot.store(index as u32, Relaxed);
@@ -279,5 +302,9 @@ mod machine {
         SLOT_COUNT.store(2, Relaxed);
     }
     pub(crate) fn load_kernel_tables() {}
+    /// On the host the records are where tests say.
+    pub(crate) fn enter_records(table: u32) {
+        RECORD_TABLE.store(table, Relaxed);
+    }
 }
 pub(crate) use machine::*;

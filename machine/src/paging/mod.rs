@@ -16,7 +16,9 @@ mod walk;
 #[cfg(not(target_os = "none"))]
 pub(crate) use flush::answer_for;
 pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
-pub(crate) use kernel::{initialize, load_kernel_tables, map_device};
+#[cfg(target_os = "none")]
+pub(crate) use kernel::RECORDS;
+pub(crate) use kernel::{enter_records, initialize, load_kernel_tables, map_device, page_entry, table_entry};
 pub(crate) use modules::{ModulePages, Use, is_module_address};
 pub use space::UserSpace;
 pub use stack::KERNEL_STACK_SIZE;
