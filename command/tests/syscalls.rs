@@ -56,7 +56,7 @@ fn json_says_all_that_is_declared() {
         r#""state":"full""#,
         r#""lacks":"""#,
         r#""handler":"crate::file::"#,
-        r#""file":"kernel/src/syscall/table/file.rs""#,
+        r#""source":"kernel/src/file/read_write.rs","declaration":"kernel/src/syscall/table/file.rs""#,
         r#""arguments":[{"name":"descriptor","type":"int"},{"name":"buffer","type":"void *","target":"void","access":"write"},"#,
     ] {
         assert!(call.contains(part), "{part} is not in {call}");
@@ -64,6 +64,12 @@ fn json_says_all_that_is_declared() {
     let all = syscalls(&["--json"]);
     assert!(all.starts_with("[\n{") && all.ends_with("}\n]\n"), "an array of objects");
     assert_eq!(all.matches("\"name\":").count() - all.matches("{\"name\":").count(), rows(&syscalls(&[])).len());
+}
+
+#[test]
+fn the_long_form_says_which_function_serves_a_call() {
+    let text = syscalls(&["--long", "pread64"]);
+    assert!(text.contains("crate::file::read_write::pread64  kernel/src/file/read_write.rs\n"), "{text}");
 }
 
 #[test]

@@ -145,8 +145,8 @@ pub fn write_line(family: &str, row: &'static Row, out: &mut dyn Write) -> fmt::
     writeln!(out)
 }
 
-/// One row as a JSON object.
-pub fn write_json(family: &str, row: &'static Row, out: &mut dyn Write) -> fmt::Result {
+/// One row as a JSON object; `source` is the file of the function that serves it, where that is known.
+pub fn write_json(family: &str, row: &'static Row, source: Option<&str>, out: &mut dyn Write) -> fmt::Result {
     out.write_char('{')?;
     for (name, number) in ["x86_64", "x32", "i386"].iter().zip(row.numbers) {
         match number {
@@ -160,7 +160,8 @@ pub fn write_json(family: &str, row: &'static Row, out: &mut dyn Write) -> fmt::
         ("state", row.state.word()),
         ("lacks", row.state.lacks()),
         ("handler", row.handler),
-        ("file", row.file),
+        ("source", source.unwrap_or("")),
+        ("declaration", row.file),
         ("summary", row.summary.trim()),
     ];
     for (name, text) in texts {

@@ -1,11 +1,10 @@
 //! Signal frames: what a handler finds on its stack, and what sigreturn(2) takes back from it. The form is that of the ABI by
 //! which the handler was set.
 mod bytes;
-mod i386;
+pub mod i386;
 mod wide;
 mod x87;
 
-pub use i386::{rt_sigreturn as i386_rt_sigreturn, sigreturn as i386_sigreturn};
 pub use wide::{rt_sigreturn, rt_sigreturn_x32};
 
 use super::*;

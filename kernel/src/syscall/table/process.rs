@@ -12,7 +12,7 @@ rows! {
     /// Return from a signal handler.
     [   -  513    -] rt_sigreturn() => frame crate::signal::frame::rt_sigreturn_x32, Full;
     /// Return from a signal handler.
-    [   -    -  173] rt_sigreturn() => frame crate::signal::frame::i386_rt_sigreturn, Full;
+    [   -    -  173] rt_sigreturn() => frame crate::signal::frame::i386::rt_sigreturn, Full;
     /// Let other tasks run.
     [  24   24  158] sched_yield() => call crate::process::schedule::calls::sched_yield, Full;
     /// Wait for a signal.
@@ -206,7 +206,7 @@ rows! {
     [   -    -  112] idle() => missing;
     [   -    -  113] vm86old() => missing;
     /// Return from a signal handler set without SA_SIGINFO.
-    [   -    -  119] sigreturn() => frame crate::signal::frame::i386_sigreturn, Full;
+    [   -    -  119] sigreturn() => frame crate::signal::frame::i386::sigreturn, Full;
     /// Examine or change the signal mask.
     [   -    -  126] sigprocmask(how, new, old) => call crate::signal::old::sigprocmask, Full;
     [   -    -  166] vm86() => missing;

@@ -1,8 +1,10 @@
 //! `lstar syscalls`: the kernel's system-call table as the kernel itself declares it.
+mod source;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use kernel::syscall::reference;
+use source::Sources;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -39,6 +41,9 @@ pub struct SyscallsOptions {
     /// Only calls in this state
     #[arg(long, value_enum)]
     pub state: Option<StateChoice>,
+    /// Say below each call which function serves it, and where that is
+    #[arg(long, short, conflicts_with_all = ["json", "markdown"])]
+    pub long: bool,
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
@@ -68,17 +73,22 @@ pub fn run(options: &SyscallsOptions) -> Result<i32> {
                     state.to_possible_value().is_some_and(|value| value.get_name() == row.state.word())
                 })
         });
+        let sources = crate::artifacts::home().map(|home| Sources::read(&home)).ok();
+        let source = |handler: &str| sources.as_ref().and_then(|sources| sources.of(handler));
         if options.json {
             text.push_str("[\n");
             for (index, (family, row)) in rows.iter().enumerate() {
                 text.push_str(if index > 0 { ",\n" } else { "" });
-                reference::write_json(family, row, &mut text)?;
+                reference::write_json(family, row, source(row.handler), &mut text)?;
             }
             text.push_str("\n]\n");
         } else {
             writeln!(text, "{:>6} {:>5} {:>5}  {:<8} {:<14} call", "x86-64", "x32", "i386", "state", "family")?;
             for (family, row) in &rows {
                 reference::write_line(family, row, &mut text)?;
+                if options.long && !row.handler.is_empty() {
+                    writeln!(text, "{:>37}{}  {}", "", row.handler, source(row.handler).unwrap_or("?"))?;
+                }
             }
         }
     }
