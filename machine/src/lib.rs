@@ -24,6 +24,7 @@ mod local;
 pub mod memory;
 pub mod module;
 pub mod paging;
+pub mod port;
 pub mod power;
 pub mod random;
 pub mod rcu;

@@ -289,6 +289,14 @@ impl Thread {
             f(frame)
         })
     }
+    /// A copy of the user registers of the current thread, as they were when it entered the kernel; None for another thread, or one
+    /// without any.
+    pub fn own_user_frame(&self) -> Option<UserFrame> {
+        let place = self.user_frame().filter(|_| self.is_current())?;
+        // SAFETY: the frame lies at the top of this thread's own stack and was written as it entered the kernel. It is read as
+        // bytes that no other thread writes.
+        Some(unsafe { place.read_volatile() })
+    }
     /// Most bytes of this kernel stack ever used (debug builds; 0 otherwise).
     pub fn stack_high_water(&self) -> usize {
         if !cfg!(debug_assertions) {

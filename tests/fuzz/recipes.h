@@ -231,6 +231,30 @@ static void vectored(uint64_t *words)
 	SET(writes ? FILE_A : one_in(2) ? FILE_A : DEV_ZERO, vector(), 1, below(1000), 0, 0);
 }
 static void other_memory(uint64_t *words) { SET(someone(), vector(), 1, vector(), 1, 0); }
+static void other_advice(uint64_t *words) { SET(one_in(2) ? VICTIM_FD : PIDFD, vector(), 1, 20 + below(2), 0, 0); }
+static void release(uint64_t *words)
+{
+	const int place = 60;
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (child == 0)
+		for (;;)
+			syscall(SYS_pause);
+	int fd = (int)syscall(SYS_pidfd_open, child, 0);
+	syscall(SYS_dup2, fd, place);
+	syscall(SYS_close, fd);
+	syscall(SYS_kill, child, SIGKILL);
+	SET((uint64_t)place, 0, 0, 0, 0, 0);
+}
+static void comparison(uint64_t *words) { SET(someone(), someone(), below(7), FILE_A + below(4), FILE_A + below(4), 0); }
+static void barrier(uint64_t *words) { SET(one_in(4) ? 0 : 1u << below(9), 0, 0, 0, 0, 0); }
+static void io_priority(uint64_t *words) { SET(1, someone(), 2 << 13 | below(8), 0, 0, 0); }
+static void old_statistics(uint64_t *words)
+{
+	struct stat here;
+	syscall(SYS_newfstatat, AT_FDCWD, ".", &here, 0);
+	is("sysfs") ? SET(one_in(2) ? 2 : 3, below(3), zeroed(), 0, 0, 0) : SET(here.st_dev, zeroed(), 0, 0, 0, 0);
+}
+static void ports(uint64_t *words) { is("iopl") ? SET(below(2) * 3, 0, 0, 0, 0, 0) : SET(0x80, 1 + below(3), below(2), 0, 0, 0); }
 static void attribute(uint64_t *words)
 {
 	int on_descriptor = call->name[0] == 'f';
@@ -429,7 +453,9 @@ static const struct {
 	{"clock_adjtime", read_steering}, {"clock_adjtime64", read_steering}, {"reboot", restart}, {"umount", unmount}, {"umount2", unmount},
 	{"init_module", load_module}, {"delete_module", load_module}, {"execve", execute}, {"execveat", execute}, {"chroot", own_folder},
 	{"chdir", change_folder}, {"fchdir", change_folder}, {"pidfd_open", open_process}, {"pidfd_getfd", open_process},
-	{"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
+	{"kcmp", comparison}, {"membarrier", barrier}, {"ioprio_set", io_priority}, {"ioprio_get", io_priority},
+	{"process_madvise", other_advice}, {"process_mrelease", release}, {"ustat", old_statistics}, {"sysfs", old_statistics},
+	{"iopl", ports}, {"ioperm", ports}, {"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",

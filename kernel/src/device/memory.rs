@@ -1,7 +1,7 @@
 //! The memory devices of major number 1: null(4), full(4), random(4), kmsg.
 use super::{add_character_node, kmsg, register_character};
 use crate::error::*;
-use crate::file::open_file::SeekFrom;
+use crate::file::open_file::{FlagSupport, SeekFrom};
 use crate::file::{File, FileOperations, Inode, IoBuffer, PollEvents, PollTable};
 use crate::memory::Mapping;
 use crate::process::{Capability, Task};
@@ -63,6 +63,12 @@ impl FileOperations for Null {
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
         Ok(from.remaining())
     }
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::NotWaiting
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::NotWaiting
+    }
     fn seek(&self, file: &File, _to: SeekFrom) -> Result<u64> {
         rewind(file)
     }
@@ -98,6 +104,12 @@ impl FileOperations for Zero {
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
         if self.is_full { Err(ENOSPC) } else { Ok(from.remaining()) }
+    }
+    fn read_flags(&self) -> FlagSupport {
+        if self.is_full { FlagSupport::Plain } else { FlagSupport::NotWaiting }
+    }
+    fn write_flags(&self) -> FlagSupport {
+        self.read_flags()
     }
     fn seek(&self, file: &File, _to: SeekFrom) -> Result<u64> {
         rewind(file)
@@ -165,6 +177,12 @@ impl FileOperations for Random {
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, _offset: u64) -> Result<usize> {
         Self::mix_from(from)
+    }
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::NotWaiting
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::NotWaiting
     }
     fn poll(&self, _file: &File, _table: Option<&mut PollTable>) -> PollEvents {
         if self.is_pollable {

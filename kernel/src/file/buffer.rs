@@ -30,32 +30,41 @@ enum Kind<'a> {
 pub struct IoBuffer<'a> {
     kind: Kind<'a>,
     remaining: usize,
+    is_impatient: bool,
 }
 
 impl<'a> IoBuffer<'a> {
     /// One user buffer.
     #[inline(always)]
     pub fn user(buffer: UserSlice) -> Self {
-        IoBuffer { kind: Kind::User(buffer.address), remaining: buffer.length }
+        IoBuffer { kind: Kind::User(buffer.address), remaining: buffer.length, is_impatient: false }
     }
     /// Several user buffers (readv, writev).
     pub fn vector(segments: &'a [UserSlice]) -> Self {
         let remaining = segments.iter().fold(0usize, |sum, segment| sum.saturating_add(segment.length));
-        IoBuffer { kind: Kind::Vector(segments, UserSlice::new(0, 0)), remaining }
+        IoBuffer { kind: Kind::Vector(segments, UserSlice::new(0, 0)), remaining, is_impatient: false }
     }
     /// Kernel memory as destination.
     pub fn kernel_mut(bytes: &'a mut [u8]) -> Self {
         let remaining = bytes.len();
-        IoBuffer { kind: Kind::KernelMut(bytes, 0), remaining }
+        IoBuffer { kind: Kind::KernelMut(bytes, 0), remaining, is_impatient: false }
     }
     /// Kernel memory as source.
     pub fn kernel(bytes: &'a [u8]) -> Self {
-        IoBuffer { remaining: bytes.len(), kind: Kind::Kernel(bytes) }
+        IoBuffer { remaining: bytes.len(), kind: Kind::Kernel(bytes), is_impatient: false }
     }
     /// Bytes left.
     #[inline(always)]
     pub fn remaining(&self) -> usize {
         self.remaining
+    }
+    /// Whether EAGAIN is wanted instead of a wait (RWF_NOWAIT).
+    pub fn is_impatient(&self) -> bool {
+        self.is_impatient
+    }
+    /// Says so.
+    pub fn set_impatient(&mut self, is_impatient: bool) {
+        self.is_impatient = is_impatient;
     }
     /// Forgets all but the next `length` bytes.
     pub fn truncate(&mut self, length: usize) {

@@ -1,4 +1,5 @@
 //! eventfd(2): a counter that can be waited for.
+use super::open_file::FlagSupport;
 use super::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::Task;
@@ -48,7 +49,7 @@ impl FileOperations for EventCounter {
         }
         let taken = match self.try_take() {
             Some(taken) => taken,
-            None if file.is_nonblocking() => return Err(EAGAIN),
+            None if file.is_nonblocking() || into.is_impatient() => return Err(EAGAIN),
             None => {
                 let wait = self.queue.wait_exclusive(Sleep::Interruptible, None, || self.try_take());
                 wait.map_err(|_| ERESTARTSYS)?
@@ -96,6 +97,12 @@ impl FileOperations for EventCounter {
             events |= PollEvents::OUT;
         }
         events
+    }
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::NotWaiting
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::Plain
     }
     fn is_seekable(&self) -> bool {
         false

@@ -37,6 +37,7 @@ pub mod startup;
 pub mod status;
 pub mod status_i386;
 pub mod superblock;
+pub mod superblock_calls;
 pub mod sysfs;
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,19 @@ pub enum SeekFrom {
     Hole(i64),
 }
 
+/// Which flags of preadv2(2) and pwritev2(2) a kind of file takes, for one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagSupport {
+    /// It is not read, or not written, at all: EINVAL.
+    Absent,
+    /// RWF_HIPRI only, which asks for nothing.
+    Plain,
+    /// All but RWF_NOWAIT.
+    Waiting,
+    /// All: it looks at [`IoBuffer::is_impatient`] before it waits.
+    NotWaiting,
+}
+
 /// What a kind of file does. Every method gets the open file, for its flags and position.
 #[allow(unused_variables)]
 pub trait FileOperations: Any + Send + Sync {
@@ -100,6 +113,18 @@ pub trait FileOperations: Any + Send + Sync {
     /// Whether reads and writes go by the offset they get, and move it.
     fn has_offset(&self) -> bool {
         self.is_positioned()
+    }
+    /// Whether pwrite(2) works on it (else ESPIPE), given that it is seekable.
+    fn takes_positioned_writes(&self) -> bool {
+        true
+    }
+    /// Which flags preadv2(2) takes.
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::Waiting
+    }
+    /// Which flags pwritev2(2) takes.
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::Waiting
     }
     /// Moves the position; the new one. The default knows no end (SEEK_END is relative to the inode's size).
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {

@@ -1,7 +1,7 @@
 //! read(2), write(2) and their vector and positioned forms, lseek(2).
 use super::FileRef;
 use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
-use super::open_file::{File, SeekFrom, mode};
+use super::open_file::{File, FlagSupport, SeekFrom, mode};
 use crate::error::*;
 use crate::process::Task;
 use crate::syscall::{Fd, FileOffset, UserBytes, UserPtr, UserSlice};
@@ -60,7 +60,7 @@ pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: Fil
 pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
     let offset = offset.non_negative()? as i64;
     let file = task.borrow_file(fd)?;
-    if file.mode() & mode::SEEK == 0 {
+    if file.mode() & mode::SEEK == 0 || !file.operations().takes_positioned_writes() {
         return Err(ESPIPE);
     }
     let file = if file.is_writable() { file } else { return Err(EBADF) };
@@ -97,14 +97,18 @@ fn joined_offset(task: &Task, low: u64, high: u64) -> i64 {
         _ => low as i64,
     }
 }
-fn check_vector_flags(file: &File, flags: u32) -> Result<()> {
-    if flags & !vector_flag::ALL != 0 {
+/// EOPNOTSUPP for flags that are unknown, or that this kind of file does not take.
+fn check_vector_flags(support: FlagSupport, flags: u32, buffer: &mut IoBuffer) -> Result<()> {
+    let taken = match support {
+        FlagSupport::Absent => return Err(EINVAL),
+        FlagSupport::Plain => vector_flag::HIGH_PRIORITY,
+        FlagSupport::Waiting => vector_flag::ALL & !vector_flag::NO_WAIT,
+        FlagSupport::NotWaiting => vector_flag::ALL,
+    };
+    if flags & !taken != 0 {
         return Err(EOPNOTSUPP);
     }
-    // Nothing here promises not to wait yet.
-    if flags & vector_flag::NO_WAIT != 0 && file.mode() & mode::SEEK != 0 {
-        return Err(EOPNOTSUPP.because("RWF_NOWAIT"));
-    }
+    buffer.set_impatient(flags & vector_flag::NO_WAIT != 0);
     Ok(())
 }
 /// preadv(2).
@@ -121,11 +125,12 @@ pub fn preadv2(
     fd: Fd,
     vector: UserPtr<IoVector>,
     count: usize,
-    offset: u64,
-    high_and_flags: VectorTail,
+    low: u64,
+    high: u64,
+    flags: u32,
 ) -> Result<usize> {
-    let offset = joined_offset(task, offset, high_and_flags.high);
-    preadv64v2(task, fd, vector, count, offset, high_and_flags.flags)
+    let offset = joined_offset(task, low, high);
+    preadv64v2(task, fd, vector, count, offset, flags)
 }
 /// preadv2(2) with its offset in one register, as x32 has it: preadv64v2.
 pub fn preadv64v2(
@@ -148,7 +153,12 @@ pub fn preadv64v2(
     }
     let segments = read_vector(task, vector, count)?;
     let mut into = IoBuffer::vector(&segments);
-    check_vector_flags(&file, flags)?;
+    if into.remaining() == 0 {
+        return Ok(0);
+    }
+    if flags != 0 {
+        check_vector_flags(file.operations().read_flags(), flags, &mut into)?;
+    }
     if offset == -1 {
         return file.read(&mut into);
     }
@@ -169,11 +179,12 @@ pub fn pwritev2(
     fd: Fd,
     vector: UserPtr<IoVector>,
     count: usize,
-    offset: u64,
-    high_and_flags: VectorTail,
+    low: u64,
+    high: u64,
+    flags: u32,
 ) -> Result<usize> {
-    let offset = joined_offset(task, offset, high_and_flags.high);
-    pwritev64v2(task, fd, vector, count, offset, high_and_flags.flags)
+    let offset = joined_offset(task, low, high);
+    pwritev64v2(task, fd, vector, count, offset, flags)
 }
 /// pwritev2(2) with its offset in one register, as x32 has it: pwritev64v2.
 pub fn pwritev64v2(
@@ -188,7 +199,7 @@ pub fn pwritev64v2(
         return Err(EINVAL);
     }
     let file = task.borrow_file(fd)?;
-    if offset != -1 && file.mode() & mode::SEEK == 0 {
+    if offset != -1 && (file.mode() & mode::SEEK == 0 || !file.operations().takes_positioned_writes()) {
         return Err(ESPIPE);
     }
     if !file.is_writable() {
@@ -196,7 +207,12 @@ pub fn pwritev64v2(
     }
     let segments = read_vector(task, vector, count)?;
     let mut from = IoBuffer::vector(&segments);
-    check_vector_flags(&file, flags)?;
+    if from.remaining() == 0 {
+        return Ok(0);
+    }
+    if flags != 0 {
+        check_vector_flags(file.operations().write_flags(), flags, &mut from)?;
+    }
     let written = if flags & vector_flag::APPEND != 0 && offset != -1 {
         file.operations().append(&file, &mut from)?.0
     } else if flags & vector_flag::APPEND != 0 {
@@ -208,24 +224,13 @@ pub fn pwritev64v2(
         file.write_at(&mut from, offset)?
     };
     if written > 0 && flags & (vector_flag::DATA_SYNC | vector_flag::SYNC) != 0 {
-        file.operations().sync(&file, flags & vector_flag::SYNC == 0)?;
+        // What cannot be synchronized has nothing to be written back.
+        file.operations().sync(&file, flags & vector_flag::SYNC == 0).or_else(|error| match error {
+            EINVAL => Ok(()),
+            error => Err(error),
+        })?;
     }
     Ok(written)
-}
-
-/// The last two registers of preadv2 and pwritev2: the high half of the offset and the flags.
-#[derive(Clone, Copy, Debug)]
-pub struct VectorTail {
-    high: u64,
-    flags: u32,
-}
-impl crate::syscall::Argument for VectorTail {
-    fn take(reader: &mut crate::syscall::argument::ArgumentReader) -> Self {
-        VectorTail { high: reader.register(), flags: reader.register() as u32 }
-    }
-    fn show(&self, _: &Task, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
-        write!(out, "{:#x}, {:#x}", self.high, self.flags)
-    }
 }
 
 /// lseek(2).

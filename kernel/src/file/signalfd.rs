@@ -1,4 +1,5 @@
 //! signalfd(2): pending signals that are read. It shows those of whoever reads or polls it.
+use super::open_file::FlagSupport;
 use super::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::Task;
@@ -120,6 +121,12 @@ impl FileOperations for SignalFile {
             }
         }
         if self.is_ready(task) { PollEvents::IN } else { PollEvents::NONE }
+    }
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::Plain
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::Absent
     }
     fn is_seekable(&self) -> bool {
         false

@@ -272,6 +272,11 @@ pub fn find_file_system(name: &[u8]) -> Result<&'static dyn FileSystemType> {
     TYPES.lock().iter().copied().find(|known| known.name().as_bytes() == name).ok_or(ENODEV)
 }
 
+/// The name of a type by its place in /proc/filesystems.
+pub fn type_at(index: usize) -> Option<&'static str> {
+    TYPES.lock().get(index).map(|known| known.name())
+}
+
 /// The text of /proc/filesystems.
 pub fn file_systems() -> String {
     let mut text = String::new();

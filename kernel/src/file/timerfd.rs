@@ -1,4 +1,5 @@
 //! timerfd_create(2): a timer that is read.
+use super::open_file::FlagSupport;
 use super::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::error::*;
 use crate::process::{Capability, Task};
@@ -140,6 +141,12 @@ impl FileOperations for TimerFile {
             table.wait_on(&self.shared.queue);
         }
         if self.shared.state.lock().ticks != 0 { PollEvents::IN } else { PollEvents::NONE }
+    }
+    fn read_flags(&self) -> FlagSupport {
+        FlagSupport::Plain
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::Absent
     }
     fn is_seekable(&self) -> bool {
         false

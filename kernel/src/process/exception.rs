@@ -15,6 +15,7 @@ mod vector {
     pub const INVALID_OPCODE: u8 = 6;
     pub const SEGMENT_NOT_PRESENT: u8 = 11;
     pub const STACK_SEGMENT: u8 = 12;
+    pub const GENERAL_PROTECTION: u8 = 13;
     pub const PAGE_FAULT: u8 = 14;
     pub const X87: u8 = 16;
     pub const ALIGNMENT: u8 = 17;
@@ -33,6 +34,9 @@ mod page_fault {
 pub fn handle(task: &Task, frame: &mut UserFrame, exception: Exception) {
     if exception.vector == vector::PAGE_FAULT {
         return page_fault(task, &exception);
+    }
+    if exception.vector == vector::GENERAL_PROTECTION && super::ports::serve(task, frame) {
+        return;
     }
     let mut reasons = 0;
     if exception.vector == vector::DEBUG {

@@ -44,7 +44,7 @@ pub(super) fn open(pid: Arc<PidEntry>, flags: u32) -> Result<Arc<File>> {
 }
 
 /// The process a pidfd names, and whether the descriptor is non-blocking; EBADF for another file.
-pub(super) fn entry_of(task: &Task, fd: Fd) -> Result<(Arc<PidEntry>, bool)> {
+pub(crate) fn entry_of(task: &Task, fd: Fd) -> Result<(Arc<PidEntry>, bool)> {
     let file = task.files().get(fd)?;
     let entry = file.downcast::<PidFile>().ok_or(EBADF)?.0.clone();
     Ok((entry, file.is_nonblocking()))

@@ -15,8 +15,19 @@ pub(super) fn may_set_nice(caller: &Task, target: &Task, nice: i32) -> bool {
     wanted <= target.group().limit(Resource::Nice) || caller.capable(Capability::SysNice)
 }
 
+/// Calls `visit` for the threads of a real user.
+pub(super) fn for_each_of_user(task: &Task, user: u32, visit: &mut dyn FnMut(&Arc<Task>)) {
+    let mut from = 1;
+    while let Some(entry) = task.pid_namespace().find_from(from) {
+        from = entry.number().saturating_add(1);
+        if let Some(found) = entry.task().filter(|found| found.with_credentials(|own| own.user == user)) {
+            visit(&found);
+        }
+    }
+}
+
 /// Calls `visit` for the tasks that `which` and `who` name; ESRCH is the caller's to say where there is none.
-fn for_each(task: &Task, which: i32, who: i32, visit: &mut dyn FnMut(&Arc<Task>)) -> Result<()> {
+pub(super) fn for_each(task: &Task, which: i32, who: i32, visit: &mut dyn FnMut(&Arc<Task>)) -> Result<()> {
     let each_thread = |process: &Arc<ThreadGroup>, visit: &mut dyn FnMut(&Arc<Task>)| -> Result<()> {
         process.threads()?.iter().for_each(visit);
         Ok(())
@@ -45,13 +56,7 @@ fn for_each(task: &Task, which: i32, who: i32, visit: &mut dyn FnMut(&Arc<Task>)
         }
         _ => {
             let user = if who == 0 { task.with_credentials(|own| own.user) } else { who as u32 };
-            let mut from = 1;
-            while let Some(entry) = task.pid_namespace().find_from(from) {
-                from = entry.number().saturating_add(1);
-                if let Some(found) = entry.task().filter(|found| found.with_credentials(|own| own.user == user)) {
-                    visit(&found);
-                }
-            }
+            for_each_of_user(task, user, visit);
             Ok(())
         }
     }

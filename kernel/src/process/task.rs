@@ -134,6 +134,10 @@ pub struct Task {
     pub default_timer_slack: AtomicU64,
     /// Who logged in, as children inherit it; see [`super::login`].
     pub login: super::login::Login,
+    /// The priority of input and output.
+    pub(super) io_context: super::io_priority::IoContext,
+    /// The ports of the machine that it may use.
+    pub(super) ports: super::ports::Permissions,
     /// Set while a vfork parent waits for this child.
     pub(super) vfork: SpinLock<Option<Arc<super::clone::VforkDone>>>,
     /// An entry for wait queues, kept from one sleep to the next.
@@ -225,6 +229,8 @@ impl Task {
             timer_slack: AtomicU64::new(50_000),
             default_timer_slack: AtomicU64::new(50_000),
             login: super::login::Login::new(),
+            io_context: super::io_priority::IoContext::new(),
+            ports: super::ports::Permissions::new(),
             vfork: SpinLock::new(rank::LEAF, None),
             spare_waiter: SpinLock::new(rank::LEAF, None),
             sleep_timer: crate::sync::Once::new(),

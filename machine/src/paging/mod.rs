@@ -21,6 +21,7 @@ pub(crate) use kernel::RECORDS;
 pub(crate) use kernel::{enter_records, initialize, load_kernel_tables, map_device, page_entry, table_entry};
 pub(crate) use modules::{ModulePages, Use, is_module_address};
 pub use space::UserSpace;
+pub use space::synchronize_processors;
 pub use stack::KERNEL_STACK_SIZE;
 pub(crate) use stack::{KernelStack, is_stack_guard, stacks_to_trim, trim_stacks};
 

@@ -87,6 +87,14 @@ impl UserSpace {
     pub(super) fn flush(&self, list: &FlushList) {
         list.flush(self.root(), &self.cpus);
     }
+    /// A memory barrier on the CPUs that run threads of this space, which also take note of instructions that were changed. What has
+    /// been written before by anybody is seen there by the time it returns.
+    pub fn synchronize(&self) {
+        let mut nothing = FlushList::new();
+        nothing.add(0);
+        self.flush(&nothing);
+        core::sync::atomic::fence(Ordering::SeqCst);
+    }
     /// The lowest table for an address, if there is one. The lock is held.
     #[inline]
     pub(super) fn leaf(&self, address: u64) -> Option<Table> {
@@ -321,6 +329,14 @@ impl UserSpace {
     pub fn make_inaccessible(&self, range: Range<u64>) {
         self.change(range, |_, old| old.inaccessible());
     }
+}
+
+/// A memory barrier on all CPUs, as [`UserSpace::synchronize`] is one on some.
+pub fn synchronize_processors() {
+    let mut nothing = FlushList::new();
+    nothing.add(0);
+    nothing.flush(0, &AtomicU64::new(super::stack::online()));
+    core::sync::atomic::fence(Ordering::SeqCst);
 }
 
 /// The zero page is never writable.

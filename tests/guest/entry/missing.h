@@ -3,14 +3,10 @@
 #ifdef __i386__
 static const short missing[] = {
 	51, /* acct */
-	62, /* ustat */
 	86, /* uselib */
 	87, /* swapon */
-	101, /* ioperm */
-	110, /* iopl */
 	115, /* swapoff */
 	131, /* quotactl */
-	135, /* sysfs */
 	245, /* io_setup */
 	246, /* io_destroy */
 	247, /* io_getevents */
@@ -29,8 +25,6 @@ static const short missing[] = {
 	286, /* add_key */
 	287, /* request_key */
 	288, /* keyctl */
-	289, /* ioprio_set */
-	290, /* ioprio_get */
 	291, /* inotify_init */
 	292, /* inotify_add_watch */
 	293, /* inotify_rm_watch */
@@ -44,7 +38,6 @@ static const short missing[] = {
 	341, /* name_to_handle_at */
 	342, /* open_by_handle_at */
 	345, /* sendmmsg */
-	349, /* kcmp */
 	357, /* bpf */
 	359, /* socket */
 	360, /* socketpair */
@@ -62,7 +55,6 @@ static const short missing[] = {
 	372, /* recvmsg */
 	373, /* shutdown */
 	374, /* userfaultfd */
-	375, /* membarrier */
 	380, /* pkey_mprotect */
 	381, /* pkey_alloc */
 	382, /* pkey_free */
@@ -91,13 +83,11 @@ static const short missing[] = {
 	431, /* fsconfig */
 	432, /* fsmount */
 	433, /* fspick */
-	440, /* process_madvise */
 	442, /* mount_setattr */
 	443, /* quotactl_fd */
 	444, /* landlock_create_ruleset */
 	445, /* landlock_add_rule */
 	446, /* landlock_restrict_self */
-	448, /* process_mrelease */
 	450, /* set_mempolicy_home_node */
 };
 #else
@@ -128,13 +118,9 @@ static const short missing[] = {
 	69, /* msgsnd */
 	70, /* msgrcv */
 	71, /* msgctl */
-	136, /* ustat */
-	139, /* sysfs */
 	163, /* acct */
 	167, /* swapon */
 	168, /* swapoff */
-	172, /* iopl */
-	173, /* ioperm */
 	179, /* quotactl */
 	206, /* io_setup */
 	207, /* io_destroy */
@@ -155,8 +141,6 @@ static const short missing[] = {
 	248, /* add_key */
 	249, /* request_key */
 	250, /* keyctl */
-	251, /* ioprio_set */
-	252, /* ioprio_get */
 	253, /* inotify_init */
 	254, /* inotify_add_watch */
 	255, /* inotify_rm_watch */
@@ -171,11 +155,9 @@ static const short missing[] = {
 	303, /* name_to_handle_at */
 	304, /* open_by_handle_at */
 	307, /* sendmmsg */
-	312, /* kcmp */
 	320, /* kexec_file_load */
 	321, /* bpf */
 	323, /* userfaultfd */
-	324, /* membarrier */
 	329, /* pkey_mprotect */
 	330, /* pkey_alloc */
 	331, /* pkey_free */
@@ -189,13 +171,11 @@ static const short missing[] = {
 	431, /* fsconfig */
 	432, /* fsmount */
 	433, /* fspick */
-	440, /* process_madvise */
 	442, /* mount_setattr */
 	443, /* quotactl_fd */
 	444, /* landlock_create_ruleset */
 	445, /* landlock_add_rule */
 	446, /* landlock_restrict_self */
-	448, /* process_mrelease */
 	450, /* set_mempolicy_home_node */
 };
 #endif

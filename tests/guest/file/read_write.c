@@ -1,6 +1,8 @@
 /* read(2), write(2) and their vector and positioned forms, lseek(2), ftruncate(2), copies between files. */
 #include "../check.h"
+#include <sys/eventfd.h>
 #include <sys/sendfile.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 static int new_file(const char *text)
@@ -153,6 +155,60 @@ CASE(preadv_and_pwritev)
 	EQ(lseek(fd, 0, SEEK_CUR), 5);
 	ERR(preadv2(fd, &in, 1, 0, 0x1000), EOPNOTSUPP);
 }
+
+/* Which files promise not to wait. */
+CASE(reads_and_writes_that_do_not_wait)
+{
+	const char *paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random", "/dev/tty", "/proc/self/stat",
+			       "/proc/self/comm", "f", "."};
+	struct iovec piece = {buffer, 1};
+	int fds[20], count = 0, ends[2];
+	const char *names[20];
+	new_file("hello");
+	for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
+		if ((fds[count] = open(paths[i], O_RDWR)) >= 0 || (fds[count] = open(paths[i], O_RDONLY)) >= 0)
+			names[count++] = paths[i];
+	OK(pipe(ends));
+	names[count] = "pipe", fds[count++] = ends[0];
+	names[count] = "pipe's other end", fds[count++] = ends[1];
+	names[count] = "event counter", fds[count++] = OK(eventfd(0, 0));
+	names[count] = "timer", fds[count++] = OK(timerfd_create(CLOCK_MONOTONIC, 0));
+	names[count] = "memory", fds[count++] = OK(memfd_create("m", 0));
+	for (int i = 0; i < count; i++) {
+		const char *read_error = preadv2(fds[i], &piece, 1, -1, 8) < 0 ? errno_name(errno) : "done";
+		OUT("%s: read %s", names[i], read_error);
+		const char *write_error = pwritev2(fds[i], &piece, 1, -1, 8) < 0 ? errno_name(errno) : "done";
+		OUT("%s: write %s", names[i], write_error);
+		const char *urgent = preadv2(fds[i], &piece, 1, -1, 9) < 0 ? errno_name(errno) : "done";
+		OUT("%s: urgent %s", names[i], urgent);
+		const char *synchronous = pwritev2(fds[i], &piece, 1, -1, 2) < 0 ? errno_name(errno) : "done";
+		OUT("%s: synchronous %s", names[i], synchronous);
+		const char *at = preadv2(fds[i], &piece, 1, 0, 8) < 0 ? errno_name(errno) : "done";
+		OUT("%s: at 0 %s", names[i], at);
+	}
+	int fd = OK(eventfd(0, 0));
+	struct iovec eight = {buffer, 8};
+	ERR(preadv2(fd, &eight, 1, -1, 8), EAGAIN);
+	OK(eventfd_write(fd, 3));
+	EQ(preadv2(fd, &eight, 1, -1, 8), 8);
+	EQ(*(uint64_t *)buffer, 3);
+}
+
+#ifdef __x86_64__
+CASE(the_high_half_of_an_offset_counts_where_a_long_is_narrow_only)
+{
+	struct iovec in = {buffer, 5};
+	int fd = new_file("hello");
+#ifndef __ILP32__
+	EQ(syscall(SYS_preadv2, fd, &in, 1, 1UL, ~0UL, 0UL), 4);
+	EQ(syscall(SYS_preadv, fd, &in, 1, 1UL, ~0UL), 4);
+	EQ(syscall(SYS_pwritev2, fd, &in, 1, 1UL, ~0UL, 0UL), 5);
+	EQ(syscall(SYS_preadv2, fd, &in, 1, ~0UL, 0UL, 0UL), 5);
+	ERR(syscall(SYS_preadv2, fd, &in, 1, -2UL, 0UL, 0UL), EINVAL);
+#endif
+	EQ(lseek(fd, 0, SEEK_CUR) >= 0, 1);
+}
+#endif
 
 CASE(lseek_whence)
 {

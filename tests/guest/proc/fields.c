@@ -3,8 +3,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <elf.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 static char text[65536], path[256];
 
@@ -141,6 +143,92 @@ CASE(syscall_of_a_call_in_this_abi)
 	EQ(words[2], 1);
 	CHECK(sp != 0 && pc != 0 && rest == '\n');
 	end(child);
+}
+
+/* Reads a file of procfs with a call whose every register is known: its number and its arguments are in the text. */
+static int is_own_call(const char *file)
+{
+	unsigned long number, words[6], sp, pc;
+	char rest;
+	int fd = OK(open(file, O_RDONLY));
+	memset(text, 0, sizeof text);
+	CHECK(OK(syscall(SYS_read, fd, text, 1000UL, 4UL, 5UL, 6UL)) > 0);
+	EQ(sscanf(text, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx%c", &number, words, words + 1, words + 2, words + 3,
+		  words + 4, words + 5, &sp, &pc, &rest),
+	   10);
+	EQ(number, SYS_read);
+	EQ(words[0], (unsigned long)fd);
+	EQ(words[1], (unsigned long)text);
+	EQ(words[2], 1000);
+	EQ(words[3], 4);
+	EQ(words[4], 5);
+	EQ(words[5], 6);
+	CHECK(sp != 0 && pc != 0 && rest == '\n');
+	return OK(close(fd)) == 0;
+}
+
+static volatile int spins = 1;
+static void *spin(void *thread)
+{
+	*(volatile pid_t *)thread = (pid_t)syscall(SYS_gettid);
+	while (spins)
+		__asm__ volatile("pause");
+	return 0;
+}
+
+CASE(syscall_of_oneself)
+{
+	CHECK(is_own_call("/proc/self/syscall"));
+	CHECK(is_own_call("/proc/thread-self/syscall"));
+	volatile pid_t other = 0;
+	pthread_t thread;
+	EQ(pthread_create(&thread, 0, spin, (void *)&other), 0);
+	while (other == 0)
+		sched_yield();
+	snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)other);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	OUT("of a thread that runs: %s", text);
+	spins = 0;
+	EQ(pthread_join(thread, 0), 0);
+	pid_t child = OK(fork());
+	if (child == 0)
+		_exit(0);
+	WAIT_STATE(child, 'Z');
+	CHECK(read_of(child, "syscall") > 0);
+	OUT("of a zombie: %s", text);
+	wait_status(child);
+}
+
+/* Sequences of records are not written at a place of one's choosing, before it is asked whether they may be written at all. */
+CASE(positioned_writes)
+{
+	const char *names[] = {"comm", "stat", "status", "maps", "limits", "cmdline", "environ", "auxv", "oom_score", "oom_score_adj",
+			       "coredump_filter", "loginuid", "mounts", "syscall", "personality"};
+	const char *others[] = {"/proc/cmdline", "/proc/meminfo", "/proc/version", "/proc/sys/kernel/hostname", "/proc/sys/kernel/ostype",
+				"/proc/uptime", "/proc/mounts", "/proc/kallsyms", "/proc/modules"};
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "/proc/self/%s", names[i]);
+		int fd = OK(open(path, O_RDONLY));
+		OUT("%s for reading: %s", names[i], pwrite(fd, "x", 1, 0) == -1 ? errno_name(errno) : "taken");
+		OK(close(fd));
+	}
+	for (unsigned i = 0; i < sizeof others / sizeof *others; i++) {
+		int fd = OK(open(others[i], O_RDONLY));
+		OUT("%s for reading: %s", others[i], pwrite(fd, "x", 1, 0) == -1 ? errno_name(errno) : "taken");
+		OK(close(fd));
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = open(i ? "/proc/uptime" : "/proc/self/stat", O_RDWR);
+		OUT("written: %s", fd < 0 || write(fd, "x", 1) < 0 ? errno_name(errno) : "taken");
+	}
+	struct iovec piece = {"name", 4};
+	int fd = OK(open("/proc/self/comm", O_RDWR));
+	ERR(pwrite(fd, "name", 4, 0), ESPIPE);
+	ERR(pwritev(fd, &piece, 1, 0), ESPIPE);
+	EQ(write(fd, "other", 5), 5);
+	EQ(pread(fd, text, 20, 0), 6);
+	EQ(memcmp(text, "other\n", 6), 0);
+	EQ(pwritev2(fd, &piece, 1, -1, 0), 4);
 }
 
 CASE(stack_and_wchan_of_a_sleeper)

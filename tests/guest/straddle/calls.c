@@ -55,6 +55,7 @@ static struct {
 static word no_change[26];
 static uint64_t no_map[13];
 static uint32_t owner[2] = {1, 0}, kill_process = 0x80000000;
+static uint32_t watched_slot[3] = {POLLER, PIPE_OUT, 0};
 static struct {
 	uint16_t count;
 	void *filter;
@@ -257,6 +258,8 @@ static const struct row rows_processes[] = {
 	AS("seccomp action", seccomp, 0, V(2), V(0), I(kill_process)),
 	AS("seccomp sizes", seccomp, 0, V(3), V(0), O(8)),
 	AS("seccomp filter", seccomp, 0, V(1), V(0), I(no_program)),
+	R(process_madvise, COUNT, V(SELF_FD), W, V(2), V(20), V(0)),
+	AS("kcmp watched", kcmp, 0, V(SELF), V(SELF), V(7), V(PIPE_OUT), I(watched_slot)),
 	R(getcpu, SILENT, O(8), O(8)),
 	R(mincore, SILENT, V(page), V(8192), O(4)),
 };
@@ -264,6 +267,9 @@ SWEEP(processes)
 
 static const struct row rows_system[] = {
 	R(uname, 0, O(396)),
+	R(ustat, SILENT, V(DEVICE), O(36)),
+	AS("sysfs number", sysfs, 0, V(1), P("proc")),
+	AS("sysfs name", sysfs, SILENT, V(2), V(0), O(20)),
 	R(sysinfo, SILENT, O(116)),
 	R(syslog, SILENT, V(3), O(20), V(20)),
 	R(sethostname, 0, I(small), V(5)),

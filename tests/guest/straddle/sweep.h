@@ -44,10 +44,19 @@ enum { FILE_FD = 20, COPY_FD, FOLDER, PIPE_OUT, PIPE_IN, EVENT, POLLER, TIMER, S
 #define HERE AT_FDCWD
 /* Stands for the process's own number. */
 #define SELF 0x7e57
+/* Stands for the number of the device that the files are on, as ustat(2) has it. */
+#define DEVICE 0xde71ce
 
 static char *edge, *aside;     /* the end of what is mapped; memory for all other buffers */
 static char vector_bytes[16];  /* the first buffer of vectors */
 static pid_t zombie;
+
+static word device_here(void)
+{
+	struct stat here;
+	OK(stat(".", &here));
+	return (word)here.st_dev;
+}
 
 static void furnish(void)
 {
@@ -145,7 +154,7 @@ static word call(const struct row *row, int straddling, unsigned fits, int inner
 		const struct argument *argument = &row->arguments[i];
 		char *place = aside + i * 4096;
 		if (argument->kind == VALUE)
-			words[i] = argument->value == SELF ? (word)getpid() : argument->value;
+			words[i] = argument->value == SELF ? (word)getpid() : argument->value == DEVICE ? device_here() : argument->value;
 		else if (argument->kind == END)
 			break;
 		else if (i == straddling && !inner)

@@ -274,6 +274,12 @@ impl EventPoll {
         }
     }
 
+    /// The file that was added under a descriptor; of several the one with this number, in an order of their own.
+    fn watched(&self, fd: i32, number: u32) -> Option<Arc<File>> {
+        let item = self.items.lock().values().filter(|item| item.key().1 == fd).nth(number as usize).cloned();
+        item?.file()
+    }
+
     /// Whether some watched file is ready now; stale items leave the ready list.
     fn is_ready(&self) -> bool {
         let mut orphans = Orphans::default();
@@ -351,4 +357,9 @@ impl FileOperations for EpollFile {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The file that an epoll instance watches under a descriptor, for kcmp(2): EINVAL if it is no instance, ENOENT.
+pub fn watched_file(instance: &Arc<File>, fd: i32, number: u32) -> Result<Arc<File>> {
+    instance.downcast::<EpollFile>().ok_or(EINVAL)?.0.watched(fd, number).ok_or(ENOENT)
 }

@@ -117,6 +117,10 @@ pub struct Subject {
 impl Subject {
     const SYSTEM: Subject = Subject { entry: None, is_thread: false };
 
+    /// Whether it is not the system.
+    fn is_process(&self) -> bool {
+        self.entry.is_some()
+    }
     fn process(entry: Arc<PidEntry>) -> Self {
         Subject { entry: Some(entry), is_thread: false }
     }
@@ -159,6 +163,8 @@ type Accept = fn(&Subject, &[u8]) -> Result<()>;
 enum Kind {
     /// A file of text.
     Text(Generate),
+    /// One that Linux does not make by its sequence files.
+    Bytes(Generate),
     /// A file of text that only those may open who may look into the process.
     Guarded(Generate),
     /// The same for a file of many records.
@@ -187,6 +193,9 @@ struct Item {
 impl Item {
     const fn text(name: &'static str, mode: u32, generate: Generate) -> Item {
         Item { name, mode, kind: Kind::Text(generate) }
+    }
+    const fn bytes(name: &'static str, mode: u32, generate: Generate) -> Item {
+        Item { name, mode, kind: Kind::Bytes(generate) }
     }
     const fn guarded(name: &'static str, mode: u32, generate: Generate) -> Item {
         Item { name, mode, kind: Kind::Guarded(generate) }

@@ -1,6 +1,6 @@
 //! The inodes of the tree.
 use super::records::RecordFile;
-use super::text::TextFile;
+use super::text::{Form, TextFile};
 use super::{Item, Kind, Subject, items};
 use crate::error::*;
 use crate::file::attributes::{Access, AttributeChanges, FileType, NewInode, Timestamp};
@@ -125,17 +125,18 @@ impl InodeOperations for Entry {
     }
     fn open(&self, _inode: &Arc<Inode>, _flags: u32) -> Result<Box<dyn FileOperations>> {
         Ok(match self.item.kind {
-            Kind::Text(generate) => try_box(TextFile::new(self.subject.clone(), generate, None))?,
+            Kind::Text(generate) => try_box(TextFile::new(self.subject.clone(), generate, Form::Sequence))?,
+            Kind::Bytes(generate) => try_box(TextFile::new(self.subject.clone(), generate, Form::Bytes))?,
             Kind::Guarded(generate) => {
                 self.subject.check_access()?;
-                try_box(TextFile::new(self.subject.clone(), generate, None))?
+                try_box(TextFile::new(self.subject.clone(), generate, Form::Bytes))?
             }
             Kind::Records(records) => {
                 self.subject.check_access()?;
                 try_box(RecordFile::new(self.subject.clone(), records))?
             }
             Kind::Writable(generate, accept, elsewhere) => {
-                try_box(TextFile::new(self.subject.clone(), generate, Some((accept, elsewhere))))?
+                try_box(TextFile::writable(self.subject.clone(), generate, accept, elsewhere))?
             }
             Kind::Special(open) => open(&self.subject)?,
             _ => try_box(Directory)?,

@@ -194,24 +194,27 @@ pub fn set_dump_filter(subject: &Subject, text: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The call a sleeping task is in: number, arguments, stack pointer, instruction pointer.
+/// The call that a sleeping task, or the reader itself, is in: number, arguments, stack pointer, instruction pointer.
 pub fn system_call(subject: &Subject, out: &mut Output) -> Result<()> {
     subject.check_access()?;
     let task = subject.task()?;
-    let abi = task.abi();
-    let frame = task.thread().with_user_frame(|frame| {
-        (frame.original_rax as i64, frame.arguments(abi), frame.stack_pointer(), frame.instruction_pointer())
-    });
-    let Some((number, arguments, stack, instruction)) = frame.filter(|_| task.state_letter() != 'R') else {
+    if task.has_ended() {
+        return out.put(b"-1 0x0 0x0\n");
+    }
+    let is_own = core::ptr::eq(&raw const *task, Task::current());
+    let frame =
+        if is_own { task.thread().own_user_frame() } else { task.thread().with_user_frame(|frame| frame.clone()) };
+    let Some(frame) = frame.filter(|_| is_own || task.state_letter() != 'R') else {
         return out.put(b"running\n");
     };
-    write!(out, "{}", number.max(-1))?;
+    let number = frame.original_rax as i32;
+    write!(out, "{number}")?;
     if number >= 0 {
-        for argument in arguments {
+        for argument in frame.arguments(task.abi()) {
             write!(out, " 0x{argument:x}")?;
         }
     }
-    Ok(writeln!(out, " 0x{stack:x} 0x{instruction:x}")?)
+    Ok(writeln!(out, " 0x{:x} 0x{:x}", frame.stack_pointer(), frame.instruction_pointer())?)
 }
 
 pub fn children(subject: &Subject, out: &mut Output) -> Result<()> {

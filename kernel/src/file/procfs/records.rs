@@ -3,7 +3,7 @@
 use super::text;
 use super::{Output, Records, Subject};
 use crate::error::*;
-use crate::file::open_file::SeekFrom;
+use crate::file::open_file::{FlagSupport, SeekFrom};
 use crate::file::{File, FileOperations, IoBuffer};
 use crate::sync::{Mutex, rank};
 use core::any::Any;
@@ -107,6 +107,12 @@ impl FileOperations for RecordFile {
     }
     fn is_positioned(&self) -> bool {
         true
+    }
+    fn takes_positioned_writes(&self) -> bool {
+        false
+    }
+    fn write_flags(&self) -> FlagSupport {
+        FlagSupport::Absent
     }
     fn is_pollable(&self) -> bool {
         false

@@ -12,7 +12,7 @@ use core::sync::atomic::Ordering;
 
 macro_rules! constant {
     ($name:literal, $value:expr) => {
-        Item::text($name, 0o444, |_: &Subject, out: &mut Output| Ok(writeln!(out, "{}", $value)?))
+        Item::bytes($name, 0o444, |_: &Subject, out: &mut Output| Ok(writeln!(out, "{}", $value)?))
     };
 }
 
@@ -33,7 +33,7 @@ static KERNEL: &[Item] = &[
     constant!("cap_last_cap", 40),
     Item::writable("core_pattern", 0o644, core_pattern, set_core_pattern),
     Item::writable("core_uses_pid", 0o644, core_uses_pid, set_core_uses_pid),
-    Item::text("domainname", 0o444, domain_name),
+    Item::bytes("domainname", 0o444, domain_name),
     Item::writable("hostname", 0o644, host_name, set_host_name),
     Item::writable(
         "modules_disabled",
@@ -75,10 +75,10 @@ static SECCOMP: &[Item] = &[constant!("actions_avail", ACTIONS)];
 static YAMA: &[Item] = &[constant!("ptrace_scope", 0)];
 
 static RANDOM: &[Item] = &[
-    Item::text("boot_id", 0o444, boot_id),
+    Item::bytes("boot_id", 0o444, boot_id),
     constant!("entropy_avail", 256),
     constant!("poolsize", 256),
-    Item::text("uuid", 0o444, |_, out| show_uuid(new_uuid(), out)),
+    Item::bytes("uuid", 0o444, |_, out| show_uuid(new_uuid(), out)),
 ];
 
 static MEMORY: &[Item] = &[

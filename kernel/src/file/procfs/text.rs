@@ -1,7 +1,7 @@
 //! Files of text.
 use super::{Accept, Generate, Output, Subject};
 use crate::error::*;
-use crate::file::open_file::SeekFrom;
+use crate::file::open_file::{FlagSupport, SeekFrom};
 use crate::file::{File, FileOperations, IoBuffer};
 use crate::process::Task;
 use crate::sync::{Mutex, rank};
@@ -20,6 +20,17 @@ pub enum Elsewhere {
     Taken,
     /// The owner of the file is refused with EINVAL.
     Refused,
+    /// It is as good as any, but there are none by pwrite(2): what is read of the file is a sequence.
+    Sequence,
+}
+
+/// How Linux makes a file that is read only, which shows in what pwrite(2) and preadv2(2) say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// By a sequence of records (seq_file).
+    Sequence,
+    /// By a function of its own.
+    Bytes,
 }
 
 /// An open file of text.
@@ -27,17 +38,24 @@ pub struct TextFile {
     subject: Subject,
     generate: Option<Generate>,
     accept: Option<(Accept, Elsewhere)>,
+    form: Form,
     text: Mutex<Option<Output>>,
 }
 impl TextFile {
-    /// Text made by `generate`, and what is written taken by `accept`.
-    pub fn new(subject: Subject, generate: Generate, accept: Option<(Accept, Elsewhere)>) -> Self {
-        TextFile { subject, generate: Some(generate), accept, text: Mutex::new(rank::FILE_POSITION, None) }
+    /// Text made by `generate`.
+    pub fn new(subject: Subject, generate: Generate, form: Form) -> Self {
+        let text = Mutex::new(rank::FILE_POSITION, None);
+        TextFile { subject, generate: Some(generate), accept: None, form, text }
+    }
+    /// The same, and what is written taken by `accept`.
+    pub fn writable(subject: Subject, generate: Generate, accept: Accept, elsewhere: Elsewhere) -> Self {
+        let form = if elsewhere == Elsewhere::Sequence { Form::Sequence } else { Form::Bytes };
+        TextFile { accept: Some((accept, elsewhere)), ..TextFile::new(subject, generate, form) }
     }
     /// Text that is there already.
     pub fn fixed(text: Output) -> Self {
         let text = Mutex::new(rank::FILE_POSITION, Some(text));
-        TextFile { subject: Subject::SYSTEM, generate: None, accept: None, text }
+        TextFile { subject: Subject::SYSTEM, generate: None, accept: None, form: Form::Sequence, text }
     }
 }
 impl FileOperations for TextFile {
@@ -56,7 +74,7 @@ impl FileOperations for TextFile {
         into.put(rest.get(..count).unwrap_or_default())
     }
     fn write(&self, _file: &File, from: &mut IoBuffer, offset: u64) -> Result<usize> {
-        let (accept, elsewhere) = self.accept.ok_or(EIO)?;
+        let (accept, elsewhere) = self.accept.ok_or(if self.subject.is_process() { EINVAL } else { EIO })?;
         let length = from.remaining();
         match elsewhere {
             Elsewhere::Ignored if offset != 0 => return Ok(length),
@@ -78,6 +96,23 @@ impl FileOperations for TextFile {
     }
     fn is_positioned(&self) -> bool {
         true
+    }
+    fn takes_positioned_writes(&self) -> bool {
+        self.form == Form::Bytes
+    }
+    fn read_flags(&self) -> FlagSupport {
+        match (self.form, self.accept) {
+            (Form::Bytes, Some((_, Elsewhere::Taken | Elsewhere::Refused)) | None) => FlagSupport::Plain,
+            _ => FlagSupport::Waiting,
+        }
+    }
+    fn write_flags(&self) -> FlagSupport {
+        match self.accept {
+            None if self.subject.is_process() => FlagSupport::Absent,
+            None => FlagSupport::Plain,
+            Some((_, Elsewhere::Ignored)) => FlagSupport::Waiting,
+            Some(_) => FlagSupport::Plain,
+        }
     }
     fn is_pollable(&self) -> bool {
         false

@@ -115,6 +115,25 @@ impl Space {
         }
         Ok(())
     }
+    /// Frees the private pages of a process that is dying and takes the access to them, so that what its threads still do in the
+    /// kernel faults rather than sees other contents.
+    pub fn release_private(&self) {
+        let mut removed = Removed::new();
+        let mut layout = self.layout.write();
+        self.note_resident();
+        for area in layout.areas.iter().filter(|area| !area.is_shared()) {
+            self.unmap_area(area, area.start..area.end);
+        }
+        let close = |area: &mut Area| {
+            if !area.is_shared() {
+                area.flags = area.flags & !AreaFlags::ACCESS;
+            }
+        };
+        // No area is split, which alone would ask for memory.
+        let _ = layout.areas.change(0..self.end, &mut removed, close);
+        drop(layout);
+        drop(removed);
+    }
     /// The files mapped in a part.
     fn files_in(&self, part: &Range<u64>, wanted: impl Fn(&Area) -> bool) -> Result<Vec<FilePart>> {
         let mut files = Vec::new();

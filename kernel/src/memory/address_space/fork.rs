@@ -8,6 +8,7 @@ use crate::memory::commit;
 use crate::memory::mapping::AttachedFile;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use machine::paging::Inherit;
 
 impl AddressSpace {
@@ -16,6 +17,7 @@ impl AddressSpace {
     pub fn fork(&self) -> Result<Arc<AddressSpace>> {
         let child = AddressSpace::with_layout(Layout { end: self.end, ..Layout::new() })?;
         child.tables.copy_local_segments(&self.tables)?;
+        child.barriers.store(self.barriers.load(Ordering::Relaxed), Ordering::Relaxed);
         let mapper = child.mapper();
         // For writing: no fault may take a page from under the copy.
         let layout = self.layout.write();

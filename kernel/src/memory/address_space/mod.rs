@@ -32,7 +32,7 @@ use crate::error::{EFAULT, Result};
 use crate::sync::{RwLock, rank};
 use alloc::sync::{Arc, Weak};
 use core::ops::{Deref, Range};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use machine::memory::PAGE_SIZE;
 use machine::paging::{USER_END, UserSpace};
 
@@ -63,6 +63,8 @@ pub struct Space {
     end: u64,
     /// Most pages ever resident, as far as anybody looked.
     peak_resident: AtomicUsize,
+    /// The barriers that membarrier(2) was told of.
+    barriers: AtomicU32,
 }
 
 /// What a process uses, in pages (/proc/PID/status, /proc/PID/statm, getrusage).
@@ -89,7 +91,13 @@ impl AddressSpace {
         let tables = machine::memory::try_arc(UserSpace::new()?)?;
         let end = layout.end;
         let layout = RwLock::new(rank::ADDRESS_SPACE, layout);
-        let space = machine::memory::try_arc(Space { tables, layout, end, peak_resident: AtomicUsize::new(0) })?;
+        let space = machine::memory::try_arc(Space {
+            tables,
+            layout,
+            end,
+            peak_resident: AtomicUsize::new(0),
+            barriers: AtomicU32::new(0),
+        })?;
         Ok(machine::memory::try_arc(AddressSpace { space })?)
     }
     /// The address space as page caches know it.
@@ -127,6 +135,10 @@ impl Space {
     /// The page tables, for the machine's thread.
     pub fn tables(&self) -> &Arc<UserSpace> {
         &self.tables
+    }
+    /// The registrations of membarrier(2): bits of its commands.
+    pub fn barriers(&self) -> &AtomicU32 {
+        &self.barriers
     }
     /// One past the highest address a program may use here.
     pub fn end(&self) -> u64 {

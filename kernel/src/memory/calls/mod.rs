@@ -2,6 +2,7 @@
 mod advice;
 mod map;
 mod process_vm;
+pub mod remote;
 
 pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
 pub use map::{brk, mmap, mmap2, mprotect, mremap, munmap, old_mmap, remap_file_pages};

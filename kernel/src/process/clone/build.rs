@@ -142,6 +142,8 @@ fn assemble(
         personality: task.personality(),
     };
     let child = Task::new(parts)?;
+    task.io_context.inherit(&child.io_context, has(flags::IO))?;
+    task.ports.inherit(&child.ports);
     // The descriptor table comes last: from here on the new task must be ended properly.
     let own = if has(flags::FILES) { files.share() } else { files.copy()? };
     drop(child.replace_files(own));

@@ -19,8 +19,10 @@ rows! {
     [ 165  165   21] mount(source, target, kind, flags, data) => call crate::file::mount_calls::mount, Partial("events do not propagate between shared mounts");
     /// Unmounts.
     [ 166  166   52] umount2(target, flags) => call crate::file::mount_calls::umount2, Full;
-    [ 172  172  110] iopl() => missing;
-    [ 173  173  101] ioperm() => missing;
+    /// Gives all I/O ports, by level 3.
+    [ 172  172  110] iopl(level) => call crate::process::ports::iopl, Full;
+    /// Gives some I/O ports, or takes them back.
+    [ 173  173  101] ioperm(from, count, turn_on) => call crate::process::ports::ioperm, Full;
     [ 179  179  131] quotactl() => missing;
     [ 180    -  169] nfsservctl() => missing;
     [ 183  183  137] afs_syscall() => missing;

@@ -214,13 +214,13 @@ rows! {
     /// Copies a range of a file to another.
     [ 326  326  377] copy_file_range(input, input_offset, output, output_offset, tail) => call crate::file::transfer::copy_file_range, Full;
     /// Reads into several buffers with flags.
-    [ 327    -  378] preadv2(descriptor, vector, count, offset, tail) => call crate::file::read_write::preadv2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [ 327    -  378] preadv2(descriptor, vector, count, low, high, flags) => call crate::file::read_write::preadv2, Full;
     /// Reads into several buffers with flags.
-    [   -  546    -] preadv2(descriptor, vector, count, offset, flags) => call crate::file::read_write::preadv64v2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [   -  546    -] preadv2(descriptor, vector, count, offset, flags) => call crate::file::read_write::preadv64v2, Full;
     /// Writes from several buffers with flags.
-    [ 328    -  379] pwritev2(descriptor, vector, count, offset, tail) => call crate::file::read_write::pwritev2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [ 328    -  379] pwritev2(descriptor, vector, count, low, high, flags) => call crate::file::read_write::pwritev2, Full;
     /// Writes from several buffers with flags.
-    [   -  547    -] pwritev2(descriptor, vector, count, offset, flags) => call crate::file::read_write::pwritev64v2, Partial("RWF_NOWAIT; six registers on 64-bit");
+    [   -  547    -] pwritev2(descriptor, vector, count, offset, flags) => call crate::file::read_write::pwritev64v2, Full;
     /// Extended attributes of what a path names.
     [ 332  332  383] statx(directory, path, flags, mask, status) => call crate::file::status::statx, Full;
     /// Closes or marks a range of descriptors.

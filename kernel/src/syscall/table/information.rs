@@ -27,8 +27,10 @@ rows! {
     [   -    -  116] sysinfo(info) => call crate::process::sysinfo::sysinfo::<crate::process::sysinfo::NarrowInformation>, Full;
     /// Read and control the kernel log.
     [ 103  103  103] syslog(action, bufp, len) => call crate::log::calls::syslog, Full;
-    [ 136  136   62] ustat() => missing;
-    [ 139  139  135] sysfs() => missing;
+    /// Read what is free on a device.
+    [ 136  136   62] ustat(device, buffer) => call crate::file::superblock_calls::ustat, Full;
+    /// Read names and numbers of the types of file systems.
+    [ 139  139  135] sysfs(option, first, second) => call crate::file::superblock_calls::sysfs, Full;
     [ 156    -  149] _sysctl() => missing;
     /// Read and set how the clock is kept in step.
     [ 159  159    -] adjtimex(timex) => call crate::time::adjust::adjtimex::<crate::time::adjust::Timex>, Full;

@@ -138,8 +138,10 @@ rows! {
     [ 234  234  270] tgkill(group, thread, signal) => call crate::signal::kill::tgkill, Full;
     /// Wait for a child.
     [ 247  529  284] waitid(kind, id, info, options, usage) => call crate::process::wait_child::waitid, Full;
-    [ 251  251  289] ioprio_set() => missing;
-    [ 252  252  290] ioprio_get() => missing;
+    /// Set the priority of input and output.
+    [ 251  251  289] ioprio_set(which, who, priority) => call crate::process::io_priority::ioprio_set, Full;
+    /// Priority of input and output.
+    [ 252  252  290] ioprio_get(which, who) => call crate::process::io_priority::ioprio_get, Full;
     /// Stop sharing objects with other tasks.
     [ 272  272  310] unshare(flags) => call crate::process::namespace_calls::unshare, Partial("namespaces other than UTS and mount");
     /// Set the list of robust futexes.
@@ -158,7 +160,8 @@ rows! {
     [ 310  539  347] process_vm_readv(pid, local, local_count, remote, remote_count, flags) => call crate::memory::calls::process_vm_readv, Full;
     /// Copies to another process's memory.
     [ 311  540  348] process_vm_writev(pid, local, local_count, remote, remote_count, flags) => call crate::memory::calls::process_vm_writev, Full;
-    [ 312  312  349] kcmp() => missing;
+    /// Compare objects of two tasks.
+    [ 312  312  349] kcmp(one, other, kind, first, second) => call crate::process::compare::kcmp, Full;
     /// Load a module from a file.
     [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Partial("compressed modules");
     /// Set scheduling policy and attributes.
@@ -167,7 +170,8 @@ rows! {
     [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::calls::sched_getattr, Partial("real-time policies and utilization clamps");
     /// Executes a program named relative to a directory, or behind a descriptor.
     [ 322  545  358] execveat(directory, path, arguments, environment, flags) => frame crate::process::exec::execveat, Full;
-    [ 324  324  375] membarrier() => missing;
+    /// Memory barrier on the processors of other threads.
+    [ 324  324  375] membarrier(command, flags, cpu) => call crate::process::membarrier::membarrier, Full;
     /// Register the area of restartable sequences.
     [ 334  334  386] rseq(area, length, flags, signature) => call crate::process::rseq::rseq, Full;
     /// Send a signal to the process a descriptor names.
@@ -180,8 +184,10 @@ rows! {
     [   -    -  435] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::LocalSegment>, Partial("namespaces other than UTS and mount, chosen ids, cgroups");
     /// Duplicate another process's descriptor.
     [ 438  438  438] pidfd_getfd(pidfd, target, flags) => call crate::process::pidfd::pidfd_getfd, Full;
-    [ 440  440  440] process_madvise() => missing;
-    [ 448  448  448] process_mrelease() => missing;
+    /// Tell the kernel how another process will use its memory.
+    [ 440  440  440] process_madvise(pidfd, vector, count, advice, flags) => call crate::memory::calls::remote::process_madvise, Full;
+    /// Free the memory of a process that is dying.
+    [ 448  448  448] process_mrelease(pidfd, flags) => call crate::memory::calls::remote::process_mrelease, Full;
     /// Wait on several words of user memory.
     [ 449  449  449] futex_waitv(waiters, nr_futexes, flags, timeout, clockid) => call crate::ipc::futex::futex_waitv, Full;
     /// Wait for a child.

@@ -238,6 +238,20 @@ fn vector_of(show: &mut Show<'_>, address: u64, filled: u64) {
     });
 }
 
+/// A vector of memory that is not looked into.
+pub fn vector_addresses(show: &mut Show<'_>, address: u64) {
+    let (size, count) = (show.long_size(), show.word(2));
+    show.array(address, count, 2 * size, |show, at| {
+        let (base, length) = (show.long_at(at)?, show.long_at(at.wrapping_add(size))?);
+        show.text.byte(b'{');
+        show.field("iov_base");
+        show.text.address(base);
+        show.unsigned_field("iov_len", length);
+        show.text.byte(b'}');
+        Some(())
+    });
+}
+
 /// The argument of fcntl(2), by its command.
 pub fn fcntl_argument(show: &mut Show<'_>, value: u64) {
     match show.word(1) as u32 {

@@ -132,7 +132,9 @@ pub const fn of_row(name: &str, arguments: &[&str]) -> Option<&'static Descripti
         let mut place = 0;
         while place < descriptions.len() {
             let description = &descriptions[place];
-            if (any || description.arguments.len() == arguments.len()) && is_named(description.name, name) {
+            let count = arguments.len();
+            let fits = description.arguments.len() == count || last_register(description) == count;
+            if (any || fits) && is_named(description.name, name) {
                 return Some(description);
             }
             place += 1;
@@ -140,6 +142,13 @@ pub const fn of_row(name: &str, arguments: &[&str]) -> Option<&'static Descripti
         family += 1;
     }
     None
+}
+/// How many registers a call has whose last argument is told by its register.
+const fn last_register(description: &Description) -> usize {
+    match description.arguments {
+        [.., Notation::Register(register, _)] => *register + 1,
+        arguments => arguments.len(),
+    }
 }
 /// The description of a call, by name only.
 pub fn of(name: &str) -> Option<&'static Description> {

@@ -393,3 +393,57 @@ pub fn personality_answer(show: &mut Show<'_>) {
     );
     show.text.byte(b')');
 }
+
+/// A priority of input and output.
+pub fn io_priority(show: &mut Show<'_>, value: u64) {
+    const CLASSES: &[(u64, &str)] =
+        &[(0, "IOPRIO_CLASS_NONE"), (1, "IOPRIO_CLASS_RT"), (2, "IOPRIO_CLASS_BE"), (3, "IOPRIO_CLASS_IDLE")];
+    show.text.put("IOPRIO_PRIO_VALUE(");
+    show.choice(value >> 13 & 0x7_ffff, CLASSES, "IOPRIO_CLASS_???");
+    show.text.put(", ");
+    show.text.unsigned(value & 0x1fff);
+    show.text.byte(b')');
+}
+/// That of ioprio_get(2), after the number.
+pub fn io_priority_answer(show: &mut Show<'_>) {
+    let value = show.result.unwrap_or(0) as u64;
+    show.text.put(" (");
+    io_priority(show, value);
+    show.text.byte(b')');
+}
+
+/// Which kcmp(2) takes an index of the first task.
+pub fn kcmp_has_first(show: &Show<'_>) -> bool {
+    matches!(show.word(2) as u32, 0 | 7)
+}
+/// Which takes one of the second.
+pub fn kcmp_has_second(show: &Show<'_>) -> bool {
+    kcmp_has_first(show)
+}
+/// That one: a descriptor, or where an instance of epoll and what it watches is told.
+pub fn kcmp_second(show: &mut Show<'_>, value: u64) {
+    if show.word(2) as u32 != 7 {
+        return show.text.signed(value as i32 as i64);
+    }
+    show.structure(value, |show| {
+        let words = [0, 4, 8].map(|offset| show.u32_at(value.wrapping_add(offset)));
+        for (name, word) in ["efd", "tfd", "toff"].into_iter().zip(words) {
+            show.unsigned_field(name, word?.into());
+        }
+        Some(())
+    });
+}
+
+/// Whether membarrier(2) is told a processor.
+pub fn membarrier_has_cpu(show: &Show<'_>) -> bool {
+    show.word(1) as u32 & 1 != 0
+}
+/// The commands that its query answers.
+pub fn membarrier_answer(show: &mut Show<'_>) {
+    let (query, value) = (show.word(0) as u32 == 0, show.result.unwrap_or(0) as u64);
+    if query && value != 0 {
+        show.text.put(" (");
+        show.bits(value, super::names::MEMBARRIER, "MEMBARRIER_CMD_???");
+        show.text.byte(b')');
+    }
+}

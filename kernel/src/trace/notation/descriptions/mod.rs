@@ -45,6 +45,8 @@ const MEMORY: &[Description] = describe! {
 };
 
 const DEVICE: &[Description] = describe! {
+    iopl(Int);
+    ioperm(Hex, Hex, Int);
     poll(In("inout struct pollfd", poll::poll_set), Unsigned, Int) => Answer::Also(poll::poll_answer);
     ioctl(
         Descriptor,
@@ -122,6 +124,8 @@ const INFORMATION: &[Description] = describe! {
     timerfd_create(Choice(CLOCKS, "CLOCK_???"), Bits(TIMERFD, "TFD_???"));
     timerfd_settime(Descriptor, Bits(TIMERFD_SET, "TFD_???"), In("struct itimerspec", time::timer_setting), Out("struct itimerspec", time::timer_setting));
     timerfd_gettime(Descriptor, Out("struct itimerspec", time::timer_setting));
+    ustat(Hex32, Pointer("struct ustat"));
+    sysfs(Int, Hex, Hex);
     getrandom(Out("void", system::random_bytes), Size, Bits(RANDOM, "GRND_???"));
 };
 

@@ -1,6 +1,6 @@
 //! How calls about processes, signals and scheduling are written.
 use super::super::names::*;
-use super::super::{Answer, Description, Notation::*, early, process, signal, time};
+use super::super::{Answer, Description, Notation::*, early, file, process, signal, time};
 use crate::trace::show::Show;
 
 pub const CALLS: &[Description] = describe! {
@@ -112,6 +112,22 @@ pub const CALLS: &[Description] = describe! {
     pidfd_open(Int, Bits(PIDFD, "PIDFD_???"));
     clone3(Late("const struct clone_args *", process::clone_arguments), Size);
     pidfd_getfd(Descriptor, Descriptor, Hex32);
+    ioprio_set(Choice(IO_PRIORITY_WHO, "IOPRIO_WHO_???"), Int, Word(process::io_priority));
+    ioprio_get(Choice(IO_PRIORITY_WHO, "IOPRIO_WHO_???"), Int) => Answer::Also(process::io_priority_answer);
+    kcmp(
+        Int,
+        Int,
+        Choice(KCMP, "KCMP_???"),
+        If(process::kcmp_has_first, &Int),
+        If(process::kcmp_has_second, &Late("", process::kcmp_second)),
+    );
+    membarrier(
+        Bits(MEMBARRIER, "MEMBARRIER_CMD_???"),
+        Bits(MEMBARRIER_FLAGS, "MEMBARRIER_CMD_FLAG_???"),
+        If(process::membarrier_has_cpu, &Int),
+    ) => Answer::Also(process::membarrier_answer);
+    process_madvise(Descriptor, In("struct iovec", file::vector_addresses), Size, Choice(MADVICE, "MADV_???"), Hex32);
+    process_mrelease(Descriptor, Hex32);
     futex_waitv(Pointer("const struct futex_waitv"), Unsigned, Hex32, In("struct timespec", time::timespec), Choice(CLOCKS, "CLOCK_???"));
     waitpid(Int, Late("int *", process::status), Bits(WAIT, "W???"));
     nice(Int);
