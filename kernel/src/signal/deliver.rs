@@ -158,6 +158,7 @@ fn next(task: &Task, info: &mut SignalInfo) -> Next {
         if STOP_SIGNALS & set_of(info.signal) != 0 {
             task.signals.note_dequeued();
         }
+        let taken = state.kept.put(taken);
         drop(state);
         drop(taken);
         crate::time::posix_timer::note_taken(process, info);

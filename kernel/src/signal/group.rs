@@ -1,5 +1,5 @@
 //! A process's shared signal state: threads, shared queue, job control, the end of the whole group.
-use super::queue::{Queue, Queued};
+use super::queue::{Kept, Queue, Queued};
 use super::*;
 use crate::process::schedule::state;
 use crate::process::{Task, ThreadGroup, task::THREAD, task::flag};
@@ -42,6 +42,8 @@ pub struct GroupSignals {
 pub struct GroupState {
     threads: List<Task, THREAD>,
     pub(super) queue: Queue,
+    /// For the next signal of the process or one of its threads.
+    pub(super) kept: Kept,
     /// Wait status of a group exit.
     exit_status: i32,
     /// The thread that waits for the others to end (execve).
@@ -115,6 +117,7 @@ impl GroupSignals {
         let state = GroupState {
             threads: List::new(),
             queue: Queue::new(),
+            kept: Kept::new(),
             exit_status: 0,
             sole_survivor: 0,
             stop_signal: 0,

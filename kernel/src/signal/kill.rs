@@ -80,7 +80,7 @@ fn send_by_id(task: &Task, pid: Pid, info: SignalInfo) -> Result<()> {
         1.. => {
             let target = task.pid_namespace().find_task(pid.0 as u32).ok_or(ESRCH)?;
             check_permission(task, &target, info.signal)?;
-            if info.signal == 0 { Ok(()) } else { send_to_group(target.group(), info) }
+            if info.signal == 0 { Ok(()) } else { send::send_to_group_of(&target, info) }
         }
         0 => signal_group(task, &task.group().process_group(), info),
         -1 => signal_all(task, info),

@@ -1,5 +1,6 @@
 //! Pending signals: a set, and what came with them in order of arrival.
 use super::{SIGRTMIN, SYNCHRONOUS, SignalInfo, SignalSet, set_of};
+use crate::process::Task;
 use crate::process::credentials::UserRecord;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -11,6 +12,8 @@ pub struct Queued {
     pub(super) info: SignalInfo,
     /// Whose count of pending signals it is in.
     user: Option<Arc<UserRecord>>,
+    /// It waits, so that it counts there; not while it is kept for another signal.
+    counts: bool,
 }
 impl Linked for Queued {
     fn links(&self) -> &Links {
@@ -20,19 +23,63 @@ impl Linked for Queued {
 impl Queued {
     #[inline]
     pub(super) fn new(info: &SignalInfo, user: Option<Arc<UserRecord>>) -> Option<Arc<Queued>> {
-        machine::memory::try_arc(Queued { links: Links::new(), info: *info, user }).ok()
+        machine::memory::try_arc(Queued { links: Links::new(), info: *info, user, counts: true }).ok()
+    }
+    /// Ends its count: it has been taken, or forgotten.
+    fn retire(&mut self) {
+        if let Some(user) = &self.user
+            && core::mem::take(&mut self.counts)
+        {
+            user.pending_signals.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    /// Gives one that is kept another signal, if it is of the receiver's user.
+    fn reuse(&mut self, info: &SignalInfo, receiver: Option<&Task>) -> bool {
+        let Some(user) = &self.user else { return false };
+        if !receiver.is_some_and(|task| task.with_credentials(|credentials| Arc::ptr_eq(&credentials.record, user))) {
+            return false;
+        }
+        user.pending_signals.fetch_add(1, Ordering::Relaxed);
+        self.counts = true;
+        self.info = *info;
+        true
     }
 }
 impl Drop for Queued {
     fn drop(&mut self) {
-        if let Some(user) = &self.user {
-            user.pending_signals.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.retire();
     }
 }
 
 /// What is left of a signal taken from a queue: its entry, if it had one. To be dropped without locks.
-pub(super) struct Taken(#[allow(dead_code, reason = "kept to be dropped")] Option<Arc<Queued>>);
+pub(super) struct Taken(Option<Arc<Queued>>);
+
+/// An entry without a signal, so that the next signal needs no memory: a process that gets one signal at a time has one.
+pub(super) struct Kept(Option<Arc<Queued>>);
+
+impl Kept {
+    pub(super) const fn new() -> Self {
+        Kept(None)
+    }
+    /// Keeps what is left of a signal, and gives what is to be dropped.
+    #[inline]
+    pub(super) fn put(&mut self, mut taken: Taken) -> Taken {
+        match taken.0.as_mut().and_then(Arc::get_mut) {
+            Some(entry) => {
+                entry.retire();
+                core::mem::swap(&mut self.0, &mut taken.0);
+                taken
+            }
+            None => taken,
+        }
+    }
+    /// The entry with another signal in it, if there is one that its receiver may have.
+    #[inline]
+    pub(super) fn take(&mut self, info: &SignalInfo, receiver: Option<&Task>) -> Option<Arc<Queued>> {
+        let entry = self.0.as_mut().and_then(Arc::get_mut)?;
+        if entry.reuse(info, receiver) { self.0.take() } else { None }
+    }
+}
 
 /// The signals pending for a thread or a process.
 pub struct Queue {

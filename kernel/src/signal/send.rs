@@ -40,6 +40,15 @@ pub fn send_to_group(process: &ThreadGroup, info: SignalInfo) -> Result<()> {
     send(process, Target::Process(process.leader().as_ref()), &info, false)
 }
 
+/// As [`send_to_group`], to the process of a thread, which is often its leader.
+#[inline]
+pub(super) fn send_to_group_of(thread: &Arc<Task>, info: SignalInfo) -> Result<()> {
+    if !thread.is_leader() {
+        return send_to_group(thread.group(), info);
+    }
+    send(thread.group(), Target::Process(Some(thread)), &info, false)
+}
+
 /// Sends a signal to one thread.
 #[inline]
 pub fn send_to_thread(thread: &Arc<Task>, info: SignalInfo) -> Result<()> {
@@ -110,8 +119,13 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bo
     if !is_valid(info.signal) || process.is_zombie() {
         return Ok(());
     }
-    let entry = make_entry(process, target, info, forced)?;
-    send_with(process, target, info, forced, entry);
+    let made = match info.signal {
+        SIGKILL => Some(None),
+        // One may be kept.
+        _ if overrides_limit(info, forced) => None,
+        _ => Some(make_entry(process, target, info, forced)?),
+    };
+    send_with(process, target, info, forced, made);
     Ok(())
 }
 
@@ -125,17 +139,37 @@ impl Prepared {
     /// Sends it. Spin locks that rank before signals may be held.
     pub fn send(self, process: &ThreadGroup, info: SignalInfo) {
         if is_valid(info.signal) && !process.is_zombie() {
-            send_with(process, Target::Process(process.leader().as_ref()), &info, false, self.0);
+            send_with(process, Target::Process(process.leader().as_ref()), &info, false, Some(self.0));
         }
     }
 }
 
-fn send_with(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool, entry: Option<Arc<Queued>>) {
+/// Sends with the entry that was made, if one was; else with the one that is kept, or one that is made when it is known to be
+/// wanted.
+fn send_with(
+    process: &ThreadGroup,
+    target: Target<'_>,
+    info: &SignalInfo,
+    forced: bool,
+    mut made: Option<Option<Arc<Queued>>>,
+) {
     let signal = info.signal;
     let mut dropped = Dropped::new();
-    let mut state = process.signals.lock();
-    let wanted = prepare(process, &mut state, target, signal, forced, &mut dropped);
-    if wanted && !already_pending(&state, target, signal) {
+    loop {
+        let mut state = process.signals.lock();
+        if !prepare(process, &mut state, target, signal, forced, &mut dropped)
+            || already_pending(&state, target, signal)
+        {
+            drop(state);
+            break;
+        }
+        let mut kept = || state.kept.take(info, target.receiver().map(|task| &**task));
+        let Some(entry) = made.take().or_else(|| kept().map(Some)) else {
+            drop(state);
+            // It cannot be refused, only go without its information.
+            made = Some(make_entry(process, target, info, forced).unwrap_or(None));
+            continue;
+        };
         match target {
             Target::Process(_) => {
                 state.queue.add(signal, info.code == SI_KERNEL, entry);
@@ -150,11 +184,15 @@ fn send_with(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, force
         complete(process, &mut state, target, signal);
         process.signals.wake_readers();
         drop(state);
-    } else {
-        drop(state);
-        drop(entry);
+        break;
     }
+    drop(made);
     drop(dropped);
+}
+
+/// Whether a signal is queued even where its receiver's limit of pending ones is reached.
+fn overrides_limit(info: &SignalInfo, forced: bool) -> bool {
+    forced || (info.signal < SIGRTMIN && info.code >= SI_USER) || info.code == SI_KERNEL
 }
 
 /// The entry that carries the information. SIGKILL needs none; without memory or over the limit, only real-time signals that a
@@ -171,8 +209,7 @@ fn make_entry(
     }
     let user = target.receiver().map(|leader| leader.with_credentials(|credentials| credentials.record.clone()));
     let pending = user.as_ref().map_or(0, |user| user.pending_signals.fetch_add(1, Ordering::Relaxed));
-    let override_limit = forced || (info.signal < SIGRTMIN && info.code >= SI_USER) || info.code == SI_KERNEL;
-    if !override_limit && u64::from(pending) >= process.limit(Resource::PendingSignals) {
+    if !overrides_limit(info, forced) && u64::from(pending) >= process.limit(Resource::PendingSignals) {
         if let Some(user) = user {
             user.pending_signals.fetch_sub(1, Ordering::Relaxed);
         }
@@ -288,13 +325,12 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
     };
     let awaits = |thread: &Arc<Task>| thread.signals.awaited.load(Ordering::Relaxed) & bit != 0;
     let chosen = match target {
-        Target::Thread(thread) => (wants(thread) || awaits(thread)).then(|| thread.clone()),
+        Target::Thread(thread) => (wants(thread) || awaits(thread)).then_some(thread),
         Target::Process(_) => state
             .threads()
             .find(|thread| thread.is_leader() && wants(thread))
             .or_else(|| state.threads().find(|thread| wants(thread)))
-            .or_else(|| state.threads().find(|thread| awaits(thread)))
-            .cloned(),
+            .or_else(|| state.threads().find(|thread| awaits(thread))),
     };
     let Some(chosen) = chosen else { return };
     let default = process.with_actions(|actions| (actions.ignored() | actions.caught()) & bit == 0);
@@ -307,6 +343,6 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
         // No need to wait until the thread looks: stopped and sleeping threads end too.
         process.signals.begin_end(state, signal as i32, None);
     } else {
-        wake_thread(&chosen, signal == SIGKILL);
+        wake_thread(chosen, signal == SIGKILL);
     }
 }

@@ -80,6 +80,7 @@ impl Infos {
     /// # Safety
     /// 1. `base` points to as many records (at least zeroed memory) as frame numbers will be asked for.
     /// 2. They stay for good, or longer than the value and what it gives.
+    #[cfg(test)]
     pub(crate) unsafe fn new(base: *const FrameInfo) -> Self {
         Infos { base }
     }
