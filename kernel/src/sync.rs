@@ -38,6 +38,7 @@ pub mod rank {
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         INODE_TABLE = 125, "a remote file system's inodes by number";
         EPOLL_NESTING = 168, "epoll instances that watch one another";
+        PEER_GROUP = 167, "the mounts of a peer group";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";

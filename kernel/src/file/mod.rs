@@ -28,6 +28,7 @@ pub mod open_file;
 pub mod path;
 pub mod poll;
 pub mod procfs;
+pub mod propagation;
 pub mod read_write;
 pub mod regular;
 pub mod resize;

@@ -1,5 +1,6 @@
 //! Mounts and mount namespaces: which file system is seen where.
 use super::dentry::Dentry;
+use super::propagation::{self, Extent, PeerGroup, Relation};
 use super::path::Path;
 use super::superblock::Superblock;
 use crate::error::*;
@@ -10,7 +11,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use machine::memory::try_arc;
 
 /// Flags of one mount (MS_* of mount(2) that belong to it).
@@ -31,6 +32,8 @@ pub mod mount_flag {
     pub const NO_DIRECTORY_ACCESS_TIME: u32 = 2048;
     /// MS_RELATIME.
     pub const RELATIVE_ACCESS_TIME: u32 = 1 << 21;
+    /// Those about access times.
+    pub const ACCESS_TIMES: u32 = NO_ACCESS_TIME | NO_DIRECTORY_ACCESS_TIME | RELATIVE_ACCESS_TIME;
     /// All of them.
     pub const ALL: u32 = READ_ONLY
         | NO_SET_ID
@@ -42,17 +45,8 @@ pub mod mount_flag {
         | RELATIVE_ACCESS_TIME;
 }
 
-/// How mounts below a mount spread (kept and shown; events do not spread yet).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-#[allow(missing_docs)]
-pub enum Propagation {
-    Private,
-    Shared,
-    Slave,
-    Unbindable,
-}
-
+/// Changes of mount trees are one at a time: they spread from one namespace to others.
+pub static TREES: Mutex<()> = Mutex::new(rank::MOUNT_TREE, ());
 /// Bumped around every change of a mount tree: scoped walks retry.
 pub static MOUNT_CHANGES: SequenceCount = SequenceCount::new();
 /// Serializes the writers of `MOUNT_CHANGES`.
@@ -60,6 +54,13 @@ static CHANGE_LOCK: SpinLock<()> = SpinLock::new(rank::NAMESPACE, ());
 
 #[derive(Default)]
 struct Children(Vec<Arc<Mount>>);
+
+/// Among which mounts a mount is.
+#[derive(Default)]
+struct Sharing {
+    group: Option<Arc<PeerGroup>>,
+    master: Option<Arc<PeerGroup>>,
+}
 
 /// Where a mount is attached, if it is.
 pub struct Attachment(pub Option<Path>);
@@ -72,8 +73,10 @@ pub struct Mount {
     place: RcuCell<Attachment>,
     children: RcuCell<Children>,
     flags: AtomicU32,
-    propagation: AtomicU32,
-    group: AtomicU32,
+    sharing: SpinLock<Sharing>,
+    unbindable: AtomicBool,
+    locked: AtomicBool,
+    locked_flags: AtomicU32,
     /// The kernel's own (pipes, anonymous inodes): in no namespace, nothing can be mounted on it.
     internal: bool,
     namespace: SpinLock<Option<Weak<MountNamespace>>>,
@@ -83,7 +86,6 @@ pub struct Mount {
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-static NEXT_GROUP: AtomicU32 = AtomicU32::new(1);
 
 impl Mount {
     /// A detached mount of a file system below `root`.
@@ -96,13 +98,10 @@ impl Mount {
         Self::make(root, superblock.type_name().as_bytes(), 0, true)
     }
     /// A detached mount that shows (part of) what another shows, with the same flags and source.
-    pub fn copy(other: &Mount, root: Arc<Dentry>) -> Result<Arc<Mount>> {
-        let copy = Self::make(root, &other.source, other.flags(), false)?;
-        if other.propagation() == Propagation::Shared {
-            copy.group.store(other.peer_group(), Ordering::Relaxed);
-            copy.propagation.store(Propagation::Shared as u32, Ordering::Relaxed);
-        }
-        Ok(copy)
+    pub(super) fn like(other: &Mount, root: Arc<Dentry>) -> Result<Arc<Mount>> {
+        let like = Self::make(root, &other.source, other.flags(), false)?;
+        like.locked_flags.store(other.locked_flags(), Ordering::Relaxed);
+        Ok(like)
     }
     /// Whether anybody but its parent's list and `known` references of the caller's refers to it (open files, working
     /// directories). May sleep.
@@ -127,8 +126,10 @@ impl Mount {
             place: RcuCell::new(try_arc(Attachment(None))?),
             children: RcuCell::new(try_arc(Children::default())?),
             flags: AtomicU32::new(flags),
-            propagation: AtomicU32::new(Propagation::Private as u32),
-            group: AtomicU32::new(0),
+            sharing: SpinLock::new(rank::LEAF, Sharing::default()),
+            unbindable: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
+            locked_flags: AtomicU32::new(0),
             internal,
             namespace: SpinLock::new(rank::LEAF, None),
             expiring: AtomicBool::new(false),
@@ -166,6 +167,10 @@ impl Mount {
             .iter()
             .find(|child| child.place.read(guard).0.as_ref().is_some_and(|place| Arc::ptr_eq(&place.dentry, dentry)))
     }
+    /// As `child_at`, counted.
+    pub fn child_on(&self, dentry: &Arc<Dentry>) -> Option<Arc<Mount>> {
+        self.child_at(&RcuGuard::new(), dentry).cloned()
+    }
     /// The mounts on this one now.
     pub fn children(&self) -> Vec<Arc<Mount>> {
         self.children.get().0.clone()
@@ -191,30 +196,52 @@ impl Mount {
     pub fn source(&self) -> &[u8] {
         &self.source
     }
-    /// How mounts below spread.
-    pub fn propagation(&self) -> Propagation {
-        match self.propagation.load(Ordering::Relaxed) {
-            1 => Propagation::Shared,
-            2 => Propagation::Slave,
-            3 => Propagation::Unbindable,
-            _ => Propagation::Private,
-        }
+    /// The group it shares mounts with, if it is shared.
+    pub fn peer_group(&self) -> Option<Arc<PeerGroup>> {
+        self.sharing.lock().group.clone()
     }
-    /// The peer group, 0 if it is not shared.
-    pub fn peer_group(&self) -> u32 {
-        self.group.load(Ordering::Relaxed)
+    /// The group whose mounts it gets.
+    pub fn master(&self) -> Option<Arc<PeerGroup>> {
+        self.sharing.lock().master.clone()
     }
-    /// Sets how mounts below spread.
-    pub fn set_propagation(&self, propagation: Propagation) {
-        if propagation == Propagation::Shared {
-            let fresh = NEXT_GROUP.fetch_add(1, Ordering::Relaxed);
-            let _ = self.group.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
-        } else {
-            self.group.store(0, Ordering::Relaxed);
-        }
-        // A slave without a master is private, as in Linux.
-        let kept = if propagation == Propagation::Slave { Propagation::Private } else { propagation };
-        self.propagation.store(kept as u32, Ordering::Relaxed);
+    /// Replaces the group; the old one. For [`super::propagation`].
+    pub(super) fn set_peer_group(&self, group: Option<Arc<PeerGroup>>) -> Option<Arc<PeerGroup>> {
+        core::mem::replace(&mut self.sharing.lock().group, group)
+    }
+    /// Replaces the master; the old one. For [`super::propagation`].
+    pub(super) fn set_master(&self, master: Option<Arc<PeerGroup>>) -> Option<Arc<PeerGroup>> {
+        core::mem::replace(&mut self.sharing.lock().master, master)
+    }
+    /// Whether mounts on it spread to others.
+    pub fn is_shared(&self) -> bool {
+        self.sharing.lock().group.is_some()
+    }
+    /// Whether it refuses to be bound elsewhere.
+    pub fn is_unbindable(&self) -> bool {
+        self.unbindable.load(Ordering::Relaxed)
+    }
+    /// Lets or forbids it to be bound elsewhere.
+    pub(super) fn set_unbindable(&self, unbindable: bool) {
+        self.unbindable.store(unbindable, Ordering::Relaxed);
+    }
+    /// Whether its users may not take it off its place alone: it came from a namespace of another owner (MNT_LOCKED).
+    pub fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Relaxed)
+    }
+    /// Locks it in its place, or lets it go.
+    pub fn lock_in_place(&self, locked: bool) {
+        self.locked.store(locked, Ordering::Relaxed);
+    }
+    /// Flags of [`mount_flag`] that a remount must keep (`access_times`: all those about access times as they are).
+    pub fn locked_flags(&self) -> u32 {
+        self.locked_flags.load(Ordering::Relaxed)
+    }
+    /// Makes it one from a namespace of another owner: locked, with the flags that it has.
+    pub fn lock_with_flags(&self) {
+        use mount_flag::{NO_DEVICES, NO_EXECUTE, NO_SET_ID, READ_ONLY};
+        let kept = self.flags() & (READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXECUTE) | mount_flag::ACCESS_TIMES;
+        self.locked_flags.fetch_or(kept, Ordering::Relaxed);
+        self.lock_in_place(true);
     }
     /// The namespace it is attached in.
     pub fn namespace(&self) -> Option<Arc<MountNamespace>> {
@@ -237,6 +264,7 @@ impl Drop for MountNamespace {
     fn drop(&mut self) {
         let root = self.root.get();
         for member in tree(&root).unwrap_or_default() {
+            propagation::make_private(&member);
             let (Ok(nowhere), Ok(nothing)) = (try_arc(Attachment(None)), try_arc(Children::default())) else { return };
             let _writer = CHANGE_LOCK.lock();
             MOUNT_CHANGES.write(|| {
@@ -262,9 +290,9 @@ impl Drop for Mount {
 pub struct MountNamespace {
     root: RcuCell<Mount>,
     identity: Identity,
-    /// Changes are one at a time.
-    pub lock: Mutex<()>,
     changes: AtomicU64,
+    /// How many mounts it has.
+    count: AtomicUsize,
     /// Woken when the tree changes (poll on /proc/mounts).
     pub changed: crate::wait::WaitQueue,
 }
@@ -293,7 +321,7 @@ impl MountNamespace {
         let namespace = try_arc(MountNamespace {
             root: RcuCell::new(root.clone()),
             identity,
-            lock: Mutex::new(rank::MOUNT_TREE, ()),
+            count: AtomicUsize::new(1),
             changes: AtomicU64::new(0),
             changed: crate::wait::WaitQueue::new(),
         })?;
@@ -303,23 +331,17 @@ impl MountNamespace {
     /// A namespace with a copy of every mount of this one (CLONE_NEWNS), and which is the copy of which.
     pub fn copy(&self, owner: &Owner) -> Result<(Arc<MountNamespace>, Vec<MountCopy>)> {
         let identity = Identity::new(owner, Kind::Mount)?;
-        let _tree = self.lock.lock();
+        let foreign = !Arc::ptr_eq(&identity.owner, &self.identity.owner);
+        let relation = if foreign { Relation::Apart } else { Relation::Alike };
+        let _trees = TREES.lock();
         let root = self.root.get();
-        let copy = Mount::copy(&root, root.root().clone())?;
+        let top = Path { dentry: root.root().clone(), mount: root };
+        let pairs = propagation::copy_tree(&top, relation, Extent::Namespace)?;
+        let (_, copy) = pairs.first().cloned().ok_or(EINVAL)?;
         let namespace = MountNamespace::new(copy.clone(), identity)?;
-        let mut pairs = Vec::new();
-        pairs.try_reserve(1)?;
-        pairs.push((root, copy));
-        let mut at = 0;
-        while let Some((original, copy)) = pairs.get(at).cloned() {
-            for child in original.children() {
-                let Some(place) = child.place_counted() else { continue };
-                let child_copy = Mount::copy(&child, child.root().clone())?;
-                namespace.attach(&child_copy, &Path { mount: copy.clone(), dentry: place.dentry })?;
-                pairs.try_reserve(1)?;
-                pairs.push((child, child_copy));
-            }
-            at += 1;
+        namespace.take_in(&copy)?;
+        if foreign {
+            pairs.iter().for_each(|(_, member)| member.lock_with_flags());
         }
         Ok((namespace, pairs))
     }
@@ -349,21 +371,67 @@ impl MountNamespace {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.changed.wake_all();
     }
-    /// Attaches a detached mount on a place (and, with it, what is mounted on it). The namespace is locked.
-    pub fn attach(self: &Arc<Self>, mount: &Arc<Mount>, place: &Path) -> Result<()> {
-        attach_detached(mount, place)?;
-        for member in tree(mount)? {
+    /// Makes a tree that is attached, or will be, one of this namespace's.
+    fn take_in(self: &Arc<Self>, mount: &Arc<Mount>) -> Result<()> {
+        let members = tree(mount)?;
+        for member in &members {
             *member.namespace.lock() = Some(Arc::downgrade(self));
         }
+        self.count.fetch_add(members.len(), Ordering::Relaxed);
         self.note_change();
         Ok(())
     }
-    /// Takes a mount off its place, with what is mounted on it. The namespace is locked.
+    /// Whether so many mounts more are too many (fs.mount-max): ENOSPC.
+    pub fn check_room(&self, more: usize) -> Result<()> {
+        const MOST: usize = 100_000;
+        let count = self.count.load(Ordering::Relaxed).saturating_add(more);
+        if count > MOST { Err(ENOSPC.because("too many mounts in the namespace")) } else { Ok(()) }
+    }
+    /// Attaches a detached mount on a place (and, with it, what is mounted on it). The trees are locked.
+    pub fn attach(self: &Arc<Self>, mount: &Arc<Mount>, place: &Path) -> Result<()> {
+        attach_detached(mount, place)?;
+        self.take_in(mount)
+    }
+    /// As `attach`; where mounts on the place's mount spread to others, so does this one. ENOSPC.
+    pub fn attach_and_spread(self: &Arc<Self>, mount: &Arc<Mount>, place: &Path) -> Result<()> {
+        let members = tree(mount)?;
+        self.check_room(members.len())?;
+        if !place.mount.is_shared() {
+            return self.attach(mount, place);
+        }
+        members.iter().try_for_each(propagation::share)?;
+        let copies = propagation::copies(mount, place)?;
+        for (copy, at) in &copies {
+            let Some(namespace) = at.mount.namespace() else { continue };
+            namespace.check_room(members.len())?;
+            if !Arc::ptr_eq(&namespace.identity.owner, &self.identity.owner) {
+                tree(copy)?.iter().for_each(|member| member.lock_with_flags());
+            }
+            copy.lock_in_place(false);
+        }
+        self.attach(mount, place)?;
+        for (copy, at) in &copies {
+            // What is there already comes to lie on top of it.
+            let above = at.mount.child_on(&at.dentry);
+            let Some(namespace) = at.mount.namespace() else { continue };
+            if let Some(above) = &above {
+                namespace.detach(above)?;
+            }
+            namespace.attach(copy, at)?;
+            if let Some(above) = &above {
+                let dentry = copy.root().clone();
+                namespace.attach(above, &Path { mount: copy.clone(), dentry })?;
+            }
+        }
+        Ok(())
+    }
+    /// Takes a mount off its place, with what is mounted on it. The trees are locked.
     pub fn detach(&self, mount: &Arc<Mount>) -> Result<()> {
         let Some(place) = mount.place_counted() else { return Err(EINVAL) };
         let nowhere = try_arc(Attachment(None))?;
         let children = without(&place.mount, mount)?;
-        for member in tree(mount)? {
+        let members = tree(mount)?;
+        for member in &members {
             *member.namespace.lock() = None;
         }
         {
@@ -373,20 +441,29 @@ impl MountNamespace {
                 mount.place.replace(nowhere);
             });
         }
+        self.count.fetch_sub(members.len(), Ordering::Relaxed);
         self.note_change();
         Ok(())
     }
-    /// Takes a whole tree apart after `detach` (umount): every mount of it stands alone and lives as long as it is used.
-    pub fn dissolve(&self, mount: &Arc<Mount>) -> Result<()> {
-        for member in tree(mount)? {
-            let nowhere = try_arc(Attachment(None))?;
-            let nothing = try_arc(Children::default())?;
-            let _writer = CHANGE_LOCK.lock();
-            MOUNT_CHANGES.write(|| {
-                member.children.replace(nothing);
-                member.place.replace(nowhere);
-            });
+    /// Unmounts a tree here and wherever the unmount spreads to: every mount of it stands alone and lives as long as it is used.
+    /// The trees are locked.
+    pub fn unmount(&self, mount: &Arc<Mount>) -> Result<()> {
+        let all = propagation::unmounted_with(mount)?;
+        for member in &all {
+            let Some(place) = member.place_counted() else { continue };
+            let Some(namespace) = member.namespace() else { continue };
+            let goes = |other: &Arc<Mount>| all.iter().any(|known| Arc::ptr_eq(known, other));
+            let above = propagation::topper(member).filter(|above| !goes(above));
+            if let Some(above) = &above {
+                namespace.detach(above)?;
+            }
+            namespace.detach(member)?;
+            if let Some(above) = &above {
+                namespace.attach(above, &place)?;
+            }
+            self::dissolve(member)?;
         }
+        all.iter().for_each(propagation::make_private);
         Ok(())
     }
     /// Whether something is mounted on a dentry here.
@@ -400,6 +477,20 @@ impl MountNamespace {
         crate::sort::by_key(&mut mounts, |mount| mount.id());
         Ok(mounts)
     }
+}
+
+/// Takes a whole tree apart that is attached nowhere.
+fn dissolve(mount: &Arc<Mount>) -> Result<()> {
+    for member in tree(mount)? {
+        let nowhere = try_arc(Attachment(None))?;
+        let nothing = try_arc(Children::default())?;
+        let _writer = CHANGE_LOCK.lock();
+        MOUNT_CHANGES.write(|| {
+            member.children.replace(nothing);
+            member.place.replace(nowhere);
+        });
+    }
+    Ok(())
 }
 
 /// Puts a mount on a place, whatever their namespaces (trees being built).

@@ -1,6 +1,7 @@
 //! mount(2), umount2(2), pivot_root(2).
 use super::attributes::FileType;
-use super::mount::{self, Mount, MountNamespace, Propagation, mount_flag};
+use super::mount::{self, Mount, MountNamespace, mount_flag};
+use super::propagation::{self, Extent, Propagation, Relation};
 use super::nsfs;
 use super::path::Path;
 use super::superblock::{MountRequest, find_file_system, superblock_flag};
@@ -76,11 +77,12 @@ pub fn mount(
     }
     let namespace = task.context().namespace();
     let mount_flags = mount_flags(flags, Some(&path.mount).filter(|_| flags & MS_REMOUNT != 0));
-    let _tree = namespace.lock.lock();
+    let _trees = mount::TREES.lock();
     match () {
         () if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT | MS_BIND => {
             check_member(&namespace, &path)?;
             check_root(&path)?;
+            check_locked_flags(&path.mount, mount_flags)?;
             path.mount.set_flags(mount_flags);
             namespace.note_change();
             Ok(())
@@ -88,6 +90,7 @@ pub fn mount(
         () if flags & MS_REMOUNT != 0 => {
             check_member(&namespace, &path)?;
             check_root(&path)?;
+            check_locked_flags(&path.mount, mount_flags)?;
             let superblock = path.mount.superblock();
             superblock.operations().remount(superblock, &data)?;
             superblock.set_flags(superblock.flags() & !superblock_flag::ALL | flags & superblock_flag::ALL);
@@ -124,6 +127,14 @@ fn mount_flags(flags: u32, remounted: Option<&Arc<Mount>>) -> u32 {
     result
 }
 
+/// EPERM for flags that would take back what a namespace of another owner set.
+fn check_locked_flags(mount: &Mount, flags: u32) -> Result<()> {
+    let locked = mount.locked_flags();
+    let kept = locked & !mount_flag::ACCESS_TIMES & !flags == 0;
+    let times = locked & mount_flag::ACCESS_TIMES == 0 || (flags ^ mount.flags()) & mount_flag::ACCESS_TIMES == 0;
+    if kept && times { Ok(()) } else { Err(EPERM) }
+}
+
 /// Whether the caller may change its mount namespace.
 fn may_mount(task: &Task) -> bool {
     task.capable_in(&task.context().namespace().identity().owner, Capability::SysAdmin)
@@ -154,7 +165,7 @@ fn graft(namespace: &Arc<MountNamespace>, mounted: &Arc<Mount>, path: &Path) -> 
         return Err(EBUSY.because("the same file system is mounted there"));
     }
     check_types(mounted, &place)?;
-    namespace.attach(mounted, &place)
+    namespace.attach_and_spread(mounted, &place)
 }
 /// A directory goes on a directory and a file on a file; nothing goes on what was removed.
 fn check_types(mounted: &Arc<Mount>, place: &Path) -> Result<()> {
@@ -178,7 +189,8 @@ fn bind(
 ) -> Result<()> {
     let source = source.filter(|source| !source.is_empty()).ok_or(EINVAL)?;
     let old = walk::resolve(task, HERE, &source, walk_flag::FOLLOW)?;
-    if old.mount.propagation() == Propagation::Unbindable {
+    check_member(namespace, path)?;
+    if old.mount.is_unbindable() {
         return Err(EINVAL);
     }
     // The file of a namespace is of no mount namespace, and a mount of it keeps the namespace; one of a mount namespace that is
@@ -190,29 +202,22 @@ fn bind(
         Some(_) => {}
         None => check_member(namespace, &old)?,
     }
-    let copy = copy_tree(&old, recursive)?;
-    graft(namespace, &copy, path)
-}
-
-/// A detached copy of what is seen at a place, with the mounts below it if `recursive`.
-pub fn copy_tree(place: &Path, recursive: bool) -> Result<Arc<Mount>> {
-    let top = Mount::copy(&place.mount, place.dentry.clone())?;
-    if recursive {
-        let mut pairs = alloc::vec![(place.mount.clone(), top.clone())];
-        while let Some((original, copy)) = pairs.pop() {
-            for child in original.children() {
-                let Some(at) = child.place_counted() else { continue };
-                let outside = Arc::ptr_eq(&original, &place.mount) && !at.dentry.is_below(&place.dentry);
-                if outside || child.propagation() == Propagation::Unbindable {
-                    continue;
-                }
-                let child_copy = Mount::copy(&child, child.root().clone())?;
-                mount::attach_detached(&child_copy, &Path { mount: copy.clone(), dentry: at.dentry })?;
-                pairs.push((child, child_copy));
-            }
-        }
+    let locked = |child: &Arc<Mount>| {
+        child.is_locked() && child.place_counted().is_some_and(|place| place.dentry.is_below(&old.dentry))
+    };
+    if !recursive && old.mount.children().iter().any(locked) {
+        return Err(EINVAL.because("what is mounted there may not be uncovered"));
     }
-    Ok(top)
+    let copy = match recursive {
+        false => propagation::copy(&old.mount, old.dentry.clone(), Relation::Alike)?,
+        true => {
+            let pairs = propagation::copy_tree(&old, Relation::Alike, Extent::Bindable)?;
+            pairs.first().map(|(_, copy)| copy.clone()).ok_or(EINVAL)?
+        }
+    };
+    graft(namespace, &copy, path)
+        // What came to nothing is in no group.
+        .inspect_err(|_| mount::tree(&copy).unwrap_or_default().iter().for_each(propagation::make_private))
 }
 
 fn change_propagation(namespace: &Arc<MountNamespace>, path: &Path, flags: u32) -> Result<()> {
@@ -228,10 +233,10 @@ fn change_propagation(namespace: &Arc<MountNamespace>, path: &Path, flags: u32) 
     check_member(namespace, path)?;
     if flags & MS_REC != 0 {
         for member in mount::tree(&path.mount)? {
-            member.set_propagation(propagation);
+            propagation::change(&member, propagation)?;
         }
     } else {
-        path.mount.set_propagation(propagation);
+        propagation::change(&path.mount, propagation)?;
     }
     namespace.note_change();
     Ok(())
@@ -248,9 +253,15 @@ fn move_mount(task: &Task, namespace: &Arc<MountNamespace>, source: Option<Vec<u
     check_member(namespace, &place)?;
     check_root(&old)?;
     let Some(from) = old.mount.place_counted() else { return Err(EINVAL.because("the root cannot be moved")) };
+    if old.mount.is_locked() {
+        return Err(EINVAL.because("came from a namespace of another owner"));
+    }
     check_types(&old.mount, &place)?;
-    if from.mount.propagation() == Propagation::Shared {
+    if from.mount.is_shared() {
         return Err(EINVAL.because("the parent is shared"));
+    }
+    if place.mount.is_shared() && mount::tree(&old.mount)?.iter().any(|member| member.is_unbindable()) {
+        return Err(EINVAL.because("what cannot be bound does not spread"));
     }
     // Not below itself.
     let mut at = place.mount.clone();
@@ -264,7 +275,10 @@ fn move_mount(task: &Task, namespace: &Arc<MountNamespace>, source: Option<Vec<u
         }
     }
     namespace.detach(&old.mount)?;
-    namespace.attach(&old.mount, &place)
+    namespace.attach_and_spread(&old.mount, &place).inspect_err(|_| {
+        // Back to where it was, which was possible before.
+        let _ = namespace.attach(&old.mount, &from);
+    })
 }
 
 /// umount(2) of i386: without flags.
@@ -291,29 +305,40 @@ pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
     let namespace = &places.namespace;
     check_member(namespace, &path)?;
     let mounted = path.mount.clone();
-    if flags & EXPIRE != 0 && (flags & (FORCE | DETACH) != 0 || Arc::ptr_eq(&mounted, &places.root.mount)) {
-        return Err(EINVAL);
+    if mounted.is_locked() {
+        return Err(EINVAL.because("came from a namespace of another owner"));
     }
-    drop(path);
-    if flags & DETACH == 0 && Arc::ptr_eq(&mounted, &places.root.mount) {
+    if flags & FORCE != 0 && !task.capable(Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    let is_root = Arc::ptr_eq(&mounted, &places.root.mount);
+    if flags & EXPIRE != 0 {
+        if flags & (FORCE | DETACH) != 0 || is_root {
+            return Err(EINVAL);
+        }
+        drop(path);
+        if Mount::is_used(&mounted, 1) {
+            return Err(EBUSY);
+        }
+        if !mounted.expire() {
+            return Err(EAGAIN);
+        }
+    } else {
+        drop(path);
+    }
+    if flags & DETACH == 0 && is_root {
         // Linux makes the root read-only instead.
         mounted.superblock().set_flags(mounted.superblock().flags() | superblock_flag::READ_ONLY);
         return Ok(());
     }
-    let _tree = namespace.lock.lock();
+    let _trees = mount::TREES.lock();
     if mounted.place_counted().is_none() {
         return Err(EINVAL.because("not mounted any more"));
     }
-    if flags & DETACH == 0 {
-        if !mounted.children().is_empty() || Mount::is_used(&mounted, 1) {
-            return Err(EBUSY);
-        }
-        if flags & EXPIRE != 0 && !mounted.expire() {
-            return Err(EAGAIN);
-        }
+    if flags & DETACH == 0 && propagation::is_busy(&mounted, 1)? {
+        return Err(EBUSY);
     }
-    namespace.detach(&mounted)?;
-    namespace.dissolve(&mounted)
+    namespace.unmount(&mounted)
 }
 
 /// pivot_root(2).
@@ -326,14 +351,20 @@ pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<
     let old = walk::resolve(task, HERE, &put_old.read()?, flags)?;
     let places = task.context().places();
     let (root, namespace) = (&places.root, &places.namespace);
-    let _tree = namespace.lock.lock();
-    let shared = |path: &Path| path.mount.propagation() == Propagation::Shared;
-    let parent_shared = |path: &Path| path.mount.place_counted().is_some_and(|place| shared(&place));
-    if shared(&old) || parent_shared(&new) || parent_shared(root) {
+    let _trees = mount::TREES.lock();
+    let mut old = old;
+    while let Some(top) = mount::top_mount(&old) {
+        old = top;
+    }
+    let parent_shared = |path: &Path| path.mount.place_counted().is_some_and(|place| place.mount.is_shared());
+    if old.mount.is_shared() || parent_shared(&new) || parent_shared(root) {
         return Err(EINVAL);
     }
     check_member(namespace, root)?;
     check_member(namespace, &new)?;
+    if new.mount.is_locked() {
+        return Err(EINVAL.because("came from a namespace of another owner"));
+    }
     if new.dentry.is_deleted() {
         return Err(ENOENT);
     }
@@ -348,17 +379,35 @@ pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<
     }
     namespace.detach(&new.mount)?;
     namespace.detach(&root.mount)?;
+    if root.mount.is_locked() {
+        root.mount.lock_in_place(false);
+        new.mount.lock_in_place(true);
+    }
     namespace.attach(&root.mount, &old)?;
     namespace.attach(&new.mount, &root_place)?;
-    // Whoever stands at the old root of this file system context stands at the new one.
-    let old_root = root.clone();
-    task.context().change(|places| {
-        for place in [&mut places.root, &mut places.working_directory] {
-            if *place == old_root {
-                *place = new.clone();
-            }
+    move_everybody(root, &new)
+}
+
+/// Whoever stands at the old root, whatever process it is, stands at the new one.
+fn move_everybody(from: &Path, to: &Path) -> Result<()> {
+    let everybody = &crate::start::shared().namespaces.pid_for_children;
+    let mut number = 1;
+    while let Some(entry) = everybody.find_from(number) {
+        number = entry.number().saturating_add(1);
+        let Some(context) = entry.task().and_then(|task| task.context_if_any()) else { continue };
+        let places = context.places();
+        if places.root != *from && places.working_directory != *from {
+            continue;
         }
-    })
+        context.change(|places| {
+            for place in [&mut places.root, &mut places.working_directory] {
+                if *place == *from {
+                    *place = to.clone();
+                }
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether a place lies at or below another.

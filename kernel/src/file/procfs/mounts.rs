@@ -87,12 +87,14 @@ pub fn mount_information(subject: &Subject, out: &mut Output) -> Result<()> {
         out.put_escaped(path, SPECIAL)?;
         write!(out, " {}", read_only(mount.is_read_only()))?;
         mount_options(mount, out)?;
-        use crate::file::mount::Propagation;
-        match mount.propagation() {
-            Propagation::Shared => write!(out, " shared:{}", mount.peer_group())?,
-            Propagation::Slave => write!(out, " master:{}", mount.peer_group())?,
-            Propagation::Unbindable => write!(out, " unbindable")?,
-            Propagation::Private => {}
+        if let Some(group) = mount.peer_group() {
+            write!(out, " shared:{}", group.id())?;
+        }
+        if let Some(master) = mount.master() {
+            write!(out, " master:{}", master.id())?;
+        }
+        if mount.is_unbindable() {
+            write!(out, " unbindable")?;
         }
         write!(out, " - {} ", superblock.type_name())?;
         source(mount, out)?;
