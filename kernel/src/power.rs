@@ -1,6 +1,7 @@
 //! reboot(2): ending or restarting the machine.
 use crate::error::*;
 use crate::process::{Capability, Task};
+use crate::signal;
 use crate::syscall::UserPath;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,11 +26,15 @@ static RESTART_ON_CTRL_ALT_DEL: AtomicBool = AtomicBool::new(true);
 
 /// reboot(2). EPERM without CAP_SYS_BOOT, then EINVAL for wrong magic numbers or commands, then EFAULT for RESTART2's string.
 pub fn reboot(task: &Task, magic: u32, second_magic: u32, command: u32, argument: UserPath) -> Result<()> {
-    if !task.capable(Capability::SysBoot) {
+    let namespace = task.pid_namespace();
+    if !task.capable_in(&namespace.identity.owner, Capability::SysBoot) {
         return Err(EPERM);
     }
     if magic != MAGIC || !SECOND_MAGICS.contains(&second_magic) {
         return Err(EINVAL.because("wrong magic number"));
+    }
+    if namespace.level != 0 {
+        return end_namespace(task, command);
     }
     match command {
         command::RESTART => restart(),
@@ -49,6 +54,22 @@ pub fn reboot(task: &Task, magic: u32, second_magic: u32, command: u32, argument
         command::CAD_OFF => RESTART_ON_CTRL_ALT_DEL.store(false, Ordering::Relaxed),
         _ => return Err(EINVAL.because("no such command")),
     }
+    Ok(())
+}
+
+/// Below the root, what would restart or halt the machine ends the pid namespace.
+fn end_namespace(task: &Task, command: u32) -> Result<()> {
+    let signal = match command {
+        command::RESTART | command::RESTART2 => signal::SIGHUP,
+        command::POWER_OFF | command::HALT => signal::SIGINT,
+        _ => return Err(EINVAL.because("no command for a pid namespace")),
+    };
+    let namespace = task.pid_namespace();
+    namespace.reboot_signal.store(signal, Ordering::Relaxed);
+    if let Some(first) = namespace.first_process() {
+        signal::send_to_group(&first, signal::SignalInfo::kernel(signal::SIGKILL))?;
+    }
+    crate::process::exit::request_exit(task, 0);
     Ok(())
 }
 

@@ -222,7 +222,12 @@ fn get_lock<L: LockLayout>(task: &Task, file: &File, pointer: UserPtr<L>, whole_
             user.start = conflict.range.first as i64;
             let open_ended = conflict.range.last == i64::MAX as u64;
             user.length = if open_ended { 0 } else { (conflict.range.last - conflict.range.first + 1) as i64 };
-            user.process = conflict.id;
+            let everybody = &crate::start::shared().namespaces.pid_for_children;
+            let holder = u32::try_from(conflict.id).ok().and_then(|number| everybody.find(number));
+            user.process = match holder {
+                Some(holder) => holder.number_in(task.pid_namespace()) as i32,
+                None => conflict.id,
+            };
         }
     }
     pointer.write(task, &L::found(user, task.abi())?)

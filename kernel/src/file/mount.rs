@@ -1,7 +1,7 @@
 //! Mounts and mount namespaces: which file system is seen where.
 use super::dentry::Dentry;
-use super::propagation::{self, Extent, PeerGroup, Relation};
 use super::path::Path;
+use super::propagation::{self, Extent, PeerGroup, Relation};
 use super::superblock::Superblock;
 use crate::error::*;
 use crate::process::namespace::{Identity, Kind, Owner, first};

@@ -1,9 +1,9 @@
 //! mount(2), umount2(2), pivot_root(2).
 use super::attributes::FileType;
 use super::mount::{self, Mount, MountNamespace, mount_flag};
-use super::propagation::{self, Extent, Propagation, Relation};
 use super::nsfs;
 use super::path::Path;
+use super::propagation::{self, Extent, Propagation, Relation};
 use super::superblock::{MountRequest, find_file_system, superblock_flag};
 use super::walk::{self, walk_flag};
 use crate::error::*;

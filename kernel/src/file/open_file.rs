@@ -219,6 +219,7 @@ impl File {
         credentials: Arc<Credentials>,
     ) -> Result<Arc<File>> {
         let inode = path.inode()?.clone();
+        path.mount.keep();
         let mut bits = match flags & flag::ACCESS_MODE {
             flag::READ_ONLY => mode::READ,
             flag::WRITE_ONLY => mode::WRITE,

@@ -8,10 +8,9 @@ use super::nsfs;
 use super::path::Path;
 use crate::error::*;
 use crate::process::namespace::Namespace;
-use crate::sync::{Mutex, rank};
+use crate::sync::{Mutex, SpinLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
 use machine::memory::try_arc;
 
 /// How mounts on a mount spread.
@@ -34,7 +33,43 @@ struct Lists {
     members: Vec<Weak<Mount>>,
     slaves: Vec<Weak<Mount>>,
 }
-static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+/// Which numbers are taken: a bit for each, from 1 on.
+static TAKEN: SpinLock<Vec<u64>> = SpinLock::new(rank::LEAF, Vec::new());
+
+/// The lowest free number. ENOMEM.
+fn take_number() -> Result<u32> {
+    let mut room: Vec<u64> = Vec::new();
+    loop {
+        let mut taken = TAKEN.lock();
+        if let Some(place) = taken.iter().position(|word| *word != u64::MAX)
+            && let Some(word) = taken.get_mut(place)
+        {
+            let bit = word.trailing_ones();
+            *word |= 1 << bit;
+            return Ok(place as u32 * 64 + bit + 1);
+        }
+        if taken.len() < taken.capacity() {
+            taken.push(0);
+            continue;
+        }
+        if room.capacity() > taken.len() {
+            room.append(&mut taken);
+            core::mem::swap(&mut *taken, &mut room);
+            continue;
+        }
+        let wanted = taken.len().saturating_mul(2).max(1);
+        drop(taken);
+        room.try_reserve_exact(wanted)?;
+    }
+}
+impl Drop for PeerGroup {
+    fn drop(&mut self) {
+        let bit = self.id.saturating_sub(1);
+        if let Some(word) = TAKEN.lock().get_mut(bit as usize / 64) {
+            *word &= !(1 << (bit % 64));
+        }
+    }
+}
 
 fn add(list: &mut Vec<Weak<Mount>>, mount: &Arc<Mount>) -> Result<()> {
     list.retain(|other| other.strong_count() != 0);
@@ -54,7 +89,8 @@ fn living(list: &[Weak<Mount>]) -> Result<Vec<Arc<Mount>>> {
 
 impl PeerGroup {
     fn new() -> Result<Arc<PeerGroup>> {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let id = take_number()?;
+        // A number is lost where there is no memory for its group.
         Ok(try_arc(PeerGroup { id, lists: Mutex::new(rank::PEER_GROUP, Lists::default()) })?)
     }
     /// The number that mountinfo shows.

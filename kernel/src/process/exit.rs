@@ -158,8 +158,36 @@ fn account(task: &Task, process: &ThreadGroup) {
     process.remove_thread(task);
 }
 
+/// The first process of a pid namespace ends: so do all others in there, before it does.
+fn end_namespace(task: &Task, process: &Arc<ThreadGroup>) {
+    let namespace = process.pid().namespace();
+    namespace.close();
+    let ignored = signal::Action { handler: SIG_IGN, ..signal::Action::default() };
+    process.actions().set(SIGCHLD, ignored);
+    let mut number = 2;
+    while let Some(entry) = namespace.find_from(number) {
+        number = entry.number_in(namespace).saturating_add(1);
+        let other = entry.task().filter(|other| other.is_leader() && !Arc::ptr_eq(other.group(), process));
+        if let Some(other) = other {
+            // SIGKILL needs no memory to be pending.
+            let _ = signal::send_to_group(other.group(), SignalInfo::kernel(signal::SIGKILL));
+        }
+    }
+    super::wait_child::wait_for_all(task);
+    // Its own number stays until it is waited for, and this thread's if another one led it.
+    namespace.wait_for_end(if task.is_leader() { 1 } else { 2 });
+    let reboot = namespace.reboot_signal.load(Ordering::Relaxed);
+    if reboot != 0 {
+        process.begin_exit(reboot as i32, Some(task));
+        process.signals.lock().set_exit_status(reboot as i32);
+    }
+}
+
 /// Passes children on, tells the parent, and makes the process a zombie once its last thread is gone.
 fn notify(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
+    if last && process.begins_namespace() {
+        end_namespace(task, process);
+    }
     if process.has_children() {
         pass_on_children(task, process, last);
     }
@@ -235,7 +263,7 @@ impl Notice {
     /// `is_parent`: a tracer that is not the parent gets SIGCHLD in any case.
     fn prepare(process: &ThreadGroup, parent: &ThreadGroup, is_parent: bool) -> Notice {
         let number = if is_parent { process.exit_signal.load(Ordering::Relaxed) as u32 } else { SIGCHLD };
-        let info = child_info(process, number);
+        let info = child_info(process, parent, number);
         let signal = (number != 0).then(|| (info, signal::Prepared::new(parent, &info)));
         Notice { number, signal }
     }
@@ -273,12 +301,12 @@ pub(crate) fn decode_status(status: i32) -> (i32, i32) {
     }
 }
 
-fn child_info(process: &ThreadGroup, number: u32) -> SignalInfo {
+fn child_info(process: &ThreadGroup, parent: &ThreadGroup, number: u32) -> SignalInfo {
     let (code, status) = decode_status(process.exit_status.load(Ordering::Relaxed));
     let user = process.leader().map_or(0, |leader| leader.with_credentials(|credentials| credentials.user));
     let own = process.usage.lock().own;
     let times = (super::usage::ticks(own.user_time), super::usage::ticks(own.system_time));
-    SignalInfo::child(number, code, process.id(), user, status, times)
+    SignalInfo::child(number, code, process.pid().number_in(parent.pid().namespace()), user, status, times)
 }
 
 /// Gives the children to the process's other threads or, at its end, to its reaper. Those that asked get their parent-death

@@ -1,11 +1,12 @@
 //! Process identifiers: numbers in pid namespaces, and what bears them (threads, process groups, sessions).
 //!
+//! What bears a number in one namespace bears another in each namespace above it.
 //! A number is in use as long as a thread, a process group or a session bears it. Tables are looked up under a spin lock that
 //! is held for a few instructions; nobody needs one to know his own numbers.
-use super::namespace::{Identity, first};
+use super::namespace::{Identity, Kind, Owner, first};
 use super::session::{ProcessGroup, Session};
 use super::{Task, ThreadGroup};
-use crate::error::{EAGAIN, EEXIST, Result};
+use crate::error::*;
 use crate::sync::{SpinLock, rank};
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
@@ -25,6 +26,8 @@ pub struct PidEntry {
     /// The number in the root namespace.
     number: AtomicU32,
     namespace: Arc<PidNamespace>,
+    /// The numbers in the namespaces from the root's child down to `namespace`; none in the root.
+    below: Vec<AtomicU32>,
     /// How many of thread, process group and session bear it.
     bearers: AtomicU32,
     task: SpinLock<Option<Arc<Task>>>,
@@ -41,15 +44,23 @@ pub struct PidNamespace {
     parent: Option<Arc<PidNamespace>>,
     /// Its file's number and its owner.
     pub identity: Identity,
-    /// One more than the highest number given out.
-    maximum: AtomicU32,
     table: SpinLock<Table>,
+    /// Woken when a number comes back after the namespace has ended.
+    emptied: WaitQueue,
+    /// What its first process is told to have ended by (reboot(2)), 0 for nothing.
+    pub reboot_signal: AtomicU32,
 }
+/// One more than the highest number given out (pid_max).
+static MAXIMUM: AtomicU32 = AtomicU32::new(32_768);
+/// Most levels below the root.
+pub const LEVELS_MAXIMUM: u32 = 32;
 
 struct Table {
     chunks: Vec<Option<Box<Chunk>>>,
     last: u32,
     used: u32,
+    /// The first process has ended: no number is given out any more.
+    closed: bool,
 }
 type Chunk = [Option<Arc<PidEntry>>; CHUNK];
 
@@ -60,6 +71,7 @@ enum Missing {
 }
 
 impl Table {
+    const EMPTY: Table = Table { chunks: Vec::new(), last: 0, used: 0, closed: false };
     fn slot(&mut self, number: u32) -> Option<&mut Option<Arc<PidEntry>>> {
         let (chunk, index) = (number as usize / CHUNK, number as usize % CHUNK);
         self.chunks.get_mut(chunk)?.as_mut()?.get_mut(index)
@@ -94,8 +106,26 @@ impl PidNamespace {
             level: 0,
             parent: None,
             identity: Identity::first(first::PID)?,
-            maximum: AtomicU32::new(32_768),
-            table: SpinLock::new(rank::NAMESPACE, Table { chunks: Vec::new(), last: 0, used: 0 }),
+            table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
+            emptied: WaitQueue::new(),
+            reboot_signal: AtomicU32::new(0),
+        })?)
+    }
+    /// A namespace in this one (CLONE_NEWPID). EINVAL for an owner that does not lie within this one's, ENOSPC.
+    pub fn make_child(self: &Arc<Self>, owner: &Owner) -> Result<Arc<PidNamespace>> {
+        if !owner.namespace.is_within(&self.identity.owner) {
+            return Err(EINVAL);
+        }
+        if self.level >= LEVELS_MAXIMUM {
+            return Err(ENOSPC.because("too many levels of pid namespaces"));
+        }
+        Ok(machine::memory::try_arc(PidNamespace {
+            level: self.level + 1,
+            parent: Some(self.clone()),
+            identity: Identity::new(owner, Kind::Pid)?,
+            table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
+            emptied: WaitQueue::new(),
+            reboot_signal: AtomicU32::new(0),
         })?)
     }
     /// The namespace it was made in; `None` for the root.
@@ -117,11 +147,11 @@ impl PidNamespace {
     }
     /// pid_max: one more than the highest number.
     pub fn maximum(&self) -> u32 {
-        self.maximum.load(Ordering::Relaxed)
+        MAXIMUM.load(Ordering::Relaxed)
     }
     /// Changes pid_max (bounded to what Linux allows).
     pub fn set_maximum(&self, maximum: u32) {
-        self.maximum.store(maximum.clamp(RESERVED + 1, LIMIT), Ordering::Relaxed);
+        MAXIMUM.store(maximum.clamp(RESERVED + 1, LIMIT), Ordering::Relaxed);
     }
     /// The number given out last (/proc/loadavg).
     pub fn last(&self) -> u32 {
@@ -135,44 +165,66 @@ impl PidNamespace {
     pub fn zero(self: &Arc<Self>) -> Result<Arc<PidEntry>> {
         Ok(machine::memory::try_arc(PidEntry::new(self)?)?)
     }
-    /// Gives a new entry the next free number; EAGAIN when there is none.
+    /// Its first process, which its orphans are given to.
+    pub fn first_process(&self) -> Option<Arc<ThreadGroup>> {
+        self.find_group(1)
+    }
+    /// Gives out no more numbers: the first process ends.
+    pub fn close(&self) {
+        self.table.lock().closed = true;
+    }
+    /// Waits until no more than so many numbers are in use. The namespace is closed.
+    pub fn wait_for_end(&self, left: u32) {
+        let done = || (self.used() <= left).then_some(());
+        // Nothing ends the wait before.
+        let _ = self.emptied.wait_until(crate::wait::Sleep::Uninterruptible, None, done);
+    }
+    /// Gives a new entry the next free number here and in every namespace above; EAGAIN when there is none, ENOMEM once the first
+    /// process has ended.
     pub fn allocate(self: &Arc<Self>) -> Result<Arc<PidEntry>> {
+        self.allocate_chosen(&[])
+    }
+    /// As `allocate`, with these numbers from this namespace outwards. EEXIST if one is in use.
+    pub fn allocate_chosen(self: &Arc<Self>, chosen: &[u32]) -> Result<Arc<PidEntry>> {
         let entry = self.zero()?;
+        let (mut at, mut chosen) = (self, chosen.iter().copied());
         loop {
-            let mut table = self.table.lock();
-            let missing = match table.next_free(self.maximum()) {
-                None => return Err(EAGAIN.because("no process id is free")),
-                Some(Ok(number)) => {
-                    entry.number.store(number, Ordering::Relaxed);
-                    if let Some(slot) = table.slot(number) {
-                        *slot = Some(entry.clone());
-                    }
-                    table.last = number;
-                    table.used += 1;
-                    return Ok(entry);
-                }
-                Some(Err(missing)) => missing,
-            };
-            drop(table);
-            self.extend(missing)?;
+            at.place(&entry, chosen.next()).inspect_err(|_| entry.free(at.level + 1))?;
+            match &at.parent {
+                Some(parent) => at = parent,
+                None => return Ok(entry),
+            }
         }
     }
-    /// Gives a new entry this number. EEXIST if it is in use.
-    pub fn allocate_chosen(self: &Arc<Self>, number: u32) -> Result<Arc<PidEntry>> {
-        let entry = self.zero()?;
-        entry.number.store(number, Ordering::Relaxed);
-        let chunk = number as usize / CHUNK;
+    /// Puts an entry into the table.
+    fn place(&self, entry: &Arc<PidEntry>, chosen: Option<u32>) -> Result<()> {
         loop {
             let mut table = self.table.lock();
-            let missing = match table.chunks.get(chunk) {
-                None => Missing::Room(chunk),
-                Some(None) => Missing::Chunk(chunk),
-                Some(Some(_)) => {
+            if table.closed {
+                return Err(ENOMEM.because("the first process of the pid namespace has ended"));
+            }
+            let next = match chosen {
+                None => table.next_free(self.maximum()),
+                Some(number) => match table.chunks.get(number as usize / CHUNK) {
+                    None => Some(Err(Missing::Room(number as usize / CHUNK))),
+                    Some(None) => Some(Err(Missing::Chunk(number as usize / CHUNK))),
+                    Some(Some(_)) => Some(Ok(number)),
+                },
+            };
+            let missing = match next {
+                None => return Err(EAGAIN.because("no process id is free")),
+                Some(Ok(number)) => {
+                    // A number asked for may be taken; others are free.
                     let slot = table.slot(number).filter(|slot| slot.is_none()).ok_or(EEXIST)?;
+                    entry.set_number(self.level, number);
                     *slot = Some(entry.clone());
+                    if chosen.is_none() {
+                        table.last = number;
+                    }
                     table.used += 1;
-                    return Ok(entry);
+                    return Ok(());
                 }
+                Some(Err(missing)) => missing,
             };
             drop(table);
             self.extend(missing)?;
@@ -234,21 +286,33 @@ impl PidNamespace {
         let task = self.find_task(number)?;
         task.is_leader().then(|| task.group().clone())
     }
-    fn free(&self, entry: &PidEntry) {
+    fn free(&self, number: u32) {
         let mut table = self.table.lock();
-        let freed = table.slot(entry.number()).and_then(Option::take);
+        let freed = table.slot(number).and_then(Option::take);
         if freed.is_some() {
             table.used -= 1;
+            if table.used == 0 && !table.closed {
+                // The first process never came to be: the next one is.
+                table.last = 0;
+            }
         }
+        let closed = table.closed;
         drop(table);
         drop(freed);
+        if closed {
+            self.emptied.wake_all();
+        }
     }
 }
 
 impl PidEntry {
     fn new(namespace: &Arc<PidNamespace>) -> Result<PidEntry> {
+        let mut below = Vec::new();
+        below.try_reserve_exact(namespace.level as usize)?;
+        below.extend((0..namespace.level).map(|_| AtomicU32::new(0)));
         Ok(PidEntry {
             number: AtomicU32::new(0),
+            below,
             namespace: namespace.clone(),
             bearers: AtomicU32::new(0),
             task: SpinLock::new(rank::PID_ENTRY, None),
@@ -262,9 +326,47 @@ impl PidEntry {
     pub fn number(&self) -> u32 {
         self.number.load(Ordering::Relaxed)
     }
+    /// The number in the namespace that it was made in.
+    pub fn own_number(&self) -> u32 {
+        self.below.last().unwrap_or(&self.number).load(Ordering::Relaxed)
+    }
     /// The number as seen from a namespace, 0 where it is not visible.
     pub fn number_in(&self, namespace: &PidNamespace) -> u32 {
-        if namespace.level <= self.namespace.level { self.number() } else { 0 }
+        if namespace.level == 0 {
+            return self.number();
+        }
+        let mut at = &self.namespace;
+        while at.level > namespace.level
+            && let Some(parent) = &at.parent
+        {
+            at = parent;
+        }
+        let number = self.below.get(namespace.level as usize - 1);
+        let seen = number.filter(|_| core::ptr::eq(&**at, namespace));
+        seen.map_or(0, |number| number.load(Ordering::Relaxed))
+    }
+    /// The numbers in a namespace and those below it, down to the one it was made in; none where it is not visible.
+    pub fn numbers_from(&self, namespace: &PidNamespace) -> impl Iterator<Item = u32> {
+        let visible = self.number_in(namespace) != 0;
+        let all = core::iter::once(&self.number).chain(&self.below).skip(namespace.level as usize);
+        all.take(if visible { usize::MAX } else { 0 }).map(|number| number.load(Ordering::Relaxed))
+    }
+    fn set_number(&self, level: u32, number: u32) {
+        let place = match level {
+            0 => Some(&self.number),
+            level => self.below.get(level as usize - 1),
+        };
+        if let Some(place) = place {
+            place.store(number, Ordering::Relaxed);
+        }
+    }
+    /// Gives the numbers back in the namespaces from its own up to the one of the level `end`.
+    fn free(&self, end: u32) {
+        let mut at = Some(&self.namespace);
+        while let Some(namespace) = at.filter(|namespace| namespace.level >= end) {
+            namespace.free(self.number_in(namespace));
+            at = namespace.parent.as_ref();
+        }
     }
     /// The namespace the number was made in.
     pub fn namespace(&self) -> &Arc<PidNamespace> {
@@ -295,7 +397,7 @@ impl PidEntry {
         let previous = if is_bearer { held.take() } else { None };
         drop(held);
         if previous.is_some() && self.bearers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.namespace.free(self);
+            self.free(0);
         }
         drop(previous);
     }
@@ -326,7 +428,7 @@ impl PidEntry {
     /// Frees a number that nobody came to bear.
     pub fn abandon(&self) {
         if self.bearers.load(Ordering::Acquire) == 0 {
-            self.namespace.free(self);
+            self.free(0);
         }
     }
 }

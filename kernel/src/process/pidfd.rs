@@ -32,6 +32,16 @@ impl FileOperations for PidFile {
     fn is_seekable(&self) -> bool {
         false
     }
+    fn show_information(&self, _file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+        let namespace = Task::current().pid_namespace();
+        if self.0.task().is_none() {
+            return out.write_str("Pid:\t-1\nNSpid:\t-1\n");
+        }
+        let number = self.0.number_in(namespace);
+        write!(out, "Pid:\t{number}\nNSpid:\t{number}")?;
+        self.0.numbers_from(namespace).skip(1).try_for_each(|number| write!(out, "\t{number}"))?;
+        out.write_str("\n")
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -72,6 +82,9 @@ pub fn pidfd_send_signal(task: &Task, fd: Fd, signal: u32, info: UserPtr<SignalI
     let pidfd = file.downcast::<PidFile>().map(|pidfd| pidfd.0.clone());
     // Before pidfd_open(2) there were the directories of processes.
     let entry = pidfd.or_else(|| crate::file::procfs::process_of(&file)).ok_or(EBADF)?;
+    if !entry.namespace().is_within(task.pid_namespace()) {
+        return Err(EINVAL.because("not in the caller's pid namespace"));
+    }
     let sent = (!info.is_null()).then(|| SignalInfo::read_sent(task, info, signal)).transpose()?;
     let information = match sent {
         None => SignalInfo::sent(signal, SI_USER, task),

@@ -19,7 +19,7 @@ pub(super) fn may_set_nice(caller: &Task, target: &Task, nice: i32) -> bool {
 pub(super) fn for_each_of_user(task: &Task, user: u32, visit: &mut dyn FnMut(&Arc<Task>)) {
     let mut from = 1;
     while let Some(entry) = task.pid_namespace().find_from(from) {
-        from = entry.number().saturating_add(1);
+        from = entry.number_in(task.pid_namespace()).saturating_add(1);
         if let Some(found) = entry.task().filter(|found| found.with_credentials(|own| own.user == user)) {
             visit(&found);
         }

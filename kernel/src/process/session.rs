@@ -209,7 +209,7 @@ pub fn setpgid(task: &Task, pid: Pid, group: Pid) -> Result<()> {
     }
     let process = process.group().clone();
     // A new group may be needed; it is made before the tree is locked.
-    let fresh = match wanted == process.id_in_own_namespace() {
+    let fresh = match wanted == process.pid().number_in(task.pid_namespace()) {
         true => Some(ProcessGroup::new(process.pid().clone(), process.process_group().session.clone())?),
         false => None,
     };

@@ -88,6 +88,7 @@ pub struct Task {
     abi: AtomicU8,
     flags: AtomicU32,
     id: AtomicU32,
+    own_id: AtomicU32,
     group: Arc<ThreadGroup>,
     pid: SpinLock<Arc<PidEntry>>,
     thread_links: Links,
@@ -200,6 +201,7 @@ impl Task {
             abi: AtomicU8::new(0),
             flags: AtomicU32::new(parts.flags),
             id: AtomicU32::new(parts.pid.number()),
+            own_id: AtomicU32::new(parts.pid.own_number()),
             group: parts.group,
             pid: SpinLock::new(rank::LEAF, parts.pid),
             thread_links: Links::new(),
@@ -283,7 +285,7 @@ impl Task {
     /// The thread id in the task's own pid namespace, as user space knows it.
     #[inline(always)]
     pub fn id_in_own_namespace(&self) -> u32 {
-        self.id.load(Ordering::Relaxed)
+        self.own_id.load(Ordering::Relaxed)
     }
     /// The entry of the thread id.
     pub fn pid(&self) -> Arc<PidEntry> {
@@ -291,6 +293,7 @@ impl Task {
     }
     pub(super) fn set_pid(&self, pid: Arc<PidEntry>) {
         self.id.store(pid.number(), Ordering::Relaxed);
+        self.own_id.store(pid.own_number(), Ordering::Relaxed);
         let old = core::mem::replace(&mut *self.pid.lock(), pid);
         drop(old);
     }

@@ -37,6 +37,7 @@ pub enum Life {
 pub struct ThreadGroup {
     pid: Arc<PidEntry>,
     id: u32,
+    own_id: u32,
     pub(super) parent_id: AtomicU32,
     pub(super) family: SpinLock<Family>,
     child_links: Links,
@@ -104,6 +105,7 @@ impl ThreadGroup {
     ) -> Result<Arc<ThreadGroup>> {
         Ok(machine::memory::try_arc(ThreadGroup {
             id: pid.number(),
+            own_id: pid.own_number(),
             pid,
             parent_id: AtomicU32::new(0),
             family: SpinLock::new(rank::PROCESS_FAMILY, Family::default()),
@@ -142,7 +144,11 @@ impl ThreadGroup {
     /// Process id as the process itself knows it.
     #[inline(always)]
     pub fn id_in_own_namespace(&self) -> u32 {
-        self.id
+        self.own_id
+    }
+    /// Whether it is the first process of a pid namespace below the root: its end is that of all in there.
+    pub fn begins_namespace(&self) -> bool {
+        self.own_id == 1 && self.id != 1
     }
     /// The controlling terminal: the session's, unless the process gave it up.
     pub fn terminal(&self) -> Option<Arc<dyn super::session::Terminal>> {

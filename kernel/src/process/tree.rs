@@ -39,7 +39,7 @@ impl ThreadGroup {
         let mut family = child.family.lock();
         let old = family.parent.replace(self.clone());
         family.parent_thread = thread;
-        child.parent_id.store(self.id(), Ordering::Relaxed);
+        child.parent_id.store(self.pid().number_in(child.pid().namespace()), Ordering::Relaxed);
         drop(family);
         drop(old);
     }
@@ -52,8 +52,13 @@ impl ThreadGroup {
     pub fn has_children(&self) -> bool {
         !self.family.lock().children.is_empty()
     }
-    /// The ids of the children that one of this process's threads made or adopted (/proc/PID/task/TID/children). ENOMEM.
-    pub fn children_of(&self, thread: u32) -> crate::error::Result<alloc::vec::Vec<u32>> {
+    /// The ids, as a namespace knows them, of the children that one of this process's threads made or adopted
+    /// (/proc/PID/task/TID/children). ENOMEM.
+    pub fn children_of(
+        &self,
+        thread: u32,
+        namespace: &super::pid::PidNamespace,
+    ) -> crate::error::Result<alloc::vec::Vec<u32>> {
         loop {
             let wanted = self.family.lock().children.len();
             let mut ids = alloc::vec::Vec::new();
@@ -62,23 +67,32 @@ impl ThreadGroup {
             let family = self.family.lock();
             if family.children.len() <= ids.capacity() {
                 let own = |child: &&ThreadGroup| child.family.lock_nested().parent_thread == thread;
-                ids.extend(family.children.iter().filter(own).map(|child| child.id()));
+                ids.extend(
+                    family
+                        .children
+                        .iter()
+                        .filter(own)
+                        .map(|child| child.pid().number_in(namespace))
+                        .filter(|id| *id != 0),
+                );
                 return Ok(ids);
             }
             drop(family);
             drop(tree);
         }
     }
-    /// Who takes this process's orphans: the nearest subreaper above it that is alive, else init.
+    /// Who takes this process's orphans: the nearest subreaper above it in its pid namespace that is alive, else the namespace's
+    /// first process.
     pub(super) fn reaper(self: &Arc<Self>) -> Arc<ThreadGroup> {
+        let namespace = self.pid().namespace();
         let mut at = self.parent();
-        while let Some(process) = at {
+        while let Some(process) = at.filter(|process| process.pid().namespace().level == namespace.level) {
             if process.is_subreaper.load(Ordering::Relaxed) && !process.is_ending() {
                 return process;
             }
             at = process.parent();
         }
-        super::init_process().unwrap_or_else(|| self.clone())
+        namespace.first_process().or_else(super::init_process).unwrap_or_else(|| self.clone())
     }
 }
 

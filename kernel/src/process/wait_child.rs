@@ -46,7 +46,8 @@ impl Event {
         let mut sum = process.own_usage();
         sum.add(&process.usage.lock().children);
         let user = task.with_credentials(|credentials| credentials.user);
-        Event { id: task.id_in_own_namespace(), user, code, detail, status, usage: ResourceUsage::from(&sum) }
+        let id = task.pid().number_in(Task::current().pid_namespace());
+        Event { id, user, code, detail, status, usage: ResourceUsage::from(&sum) }
     }
 }
 
@@ -254,6 +255,21 @@ impl Request {
         match waited {
             Ok(result) => result.map(Some),
             Err(WaitError::Interrupted | WaitError::TimedOut) => Err(ERESTARTSYS),
+        }
+    }
+}
+
+/// Waits until the ending process has no children left, whose ends nobody wants to know.
+pub(super) fn wait_for_all(task: &Task) {
+    let request = Request { which: Which::All, options: WEXITED | WALL };
+    loop {
+        let look = || match request.look(task) {
+            Ok(None) => None,
+            found => Some(found),
+        };
+        // Until there is no child: nothing else ends the wait.
+        if !matches!(task.group().child_events.wait_until(Sleep::Uninterruptible, None, look), Ok(Ok(_))) {
+            return;
         }
     }
 }

@@ -69,7 +69,12 @@ pub(super) fn trace_me(task: &Task) -> Result<()> {
     loop {
         let (parent, thread) = task.group().parent_and_thread();
         let parent = parent.ok_or(EPERM)?;
-        let tracer = parent.pid().namespace().find_task(thread).or_else(|| parent.leader()).ok_or(EPERM)?;
+        let tracer = crate::start::shared()
+            .namespaces
+            .pid_for_children
+            .find_task(thread)
+            .or_else(|| parent.leader())
+            .ok_or(EPERM)?;
         if task.trace.is_attached() {
             return Err(EPERM);
         }

@@ -22,7 +22,10 @@ pub fn tell_end(task: &Task) {
         let user = task.with_credentials(|credentials| credentials.user);
         let sum = task.usage();
         let times = (usage::ticks(sum.user_time), usage::ticks(sum.system_time));
-        let _ = signal::send_to_group(process, SignalInfo::child(SIGCHLD, code, task.id(), user, status, times));
+        let _ = signal::send_to_group(
+            process,
+            SignalInfo::child(SIGCHLD, code, task.pid().number_in(process.pid().namespace()), user, status, times),
+        );
     }
     process.child_events.wake_all();
 }

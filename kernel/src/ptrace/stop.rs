@@ -84,7 +84,17 @@ pub(crate) fn tell_tracer(task: &Task, why: i32, code: u32) {
         let sum = task.usage();
         let times = (usage::ticks(sum.user_time), usage::ticks(sum.system_time));
         // Without memory for the information the signal is pending all the same.
-        let _ = signal::send_to_group(process, SignalInfo::child(SIGCHLD, why, task.id(), user, status as i32, times));
+        let _ = signal::send_to_group(
+            process,
+            SignalInfo::child(
+                SIGCHLD,
+                why,
+                task.pid().number_in(process.pid().namespace()),
+                user,
+                status as i32,
+                times,
+            ),
+        );
     }
     process.child_events.wake_all();
 }

@@ -184,7 +184,7 @@ fn next(task: &Task, info: &mut SignalInfo) -> Next {
         if IGNORED_BY_DEFAULT & bit != 0 {
             continue;
         }
-        if process.signals.is_protected() {
+        if process.signals.is_protected() && bit & UNBLOCKABLE == 0 {
             continue;
         }
         if STOP_SIGNALS & bit != 0 {

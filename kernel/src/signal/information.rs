@@ -62,6 +62,10 @@ impl SignalInfo {
     pub fn pid(&self) -> u32 {
         self.fields[0] as u32
     }
+    /// Whether `si_pid` and `si_uid` name a process that sent it.
+    pub fn names_sender(&self) -> bool {
+        matches!(self.kind(), Kind::Kill | Kind::Queued) && self.code != SI_KERNEL
+    }
     /// `si_uid`, where there is one.
     pub fn user(&self) -> u32 {
         (self.fields[0] >> 32) as u32

@@ -55,7 +55,7 @@ fn signal_group(caller: &Task, group: &ProcessGroup, info: SignalInfo) -> Result
 fn signal_all(caller: &Task, info: SignalInfo) -> Result<()> {
     let (mut result, mut from, mut count) = (Ok(()), 2, 0);
     while let Some(entry) = caller.pid_namespace().find_from(from) {
-        from = entry.number().saturating_add(1);
+        from = entry.number_in(caller.pid_namespace()).saturating_add(1);
         let Some(task) = entry.task().filter(|task| task.is_leader()) else { continue };
         if Arc::ptr_eq(task.group(), caller.group()) || task.is_kernel_thread() {
             continue;
@@ -96,7 +96,7 @@ fn send_by_id(task: &Task, pid: Pid, info: SignalInfo) -> Result<()> {
 /// Finds the thread `thread` (of process `group`, if that is not 0) and sends to it.
 fn send_to_id(task: &Task, group: i32, thread: i32, info: SignalInfo) -> Result<()> {
     let target = u32::try_from(thread).ok().and_then(|number| task.pid_namespace().find_task(number)).ok_or(ESRCH)?;
-    if group > 0 && target.group().id_in_own_namespace() as i32 != group {
+    if group > 0 && target.group().pid().number_in(task.pid_namespace()) as i32 != group {
         return Err(ESRCH);
     }
     check_permission(task, &target, info.signal)?;

@@ -119,6 +119,7 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bo
     if !is_valid(info.signal) || process.is_zombie() {
         return Ok(());
     }
+    let info = &as_seen_by(process, info);
     let made = match info.signal {
         SIGKILL => Some(None),
         // One may be kept.
@@ -127,6 +128,19 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bo
     };
     send_with(process, target, info, forced, made);
     Ok(())
+}
+
+/// What the receiver is told: a sender that its pid namespace does not hold has the number 0.
+fn as_seen_by(process: &ThreadGroup, info: &SignalInfo) -> SignalInfo {
+    let mut seen = *info;
+    if process.pid().namespace().level != 0
+        && info.names_sender()
+        && !machine::cpu::in_interrupt()
+        && is_from_above(process)
+    {
+        seen.fields[0] &= !0xffff_ffff;
+    }
+    seen
 }
 
 /// What a signal to a process needs of memory, made before locks are taken.
@@ -157,8 +171,7 @@ fn send_with(
     let mut dropped = Dropped::new();
     loop {
         let mut state = process.signals.lock();
-        if !prepare(process, &mut state, target, signal, forced, &mut dropped)
-            || already_pending(&state, target, signal)
+        if !prepare(process, &mut state, target, info, forced, &mut dropped) || already_pending(&state, target, signal)
         {
             drop(state);
             break;
@@ -237,10 +250,11 @@ fn prepare(
     process: &ThreadGroup,
     state: &mut GroupState,
     target: Target<'_>,
-    signal: u32,
+    info: &SignalInfo,
     forced: bool,
     dropped: &mut Dropped,
 ) -> bool {
+    let signal = info.signal;
     if process.signals.is_exiting() && signal != SIGKILL {
         return false;
     }
@@ -250,7 +264,12 @@ fn prepare(
         forget(process, state, STOP_SIGNALS, dropped);
         resume(process, state);
     }
-    !is_ignored(process, target, signal, forced)
+    !is_ignored(process, target, info, forced)
+}
+
+/// Whether the current task is in none of the pid namespaces that the process sees.
+fn is_from_above(process: &ThreadGroup) -> bool {
+    Task::current().pid().number_in(process.pid().namespace()) == 0
 }
 
 fn forget(process: &ThreadGroup, state: &mut GroupState, signals: SignalSet, dropped: &mut Dropped) {
@@ -294,8 +313,12 @@ fn resume(process: &ThreadGroup, state: &mut GroupState) {
 }
 
 /// Whether nobody will ever see the signal: ignored, and neither blocked (then it stays pending) nor waited for.
-fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bool) -> bool {
+fn is_ignored(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bool) -> bool {
+    let signal = info.signal;
     let bit = set_of(signal);
+    // The first process of a pid namespace, though protected, is killed and stopped from above.
+    let overrides =
+        bit & UNBLOCKABLE != 0 && process.begins_namespace() && (info.code == SI_KERNEL || is_from_above(process));
     let holds =
         |thread: &Arc<Task>| (thread.signals.blocked() | thread.signals.awaited.load(Ordering::Relaxed)) & bit != 0;
     let blocked = target.receiver().is_some_and(holds);
@@ -305,7 +328,7 @@ fn is_ignored(process: &ThreadGroup, target: Target<'_>, signal: u32, forced: bo
     }
     process.with_actions(|actions| {
         let default = (actions.ignored() | actions.caught()) & bit == 0;
-        actions.ignores(signal) || (default && !forced && process.signals.is_protected())
+        actions.ignores(signal) || (default && !forced && process.signals.is_protected() && !overrides)
     })
 }
 
@@ -335,7 +358,8 @@ fn complete(process: &ThreadGroup, state: &mut GroupState, target: Target<'_>, s
     let Some(chosen) = chosen else { return };
     let default = process.with_actions(|actions| (actions.ignored() | actions.caught()) & bit == 0);
     let harmless = bit & (IGNORED_BY_DEFAULT | STOP_SIGNALS | CORE_SIGNALS) != 0;
-    let fatal = default && !harmless && !process.signals.is_protected() && chosen.signals.blocked() & bit == 0;
+    let protected = process.signals.is_protected() && signal != SIGKILL;
+    let fatal = default && !harmless && !protected && chosen.signals.blocked() & bit == 0;
     let awaited = chosen.signals.awaited.load(Ordering::Relaxed) & bit != 0;
     // A tracer may take a signal away before it kills.
     let decided = signal == SIGKILL || !target.is_traced();

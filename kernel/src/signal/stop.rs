@@ -187,7 +187,10 @@ pub(crate) fn tell_parent(process: &ThreadGroup, code: i32) {
         let usage = process.own_usage();
         let times = (crate::process::usage::ticks(usage.user_time), crate::process::usage::ticks(usage.system_time));
         // Without memory for the information the signal is pending all the same.
-        let _ = send_to_group(&parent, SignalInfo::child(SIGCHLD, code, process.id(), user, status, times));
+        let _ = send_to_group(
+            &parent,
+            SignalInfo::child(SIGCHLD, code, process.pid().number_in(parent.pid().namespace()), user, status, times),
+        );
     }
     parent.child_events.wake_all();
 }

@@ -29,7 +29,7 @@ use crate::error::*;
 use crate::output::Output;
 use crate::process::Task;
 use crate::process::credentials::may_inspect;
-use crate::process::pid::PidEntry;
+use crate::process::pid::{PidEntry, PidNamespace};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -52,6 +52,7 @@ impl FileSystemType for ProcType {
     }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
         check_options(request.data)?;
+        let namespace = request.task.pid_namespace().clone();
         let treatment = SuperblockOptions {
             magic: MAGIC,
             block_size: 1024,
@@ -72,7 +73,7 @@ impl FileSystemType for ProcType {
             device: DeviceNumber::default(),
             time: Timestamp::now(),
         };
-        let root = Inode::new(superblock.clone(), &attributes, try_box(node::Root)?, None)?;
+        let root = Inode::new(superblock.clone(), &attributes, try_box(node::Root(namespace))?, None)?;
         root.ignore_access_time();
         superblock.set_root(root);
         Ok(superblock)
@@ -113,19 +114,22 @@ pub struct Subject {
     entry: Option<Arc<PidEntry>>,
     /// Below /proc/PID/task: one thread rather than the process.
     is_thread: bool,
+    /// Whose numbers are shown: those of who mounted the file system.
+    namespace: Arc<PidNamespace>,
 }
 impl Subject {
-    const SYSTEM: Subject = Subject { entry: None, is_thread: false };
-
     /// Whether it is not the system.
     fn is_process(&self) -> bool {
         self.entry.is_some()
     }
-    fn process(entry: Arc<PidEntry>) -> Self {
-        Subject { entry: Some(entry), is_thread: false }
+    fn system(namespace: &Arc<PidNamespace>) -> Self {
+        Subject { entry: None, is_thread: false, namespace: namespace.clone() }
     }
-    fn thread(entry: Arc<PidEntry>) -> Self {
-        Subject { entry: Some(entry), is_thread: true }
+    fn process(entry: Arc<PidEntry>, namespace: &Arc<PidNamespace>) -> Self {
+        Subject { entry: Some(entry), is_thread: false, namespace: namespace.clone() }
+    }
+    fn thread(entry: Arc<PidEntry>, namespace: &Arc<PidNamespace>) -> Self {
+        Subject { entry: Some(entry), is_thread: true, namespace: namespace.clone() }
     }
     /// The task (a process's leader); ESRCH once it is gone.
     fn task(&self) -> Result<Arc<Task>> {

@@ -8,7 +8,7 @@ use crate::file::inode::{DirectoryEntry, Inode, InodeAttributes, InodeOperations
 use crate::file::superblock::Superblock;
 use crate::file::text::Line;
 use crate::file::{DeviceNumber, File, FileOperations};
-use crate::process::pid::PidEntry;
+use crate::process::pid::{PidEntry, PidNamespace};
 use crate::process::{Credentials, Task};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -213,8 +213,8 @@ pub fn emit_id(id: u32, kind: FileType, next: u64, emit: &mut dyn FnMut(Director
 /// Cursor of process 0 in the root: after all constant entries.
 const FIRST_PROCESS: u64 = 256;
 
-/// The root directory.
-pub struct Root;
+/// The root directory, which shows the processes of a pid namespace.
+pub struct Root(pub Arc<PidNamespace>);
 impl InodeOperations for Root {
     fn create(&self, _directory: &Arc<Inode>, _name: &[u8], _new: &NewInode) -> Result<Arc<Inode>> {
         Err(NO_SUCH_NAME)
@@ -223,18 +223,20 @@ impl InodeOperations for Root {
         Err(NO_SUCH_NAME)
     }
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
-        let Some(id) = parse_id(name) else { return find(directory, &Subject::SYSTEM, items::ROOT, name) };
-        let entry = Task::current().pid_namespace().find(id).filter(|entry| entry.task().is_some()).ok_or(ENOENT)?;
-        process_directory(directory, Subject::process(entry))
+        let Some(id) = parse_id(name) else {
+            return find(directory, &Subject::system(&self.0), items::ROOT, name);
+        };
+        let entry = self.0.find(id).filter(|entry| entry.task().is_some()).ok_or(ENOENT)?;
+        process_directory(directory, Subject::process(entry, &self.0))
     }
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         if from < FIRST_PROCESS && !list(items::ROOT, from, emit) {
             return Ok(());
         }
-        let namespace = Task::current().pid_namespace();
+        let namespace = &self.0;
         let mut id = u32::try_from(from.saturating_sub(FIRST_PROCESS)).unwrap_or(u32::MAX).max(1);
         while let Some(entry) = namespace.find_from(id) {
-            let number = entry.number();
+            let number = entry.number_in(namespace);
             // Only leaders are listed, though every thread is found by number.
             let is_process = entry.task().is_some_and(|task| task.is_leader());
             let next = FIRST_PROCESS + u64::from(number) + 1;
@@ -333,14 +335,17 @@ impl InodeOperations for Threads {
     fn lookup(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Arc<Inode>> {
         let id = parse_id(name).ok_or(ENOENT)?;
         let leader = self.0.task().map_err(|_| ENOENT)?;
-        let entry = Task::current().pid_namespace().find(id).ok_or(ENOENT)?;
+        let namespace = &self.0.namespace;
+        let entry = namespace.find(id).ok_or(ENOENT)?;
         let task = entry.task().filter(|task| Arc::ptr_eq(task.group(), leader.group())).ok_or(ENOENT)?;
         drop(task);
-        process_directory(directory, Subject::thread(entry))
+        process_directory(directory, Subject::thread(entry, namespace))
     }
     fn iterate(&self, _directory: &Arc<Inode>, from: u64, emit: &mut dyn FnMut(DirectoryEntry) -> bool) -> Result<()> {
         let leader = self.0.task().map_err(|_| ENOENT)?;
-        let mut ids: Vec<u32> = leader.group().threads()?.iter().map(|thread| thread.id()).collect();
+        let namespace = &self.0.namespace;
+        let ids = leader.group().threads()?;
+        let mut ids: Vec<u32> = ids.iter().map(|thread| thread.pid().number_in(namespace)).collect();
         crate::sort::by_key(&mut ids, |id| *id);
         for id in ids {
             let cursor = FIRST + u64::from(id);

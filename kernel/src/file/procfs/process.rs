@@ -219,6 +219,6 @@ pub fn system_call(subject: &Subject, out: &mut Output) -> Result<()> {
 
 pub fn children(subject: &Subject, out: &mut Output) -> Result<()> {
     let task = subject.task()?;
-    let ids = task.group().children_of(task.id())?;
+    let ids = task.group().children_of(task.id(), &subject.namespace)?;
     ids.iter().try_for_each(|id| Ok(write!(out, "{id} ")?))
 }

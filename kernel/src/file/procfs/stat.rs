@@ -46,7 +46,7 @@ fn low(set: SignalSet) -> u64 {
 pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
     let task = subject.task()?;
     let group = task.group();
-    let namespace = Task::current().pid_namespace();
+    let namespace = &*subject.namespace;
     let permitted = subject.check_access().is_ok();
     let id = task.pid().number_in(namespace);
     let (name, length) = name_of(&task);
@@ -71,7 +71,7 @@ pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
         out,
         ") {} {} {} {} {terminal_number} {foreground} {} {minor} {} {major} {} {} {} {} {}",
         task.state_letter(),
-        group.parent_id(),
+        group.parent().map_or(0, |parent| parent.pid().number_in(namespace)),
         process_group.id().number_in(namespace),
         session.id().number_in(namespace),
         flags(&task),

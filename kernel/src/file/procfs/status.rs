@@ -4,6 +4,7 @@ use super::process::name_of;
 use super::{Output, Subject};
 use crate::error::*;
 use crate::process::Task;
+use crate::process::pid::PidNamespace;
 use crate::process::thread_group::Resource;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -22,7 +23,7 @@ const STATES: [(char, &str); 9] = [
 
 pub fn status(subject: &Subject, out: &mut Output) -> Result<()> {
     let task = subject.task()?;
-    identity(&task, out)?;
+    identity(&task, &subject.namespace, out)?;
     memory(&task, out)?;
     writeln!(out, "Threads:\t{}", task.group().thread_count())?;
     signals(&task, out)?;
@@ -33,9 +34,8 @@ pub fn status(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "nonvoluntary_ctxt_switches:\t{}", counters.involuntary_switches.load(Ordering::Relaxed))?)
 }
 
-fn identity(task: &Task, out: &mut Output) -> Result<()> {
+fn identity(task: &Task, namespace: &PidNamespace, out: &mut Output) -> Result<()> {
     let (name, length) = name_of(task);
-    let namespace = Task::current().pid_namespace();
     out.put(b"Name:\t")?;
     out.put_escaped(name.get(..length).unwrap_or_default(), b"\n\\")?;
     out.put(b"\n")?;
@@ -49,7 +49,8 @@ fn identity(task: &Task, out: &mut Output) -> Result<()> {
     let id = task.pid().number_in(namespace);
     writeln!(out, "State:\t{letter} ({state})\nTgid:\t{process}\nNgid:\t0\nPid:\t{id}")?;
     let tracer = task.trace.tracer().map_or(0, |tracer| tracer.pid().number_in(namespace));
-    writeln!(out, "PPid:\t{}\nTracerPid:\t{tracer}", group.parent_id())?;
+    let parent = group.parent().map_or(0, |parent| parent.pid().number_in(namespace));
+    writeln!(out, "PPid:\t{parent}\nTracerPid:\t{tracer}")?;
     let who = task.credentials();
     writeln!(out, "Uid:\t{}\t{}\t{}\t{}", who.user, who.effective_user, who.saved_user, who.file_system_user)?;
     writeln!(out, "Gid:\t{}\t{}\t{}\t{}", who.group, who.effective_group, who.saved_group, who.file_system_group)?;
@@ -59,9 +60,21 @@ fn identity(task: &Task, out: &mut Output) -> Result<()> {
         write!(out, "{group} ")?;
     }
     let process_group = group.process_group();
-    let session = process_group.session().id().number_in(namespace);
-    let process_group = process_group.id().number_in(namespace);
-    Ok(writeln!(out, "\nNStgid:\t{process}\nNSpid:\t{id}\nNSpgid:\t{process_group}\nNSsid:\t{session}")?)
+    out.put(b"\n")?;
+    for (name, entry) in [
+        ("NStgid", group.pid()),
+        ("NSpid", &task.pid()),
+        ("NSpgid", process_group.id()),
+        ("NSsid", process_group.session().id()),
+    ] {
+        write!(out, "{name}:")?;
+        // One number for each namespace from the shown one to the process's own.
+        let levels = (group.pid().namespace().level + 1).saturating_sub(namespace.level) as usize;
+        let visible = entry.numbers_from(namespace).chain(core::iter::repeat(0)).take(levels);
+        visible.into_iter().try_for_each(|number| write!(out, "\t{number}"))?;
+        out.put(b"\n")?;
+    }
+    Ok(())
 }
 
 fn memory(task: &Task, out: &mut Output) -> Result<()> {

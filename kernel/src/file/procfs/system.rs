@@ -15,15 +15,17 @@ use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use machine::cpu::CpuId;
 
-pub fn own_process(_subject: &Subject) -> Result<LinkTarget> {
-    let task = Task::current();
-    let id = task.group().pid().number_in(task.pid_namespace());
-    text_link(format_args!("{id}"))
+/// The caller's own number; ENOENT where the file system shows a pid namespace that it is not in.
+fn own_number(subject: &Subject) -> Result<u32> {
+    let number = Task::current().group().pid().number_in(&subject.namespace);
+    if number == 0 { Err(ENOENT) } else { Ok(number) }
 }
-pub fn own_thread(_subject: &Subject) -> Result<LinkTarget> {
-    let task = Task::current();
-    let id = task.group().pid().number_in(task.pid_namespace());
-    text_link(format_args!("{id}/task/{}", task.pid().number_in(task.pid_namespace())))
+pub fn own_process(subject: &Subject) -> Result<LinkTarget> {
+    text_link(format_args!("{}", own_number(subject)?))
+}
+pub fn own_thread(subject: &Subject) -> Result<LinkTarget> {
+    let thread = Task::current().pid().number_in(&subject.namespace);
+    text_link(format_args!("{}/task/{thread}", own_number(subject)?))
 }
 fn text_link(text: core::fmt::Arguments) -> Result<LinkTarget> {
     let mut out = Output::new();

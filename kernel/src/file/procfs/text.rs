@@ -55,7 +55,13 @@ impl TextFile {
     /// Text that is there already.
     pub fn fixed(text: Output) -> Self {
         let text = Mutex::new(rank::FILE_POSITION, Some(text));
-        TextFile { subject: Subject::SYSTEM, generate: None, accept: None, form: Form::Sequence, text }
+        TextFile {
+            subject: Subject::system(Task::current().pid_namespace()),
+            generate: None,
+            accept: None,
+            form: Form::Sequence,
+            text,
+        }
     }
 }
 impl FileOperations for TextFile {

@@ -3,12 +3,13 @@ use super::{Request, flags, make};
 use crate::error::*;
 use crate::process::Task;
 use crate::process::credentials::Capability;
-use crate::process::pid::PidNamespace;
+use crate::process::pid::{LEVELS_MAXIMUM, PidNamespace};
 use crate::process::segments::ThreadLocal;
 use crate::signal::SIGNAL_COUNT;
 use crate::syscall::user::UserLayout;
 use crate::syscall::{UserAddress, UserPtr};
 use abi::Abi;
+use alloc::sync::Arc;
 use machine::entry::UserFrame;
 
 /// `struct clone_args`, all versions.
@@ -32,10 +33,12 @@ impl UserLayout for CloneArguments {
     }
 }
 
+/// Bytes of the structure's last version.
+const LARGEST: usize = 88;
+
 /// Copies an extensible structure: E2BIG if bytes that this kernel does not know are set.
 fn read_arguments(arguments: UserAddress, size: usize) -> Result<CloneArguments> {
     const SMALLEST: usize = 64;
-    const LARGEST: usize = 88;
     if size > machine::memory::PAGE_SIZE {
         return Err(E2BIG);
     }
@@ -59,13 +62,15 @@ fn read_arguments(arguments: UserAddress, size: usize) -> Result<CloneArguments>
 /// clone3(2).
 pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: UserAddress, size: usize) -> Result<u32> {
     let CloneArguments(
-        [bits, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, _cgroup],
+        [bits, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup],
     ) = read_arguments(arguments, size)?;
-    const LEVELS_MAXIMUM: u64 = 32;
-    if set_tid_size > LEVELS_MAXIMUM || (set_tid == 0) != (set_tid_size == 0) {
+    if set_tid_size > u64::from(LEVELS_MAXIMUM) || (set_tid == 0) != (set_tid_size == 0) {
         return Err(EINVAL);
     }
     if exit_signal & !flags::SIGNAL_MASK != 0 || exit_signal >= u64::from(SIGNAL_COUNT) {
+        return Err(EINVAL);
+    }
+    if bits & flags::INTO_CGROUP != 0 && (cgroup > i32::MAX as u64 || size < LARGEST) {
         return Err(EINVAL);
     }
     let chosen = Chosen::read(task, set_tid, set_tid_size)?;
@@ -83,9 +88,6 @@ pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: Use
     if (stack == 0) != (stack_size == 0) {
         return Err(EINVAL);
     }
-    if bits & flags::INTO_CGROUP != 0 {
-        return Err(EINVAL.because("cgroups are not there yet"));
-    }
     let request = Request {
         flags: bits,
         exit_signal: exit_signal as u32,
@@ -99,31 +101,41 @@ pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: Use
     make::<T>(task, frame, request)
 }
 
-/// The ids that clone3(2)'s `set_tid` asks for, one for each level of namespaces, of which there is one.
+/// The ids that clone3(2)'s `set_tid` asks for, from the innermost namespace outwards.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chosen {
-    count: u64,
-    first: i32,
+    count: usize,
+    ids: [u32; LEVELS_MAXIMUM as usize],
 }
 impl Chosen {
     /// EFAULT.
     fn read(task: &Task, address: u64, count: u64) -> Result<Option<Chosen>> {
-        let ids = UserPtr::<i32>::new(address);
-        let mut chosen = None;
-        for index in 0..count as usize {
-            let id = ids.element(task, index).read(task)?;
-            chosen.get_or_insert(Chosen { count, first: id });
+        let given = UserPtr::<u32>::new(address);
+        let mut chosen = Chosen { count: count as usize, ids: [0; LEVELS_MAXIMUM as usize] };
+        for (index, id) in chosen.ids.iter_mut().enumerate().take(chosen.count) {
+            *id = given.element(task, index).read(task)?;
         }
-        Ok(chosen)
+        Ok((count != 0).then_some(chosen))
     }
-    /// The id. EINVAL for more ids than levels and for one that is none; EPERM without CAP_CHECKPOINT_RESTORE.
-    pub(super) fn check(self, task: &Task, namespace: &PidNamespace) -> Result<u32> {
-        if self.count > u64::from(namespace.level) + 1 {
+    /// The ids. EINVAL for more ids than levels, and for one that is none or comes before a namespace's first process; EPERM without
+    /// CAP_CHECKPOINT_RESTORE over a namespace.
+    pub(super) fn check(&self, task: &Task, namespace: &Arc<PidNamespace>) -> Result<&[u32]> {
+        if self.count > namespace.level as usize + 1 {
             return Err(EINVAL.because("more ids than pid namespaces"));
         }
-        let can_be = |number: &u32| (1..namespace.maximum()).contains(number);
-        let number = u32::try_from(self.first).ok().filter(can_be).ok_or(EINVAL)?;
-        let allowed = task.capable(Capability::SysAdmin) || task.capable(Capability::CheckpointRestore);
-        if allowed { Ok(number) } else { Err(EPERM) }
+        let ids = self.ids.get(..self.count).unwrap_or_default();
+        let mut at = Some(namespace);
+        for id in ids {
+            let Some(namespace) = at else { break };
+            if !(1..namespace.maximum()).contains(id) || *id != 1 && !namespace.has_begun() {
+                return Err(EINVAL);
+            }
+            let may = |capability| task.capable_in(&namespace.identity.owner, capability);
+            if !may(Capability::CheckpointRestore) && !may(Capability::SysAdmin) {
+                return Err(EPERM);
+            }
+            at = namespace.parent();
+        }
+        Ok(ids)
     }
 }

@@ -83,10 +83,15 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
         bits => machine::memory::try_arc(task.namespaces().with_new(task, bits, &owner)?)?,
     };
     let namespace = &namespaces.pid_for_children;
-    let pid = match request.chosen {
+    let pid = match &request.chosen {
         None => namespace.allocate()?,
         Some(chosen) => namespace.allocate_chosen(chosen.check(task, namespace)?)?,
     };
+    if has(flags::INTO_CGROUP) {
+        // No file is a cgroup's directory.
+        pid.abandon();
+        return Err(EBADF.because("the descriptor is not one of a cgroup"));
+    }
     let result = assemble(task, request, group_parts, &pid, thread, memory, context, files, namespaces.clone());
     if result.is_err() {
         pid.abandon();

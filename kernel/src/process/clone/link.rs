@@ -37,6 +37,9 @@ pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bo
     group.live.store(1, Ordering::Release);
     group.unfinished.store(1, Ordering::Relaxed);
     group.set_leader(Some(child.clone()));
+    if group.begins_namespace() {
+        group.signals.protect();
+    }
     child.pid().attach_task(child.clone());
     let own = task.group();
     let tree = TREE.lock();

@@ -16,6 +16,7 @@ use crate::error::*;
 use crate::ptrace::Event;
 use crate::signal::{SIGCHLD, is_valid};
 use crate::syscall::{UserAddress, UserPtr};
+use alloc::sync::Arc;
 use arguments::Chosen;
 use build::build;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -56,7 +57,7 @@ pub mod flags {
     /// Namespaces that need CAP_SYS_ADMIN.
     pub const PRIVILEGED: u64 = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
     /// Namespaces that cannot be made yet.
-    pub const UNSUPPORTED: u64 = NEWCGROUP | NEWIPC | NEWUSER | NEWPID | NEWNET | NEWTIME;
+    pub const UNSUPPORTED: u64 = NEWCGROUP | NEWIPC | NEWUSER | NEWNET | NEWTIME;
     /// Namespaces of a task's set.
     pub const IN_SET: u64 = NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
 }
@@ -159,7 +160,8 @@ fn check_flags(task: &Task, bits: u64) -> Result<()> {
         || (has(flags::THREAD) && !has(flags::SIGHAND))
         || (has(flags::SIGHAND) && !has(flags::VM))
         || (has(flags::PARENT) && task.group().signals.is_protected())
-        || (has(flags::THREAD) && bits & (flags::NEWUSER | flags::NEWPID) != 0)
+        || (has(flags::THREAD) && (bits & (flags::NEWUSER | flags::NEWPID) != 0 || !is_at_home(task)))
+        || (bits & (flags::THREAD | flags::VM) != 0 && !keeps_time(task))
         || (has(flags::PIDFD) && bits & (flags::DETACHED | flags::THREAD) != 0)
     {
         return Err(EINVAL);
@@ -173,6 +175,16 @@ fn check_flags(task: &Task, bits: u64) -> Result<()> {
     Ok(())
 }
 
+/// Whether the caller's children get their numbers where it has its own.
+fn is_at_home(task: &Task) -> bool {
+    Arc::ptr_eq(&task.namespaces().pid_for_children, task.pid_namespace())
+}
+/// Whether the caller's children have the clocks that it has.
+fn keeps_time(task: &Task) -> bool {
+    let set = task.namespaces();
+    Arc::ptr_eq(&set.time, &set.time_for_children)
+}
+
 /// Makes and starts a task; its id in the caller's namespace.
 fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Result<u32> {
     if request.exit_signal != 0 && !is_valid(request.exit_signal) {
@@ -182,7 +194,7 @@ fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Res
     let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
     let child = build::<T>(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| exit::abandon(&child))?;
-    let id = child.id_in_own_namespace();
+    let id = child.pid().number_in(task.pid_namespace());
     let vfork = match request.flags & flags::VFORK {
         0 => None,
         _ => {

@@ -65,8 +65,15 @@ impl NamespaceSet {
         })
     }
     /// A set with new namespaces in place of those that CLONE_NEW* `bits` name. ENOSPC, ENOMEM.
-    pub fn with_new(&self, _task: &Task, bits: u64, owner: &Owner) -> Result<NamespaceSet> {
+    pub fn with_new(&self, task: &Task, bits: u64, owner: &Owner) -> Result<NamespaceSet> {
         let mut set = self.clone();
+        if bits & flags::NEWPID != 0 {
+            // One at a time: who has left his own makes no further one.
+            if !Arc::ptr_eq(&self.pid_for_children, task.pid_namespace()) {
+                return Err(EINVAL);
+            }
+            set.pid_for_children = self.pid_for_children.make_child(owner)?;
+        }
         if bits & flags::NEWUTS != 0 {
             set.uts = self.uts.copy(owner)?;
         }
