@@ -61,6 +61,8 @@ struct Table {
     used: u32,
     /// The first process has ended: no number is given out any more.
     closed: bool,
+    /// The first process has been made.
+    begun: bool,
 }
 type Chunk = [Option<Arc<PidEntry>>; CHUNK];
 
@@ -71,7 +73,7 @@ enum Missing {
 }
 
 impl Table {
-    const EMPTY: Table = Table { chunks: Vec::new(), last: 0, used: 0, closed: false };
+    const EMPTY: Table = Table { chunks: Vec::new(), last: 0, used: 0, closed: false, begun: false };
     fn slot(&mut self, number: u32) -> Option<&mut Option<Arc<PidEntry>>> {
         let (chunk, index) = (number as usize / CHUNK, number as usize % CHUNK);
         self.chunks.get_mut(chunk)?.as_mut()?.get_mut(index)
@@ -143,7 +145,7 @@ impl PidNamespace {
     }
     /// Whether its first process has been made.
     pub fn has_begun(&self) -> bool {
-        self.last() != 0
+        self.table.lock().begun
     }
     /// pid_max: one more than the highest number.
     pub fn maximum(&self) -> u32 {
@@ -222,6 +224,7 @@ impl PidNamespace {
                         table.last = number;
                     }
                     table.used += 1;
+                    table.begun |= number == 1;
                     return Ok(());
                 }
                 Some(Err(missing)) => missing,
@@ -293,7 +296,7 @@ impl PidNamespace {
             table.used -= 1;
             if table.used == 0 && !table.closed {
                 // The first process never came to be: the next one is.
-                table.last = 0;
+                (table.last, table.begun) = (0, false);
             }
         }
         let closed = table.closed;

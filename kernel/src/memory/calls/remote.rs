@@ -69,7 +69,7 @@ pub fn process_mrelease(task: &Task, fd: Fd, flags: u32) -> Result<()> {
 
 /// Whether a process that is not dying shares the memory.
 fn is_used_by_others(process: &Arc<ThreadGroup>, memory: &Arc<AddressSpace>) -> bool {
-    let processes = process.pid().namespace().clone();
+    let processes = &crate::start::shared().namespaces.pid_for_children;
     let mut number = 1;
     while let Some(entry) = processes.find_from(number) {
         number = entry.number().saturating_add(1);
