@@ -49,6 +49,11 @@ impl Error {
         self.0.get() >= Restart::System as u64
     }
 
+    /// The errno, unless it is the wish to restart the call.
+    pub fn errno(self) -> Option<Errno> {
+        if self.is_restart() { None } else { u16::try_from(self.0.get()).ok().and_then(Errno::from_number) }
+    }
+
     /// Notes why this error arose, for the trace; costs nothing where nobody traces.
     pub fn because(self, reason: &'static str) -> Error {
         crate::trace::note_reason(reason);

@@ -17,6 +17,7 @@ pub mod ipc;
 pub mod log;
 pub mod memory;
 pub mod module;
+pub mod net;
 pub mod output;
 pub mod power;
 pub mod process;

@@ -146,6 +146,10 @@ pub trait FileOperations: Any + Send + Sync {
     fn show_information(&self, file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         Ok(())
     }
+    /// The socket behind the file, if it is one.
+    fn socket(&self) -> Option<&dyn crate::net::SocketOperations> {
+        None
+    }
     /// The last descriptor of one process's table was closed (close(2)'s error).
     fn flush(&self, file: &File) -> Result<()> {
         Ok(())

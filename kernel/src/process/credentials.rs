@@ -89,6 +89,8 @@ pub struct UserRecord {
     pub processes: AtomicU32,
     /// Queued signals (RLIMIT_SIGPENDING).
     pub pending_signals: AtomicU32,
+    /// Files in messages that nobody has received yet.
+    pub files_in_flight: AtomicU32,
 }
 static KERNEL: Once<Arc<Credentials>> = Once::new();
 static USERS: SpinLock<Vec<Weak<UserRecord>>> = SpinLock::new(rank::NAMESPACE, Vec::new());
@@ -100,6 +102,7 @@ impl UserRecord {
             user,
             processes: AtomicU32::new(0),
             pending_signals: AtomicU32::new(0),
+            files_in_flight: AtomicU32::new(0),
         })?;
         let mut room: Vec<Weak<UserRecord>> = Vec::new();
         loop {

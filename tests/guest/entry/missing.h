@@ -32,28 +32,11 @@ static const short missing[] = {
 	317, /* move_pages */
 	332, /* inotify_init1 */
 	336, /* perf_event_open */
-	337, /* recvmmsg */
 	338, /* fanotify_init */
 	339, /* fanotify_mark */
 	341, /* name_to_handle_at */
 	342, /* open_by_handle_at */
-	345, /* sendmmsg */
 	357, /* bpf */
-	359, /* socket */
-	360, /* socketpair */
-	361, /* bind */
-	362, /* connect */
-	363, /* listen */
-	364, /* accept4 */
-	365, /* getsockopt */
-	366, /* setsockopt */
-	367, /* getsockname */
-	368, /* getpeername */
-	369, /* sendto */
-	370, /* sendmsg */
-	371, /* recvfrom */
-	372, /* recvmsg */
-	373, /* shutdown */
 	374, /* userfaultfd */
 	380, /* pkey_mprotect */
 	381, /* pkey_alloc */
@@ -70,7 +53,6 @@ static const short missing[] = {
 	401, /* msgrcv */
 	402, /* msgctl */
 	416, /* io_pgetevents_time64 */
-	417, /* recvmmsg_time64 */
 	418, /* mq_timedsend_time64 */
 	419, /* mq_timedreceive_time64 */
 	420, /* semtimedop_time64 */
@@ -95,21 +77,6 @@ static const short missing[] = {
 	29, /* shmget */
 	30, /* shmat */
 	31, /* shmctl */
-	41, /* socket */
-	42, /* connect */
-	43, /* accept */
-	44, /* sendto */
-	45, /* recvfrom */
-	46, /* sendmsg */
-	47, /* recvmsg */
-	48, /* shutdown */
-	49, /* bind */
-	50, /* listen */
-	51, /* getsockname */
-	52, /* getpeername */
-	53, /* socketpair */
-	54, /* setsockopt */
-	55, /* getsockopt */
 	64, /* semget */
 	65, /* semop */
 	66, /* semctl */
@@ -146,15 +113,12 @@ static const short missing[] = {
 	255, /* inotify_rm_watch */
 	256, /* migrate_pages */
 	279, /* move_pages */
-	288, /* accept4 */
 	294, /* inotify_init1 */
 	298, /* perf_event_open */
-	299, /* recvmmsg */
 	300, /* fanotify_init */
 	301, /* fanotify_mark */
 	303, /* name_to_handle_at */
 	304, /* open_by_handle_at */
-	307, /* sendmmsg */
 	320, /* kexec_file_load */
 	321, /* bpf */
 	323, /* userfaultfd */

@@ -20,6 +20,7 @@ pub static ROOT: &[Item] = &[
     Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
     Item::text("loadavg", 0o444, system::load),
     Item::text("meminfo", 0o444, system::memory),
+    Item { name: "net", mode: 0o777, kind: Kind::Link(|_| Ok(LinkTarget::Text(b"self/net".to_vec()))) },
     Item::text("modules", 0o444, |_, out| crate::module::report::modules(out)),
     Item::text("stat", 0o444, system::statistics),
     Item::text("swaps", 0o444, system::swaps),
@@ -28,6 +29,9 @@ pub static ROOT: &[Item] = &[
     Item::text("version", 0o444, system::version),
     Item::text("vmstat", 0o444, system::memory_events),
 ];
+
+/// What a process sees of its network namespace.
+static NET: &[Item] = &[Item::text("unix", 0o444, crate::net::unix::report::sockets)];
 
 /// A process's directory.
 static PROCESS: &[Item] = &[
@@ -49,6 +53,7 @@ static PROCESS: &[Item] = &[
     Item { name: "mem", mode: 0o600, kind: Kind::Special(memory_files::open_memory) },
     Item::text("mountinfo", 0o444, mounts::mount_information),
     Item::text("mounts", 0o444, mounts::mounts),
+    Item::directory("net", NET),
     Item::text("oom_score", 0o444, process::oom_score),
     Item::writable_anywhere(
         "oom_score_adj",

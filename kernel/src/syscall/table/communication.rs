@@ -8,21 +8,36 @@ rows! {
     [  29   29  395] shmget() => missing;
     [  30   30  397] shmat() => missing;
     [  31   31  396] shmctl() => missing;
-    [  41   41  359] socket() => missing;
-    [  42   42  362] connect() => missing;
-    [  43   43    -] accept() => missing;
-    [  44   44  369] sendto() => missing;
-    [  45  517  371] recvfrom() => missing;
-    [  46  518  370] sendmsg() => missing;
-    [  47  519  372] recvmsg() => missing;
-    [  48   48  373] shutdown() => missing;
-    [  49   49  361] bind() => missing;
-    [  50   50  363] listen() => missing;
-    [  51   51  367] getsockname() => missing;
-    [  52   52  368] getpeername() => missing;
-    [  53   53  360] socketpair() => missing;
-    [  54  541  366] setsockopt() => missing;
-    [  55  542  365] getsockopt() => missing;
+    /// Make a socket.
+    [  41   41  359] socket(family, kind, protocol) => call crate::net::calls::socket, Partial("families other than AF_UNIX");
+    /// Connect a socket to an address.
+    [  42   42  362] connect(fd, uservaddr, addrlen) => call crate::net::calls::connect, Partial("families other than AF_UNIX");
+    /// Take a connection from a listening socket.
+    [  43   43    -] accept(fd, upeer_sockaddr, upeer_addrlen) => call crate::net::calls::accept, Partial("families other than AF_UNIX");
+    /// Send a message.
+    [  44   44  369] sendto(fd, buff, len, flags, tail) => call crate::net::message_calls::sendto, Partial("families other than AF_UNIX");
+    /// Receive a message.
+    [  45  517  371] recvfrom(fd, ubuf, size, flags, tail) => call crate::net::message_calls::recvfrom, Partial("families other than AF_UNIX");
+    /// Send a message with ancillary data.
+    [  46  518  370] sendmsg(fd, msg, flags) => call crate::net::message_calls::sendmsg, Partial("families other than AF_UNIX");
+    /// Receive a message with ancillary data.
+    [  47  519  372] recvmsg(fd, msg, flags) => call crate::net::message_calls::recvmsg, Partial("families other than AF_UNIX");
+    /// Close one way of a connection, or both.
+    [  48   48  373] shutdown(fd, how) => call crate::net::calls::shutdown, Partial("families other than AF_UNIX");
+    /// Give a socket a name.
+    [  49   49  361] bind(fd, umyaddr, addrlen) => call crate::net::calls::bind, Partial("families other than AF_UNIX");
+    /// Make a socket take connections.
+    [  50   50  363] listen(fd, backlog) => call crate::net::calls::listen, Partial("families other than AF_UNIX");
+    /// Get a socket's name.
+    [  51   51  367] getsockname(fd, usockaddr, usockaddr_len) => call crate::net::calls::getsockname, Partial("families other than AF_UNIX");
+    /// Get the name of a socket's peer.
+    [  52   52  368] getpeername(fd, usockaddr, usockaddr_len) => call crate::net::calls::getpeername, Partial("families other than AF_UNIX");
+    /// Make two sockets that are connected.
+    [  53   53  360] socketpair(family, kind, protocol, usockvec) => call crate::net::calls::socketpair, Partial("families other than AF_UNIX");
+    /// Set an option of a socket.
+    [  54  541  366] setsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::setsockopt, Partial("families other than AF_UNIX");
+    /// Get an option of a socket.
+    [  55  542  365] getsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::getsockopt, Partial("families other than AF_UNIX");
     [  64   64  393] semget() => missing;
     [  65   65    -] semop() => missing;
     [  66   66  394] semctl() => missing;
@@ -44,20 +59,24 @@ rows! {
     [ 282  282  321] signalfd(ufd, user_mask, sizemask) => call crate::file::signalfd::signalfd, Full;
     /// Make an event counter.
     [ 284  284  323] eventfd(count) => call crate::file::eventfd::eventfd, Full;
-    [ 288  288  364] accept4() => missing;
+    /// Take a connection from a listening socket, with flags.
+    [ 288  288  364] accept4(fd, upeer_sockaddr, upeer_addrlen, flags) => call crate::net::calls::accept4, Partial("families other than AF_UNIX");
     /// Read signals from a descriptor.
     [ 289  289  327] signalfd4(ufd, user_mask, sizemask, flags) => call crate::file::signalfd::signalfd4, Full;
     /// Make an event counter.
     [ 290  290  328] eventfd2(count, flags) => call crate::file::eventfd::eventfd2, Full;
     /// Makes a pipe, with flags.
     [ 293  293  331] pipe2(descriptors, flags) => call crate::ipc::pipe::pipe2, Full;
-    [ 299  537  337] recvmmsg() => missing;
-    [ 307  538  345] sendmmsg() => missing;
+    /// Receive several messages.
+    [ 299  537  337] recvmmsg(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg, Partial("families other than AF_UNIX");
+    /// Send several messages.
+    [ 307  538  345] sendmmsg(fd, mmsg, vlen, flags) => call crate::net::message_calls::sendmmsg, Partial("families other than AF_UNIX");
     /// Makes the call about sockets that a number names.
-    [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("the calls that it names are missing");
+    [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("families other than AF_UNIX");
     /// Make a call about System V queues, semaphores or shared memory that is named by its number.
     [   -    -  117] ipc(call, tail) => frame crate::syscall::multiplex::ipc, Partial("the calls that it names are missing, and so are their older structures");
-    [   -    -  417] recvmmsg_time64() => missing;
+    /// Receive several messages, with a time-out of 64-bit seconds.
+    [   -    -  417] recvmmsg_time64(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg_time64, Partial("families other than AF_UNIX");
     [   -    -  418] mq_timedsend_time64() => missing;
     [   -    -  419] mq_timedreceive_time64() => missing;
     [   -    -  420] semtimedop_time64() => missing;

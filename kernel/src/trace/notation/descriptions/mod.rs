@@ -144,8 +144,48 @@ const COMMUNICATION: &[Description] = describe! {
     shutdown(Descriptor, Choice(SHUTDOWN, "SHUT_???"));
     socketcall(Int, Pointer("const unsigned long"));
     ipc(Unsigned, Int, Int, Int, Pointer("inout void"), Int);
-    sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), Pointer("const struct sockaddr"), Unsigned);
-    recvfrom(Descriptor, Filled, Size, Bits(MESSAGE_FLAGS, "MSG_???"), Pointer("struct sockaddr"), Pointer("inout int"));
+    sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), In("struct sockaddr", socket::target), Unsigned);
+    recvfrom(
+        Descriptor,
+        Filled,
+        Size,
+        Bits(MESSAGE_FLAGS, "MSG_???"),
+        Out("struct sockaddr", socket::source),
+        Late("inout int *", socket::length_behind),
+    );
+    accept(Descriptor, Out("struct sockaddr", socket::answered), Late("inout int *", socket::length_behind));
+    accept4(
+        Descriptor,
+        Out("struct sockaddr", socket::answered),
+        Late("inout int *", socket::length_behind),
+        Bits(SOCKET_FLAGS, "SOCK_???"),
+    );
+    getsockname(Descriptor, Out("struct sockaddr", socket::answered), Late("inout int *", socket::length_behind));
+    getpeername(Descriptor, Out("struct sockaddr", socket::answered), Late("inout int *", socket::length_behind));
+    sendmsg(Descriptor, In("struct msghdr", socket::message), Bits(MESSAGE_FLAGS, "MSG_???"));
+    recvmsg(Descriptor, Out("inout struct msghdr", socket::filled_message), Bits(MESSAGE_FLAGS, "MSG_???"));
+    sendmmsg(Descriptor, Out("inout struct mmsghdr", socket::messages), Unsigned, Bits(MESSAGE_FLAGS, "MSG_???"));
+    recvmmsg(
+        Descriptor,
+        Out("inout struct mmsghdr", socket::filled_messages),
+        Unsigned,
+        Bits(MESSAGE_FLAGS, "MSG_???"),
+        In("inout struct timespec", time::timespec),
+    );
+    setsockopt(
+        Descriptor,
+        Choice(SOCKET_LEVELS, "SOL_???"),
+        Word(socket::option_name),
+        In("const void", socket::option_value),
+        Int,
+    );
+    getsockopt(
+        Descriptor,
+        Choice(SOCKET_LEVELS, "SOL_???"),
+        Word(socket::option_name),
+        Out("void", socket::option_answer),
+        Late("inout int *", socket::length_behind),
+    );
 };
 
 const PROTECTION: &[Description] = describe! {
