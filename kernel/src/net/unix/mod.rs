@@ -140,7 +140,7 @@ pub struct UnixHandle(Arc<UnixSocket>);
 
 /// The number of a task's network namespace.
 fn network_of(task: &Task) -> u64 {
-    task.namespaces().network.inode
+    task.namespaces().network.identity.inode
 }
 
 /// Makes the operations of a new socket's file: EPROTONOSUPPORT, ESOCKTNOSUPPORT.
