@@ -28,7 +28,7 @@ static int int80_run(long count)
     return 0;
 }
 
-static int zero_prepare(void) { return (zero = open("/dev/zero", O_RDONLY)) < 0; }
+static int zero_prepare(void) { return (zero = open("/dev/zero", O_RDWR)) < 0; }
 static void zero_finish(void) { close(zero); }
 static int zero_run(long count)
 {
@@ -38,8 +38,37 @@ static int zero_run(long count)
     return 0;
 }
 
-static int null_prepare(void) { return (null = open("/dev/null", O_WRONLY)) < 0; }
+static int zero_pread(long count)
+{
+    char byte;
+    while (count-- > 0)
+        REQUIRE(pread(zero, &byte, 1, 0) == 1);
+    return 0;
+}
+static int zero_write(long count)
+{
+    char byte = 0;
+    while (count-- > 0)
+        REQUIRE(write(zero, &byte, 1) == 1);
+    return 0;
+}
+
+static int null_prepare(void) { return (null = open("/dev/null", O_RDWR)) < 0; }
 static void null_finish(void) { close(null); }
+static int null_read(long count)
+{
+    char byte;
+    while (count-- > 0)
+        REQUIRE(read(null, &byte, 1) == 0);
+    return 0;
+}
+static int null_pread(long count)
+{
+    char byte;
+    while (count-- > 0)
+        REQUIRE(pread(null, &byte, 1, 0) == 0);
+    return 0;
+}
 static int null_run(long count)
 {
     char byte = 0;
@@ -93,6 +122,10 @@ const struct row entry_rows[] = {
     { "getppid", 10000, getppid_run, NULL, NULL },
     { "getppid-int80", 10000, int80_run, NULL, NULL },
     { "read-zero", 10000, zero_run, zero_prepare, zero_finish },
+    { "pread-zero", 10000, zero_pread, zero_prepare, zero_finish },
+    { "write-zero", 10000, zero_write, zero_prepare, zero_finish },
+    { "read-null", 10000, null_read, null_prepare, null_finish },
+    { "pread-null", 10000, null_pread, null_prepare, null_finish },
     { "write-null", 10000, null_run, null_prepare, null_finish },
     { "clock-call", 10000, clock_run, NULL, NULL },
     { "clock-vdso", 10000, vdso_run, NULL, NULL },

@@ -24,6 +24,23 @@ static void folder_finish(void)
     rmdir(FOLDER);
 }
 
+/* Reads and writes where the last one ended; at the end of the file, from its begin on. */
+static int in_turn(long count, size_t size, ssize_t (*work)(int, void *, size_t))
+{
+    for (size_t at = sizeof page; count > 0; count--, at += size) {
+        if (at == sizeof page) {
+            REQUIRE(lseek(file, 0, SEEK_SET) == 0);
+            at = 0;
+        }
+        REQUIRE(work(file, page, size) == (ssize_t)size);
+    }
+    return 0;
+}
+static ssize_t write_page(int fd, void *from, size_t size) { return write(fd, from, size); }
+static int read_1(long count) { return in_turn(count, 1, read); }
+static int read_4k(long count) { return in_turn(count, 4096, read); }
+static int write_1(long count) { return in_turn(count, 1, write_page); }
+static int write_4k(long count) { return in_turn(count, 4096, write_page); }
 static int pread_1(long count)
 {
     while (count-- > 0)
@@ -144,6 +161,10 @@ static int rename_run(long count)
 }
 
 const struct row file_rows[] = {
+    { "read-tmpfs-1", 5000, read_1, folder_prepare, folder_finish },
+    { "read-tmpfs-4k", 2000, read_4k, folder_prepare, folder_finish },
+    { "write-tmpfs-1", 5000, write_1, folder_prepare, folder_finish },
+    { "write-tmpfs-4k", 2000, write_4k, folder_prepare, folder_finish },
     { "pread-tmpfs-1", 5000, pread_1, folder_prepare, folder_finish },
     { "pread-tmpfs-4k", 2000, pread_4k, folder_prepare, folder_finish },
     { "pwrite-tmpfs-4k", 2000, pwrite_4k, folder_prepare, folder_finish },

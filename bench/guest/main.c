@@ -1,19 +1,41 @@
 /*
  * The benchmark: runs on any Linux. Prints one line per row:
- *   NAME<TAB>UNITS-PER-OPERATION<TAB>OPERATIONS      or      NAME<TAB>failed<TAB>REASON
- * Units are time stamp counter ticks (instructions under QEMU's -icount) or, with -w, nanoseconds: the least of several
- * measurements, and with -w also the median. -t NAME prints the counter as it was at the start, -x NAME COMMAND what a
- * command costs.
+ *   NAME<TAB>LEAST<TAB>MEDIAN<TAB>GREATEST<TAB>OPERATIONS<TAB>ROUND      or      NAME<TAB>failed<TAB>REASON
+ * Units are time stamp counter ticks (instructions under QEMU's -icount) or, with -w, nanoseconds, per operation, of several rounds;
+ * ROUND is which of them was the least. Each row runs in a process of its own, started anew, so that what one leaves behind does
+ * not count in the next, and one that ends by a signal or never has failed. -l lists the rows with their families and by what
+ * they can be measured, -r NAME runs
+ * one row in this process, -t NAME prints the counter as it was at the start, -x NAME COMMAND what a command costs.
  */
 #include "bench.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static int wall;
+/* Seconds that a row may take: those of the guest's clock, which with -icount runs by instructions and not while all sleep. */
+enum { COUNTED_LIMIT = 900, WALL_LIMIT = 120 };
+
+static const struct family {
+    const char *title;
+    const struct row *rows;
+} families[] = {
+    { "calls", entry_rows },
+    { "files", file_rows },
+    { "readiness", ready_rows },
+    { "signals", signal_rows },
+    { "pipes and switches", pipe_rows },
+    { "processes", process_rows },
+    { "memory", memory_rows },
+    { "growth", growth_rows },
+    { "sizes and sleep", size_rows },
+    { "scaling", scale_rows },
+    { NULL, NULL },
+};
 
 static uint64_t now(void)
 {
@@ -26,6 +48,30 @@ static uint64_t now(void)
     __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
+static uint64_t begin(void)
+{
+    MARK("'B'");
+    return now();
+}
+static uint64_t end(void)
+{
+    uint64_t time = now();
+    MARK("'E'");
+    return time;
+}
+
+static void failed(const char *name, const char *what, const char *why)
+{
+    printf("%s\tfailed\t%s%s\n", name, what, why);
+    fflush(stdout);
+    MARK("'R'");
+}
+static void figures(const char *name, double least, double median, double greatest, long count, int round)
+{
+    printf("%s\t%.1f\t%.1f\t%.1f\t%ld\t%d\n", name, least, median, greatest, count, round);
+    fflush(stdout);
+    MARK("'R'");
+}
 
 static int ascending(const void *a, const void *b)
 {
@@ -37,43 +83,70 @@ static void measure(const struct row *row)
 {
     enum { rounds = 9 };
     double samples[rounds];
+    int least = 0;
     if (row->value) {
         double value = row->value();
         if (value < 0)
-            printf("%s\tfailed\t%s\n", row->name, strerror(errno));
+            failed(row->name, "", strerror(errno));
         else
-            printf("%s\t%.1f\t%.1f\t%.1f\t1\n", row->name, value, value, value);
-        fflush(stdout);
+            figures(row->name, value, value, value, 1, 0);
         return;
     }
     if (row->prepare && row->prepare() != 0) {
-        printf("%s\tfailed\tprepare: %s\n", row->name, strerror(errno));
+        failed(row->name, "prepare: ", strerror(errno));
         return;
     }
-    int failed = row->run(row->count / 10 + 1);
-    for (int i = 0; i < rounds && !failed; i++) {
-        uint64_t before = now();
-        failed = row->run(row->count);
-        samples[i] = (double)(now() - before) / row->count;
+    int error = row->run(row->count / 10 + 1);
+    for (int i = 0; i < rounds && !error; i++) {
+        uint64_t before = begin();
+        error = row->run(row->count);
+        samples[i] = (double)(end() - before) / row->count;
+        if (samples[i] < samples[least])
+            least = i;
     }
-    if (failed) {
-        printf("%s\tfailed\t%s\n", row->name, strerror(errno));
+    if (error) {
+        failed(row->name, "", strerror(errno));
     } else {
         qsort(samples, rounds, sizeof *samples, ascending);
-        printf("%s\t%.1f\t%.1f\t%.1f\t%ld\n", row->name, samples[0], samples[rounds / 2], samples[rounds - 1], row->count);
+        figures(row->name, samples[0], samples[rounds / 2], samples[rounds - 1], row->count, least);
     }
     if (row->finish)
         row->finish();
-    fflush(stdout);
+}
+
+/* Runs a row in a new process of this program. */
+static void start(const char *program, const struct row *row)
+{
+    int status = -1;
+    char reason[40];
+    pid_t child = fork();
+    if (child == 0) {
+        /* A group of its own: with it goes what the row leaves running. */
+        setpgid(0, 0);
+        alarm(wall ? WALL_LIMIT : COUNTED_LIMIT);
+        execl(program, program, wall ? "-wr" : "-r", row->name, NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        failed(row->name, "cannot be started: ", strerror(errno));
+        return;
+    }
+    kill(-child, SIGKILL);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+        failed(row->name, "", "did not end in time");
+    } else if (status != 0) {
+        snprintf(reason, sizeof reason, "wait status %#x", status);
+        failed(row->name, "ended with ", reason);
+    }
 }
 
 /* Runs a command twice without its output; the second run is the figure. */
-static int program(const char *name, char **command)
+static void program(const char *name, char **command)
 {
     uint64_t ticks = 0;
     int status = -1;
     for (int i = 0; i < 2; i++) {
-        uint64_t before = now();
+        uint64_t before = begin();
         pid_t child = fork();
         if (child == 0) {
             int sink = open("/dev/null", O_RDWR);
@@ -84,13 +157,14 @@ static int program(const char *name, char **command)
         }
         if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
             break;
-        ticks = now() - before;
+        ticks = end() - before;
     }
+    char reason[40];
+    snprintf(reason, sizeof reason, "wait status %#x", status);
     if (status != 0)
-        printf("%s\tfailed\tstatus %#x\n", name, status);
+        failed(name, "the command ended with ", reason);
     else
-        printf("%s\t%.1f\t%.1f\t%.1f\t1\n", name, (double)ticks, (double)ticks, (double)ticks);
-    return 0;
+        figures(name, ticks, ticks, ticks, 1, 1);
 }
 
 static int wanted(const char *name, char **names)
@@ -107,32 +181,33 @@ static int wanted(const char *name, char **names)
 
 int main(int argc, char **argv)
 {
-    static const struct row *const families[] = {
-        entry_rows, file_rows, ready_rows, signal_rows, pipe_rows, process_rows, memory_rows, growth_rows, size_rows,
-        scale_rows, NULL,
-    };
+    uint64_t ticks = now();
     int list = 0, option;
-    uint64_t start = now();
-    while ((option = getopt(argc, argv, "+wlt:x:")) != -1) {
+    const char *only = NULL;
+    while ((option = getopt(argc, argv, "+wlr:t:x:")) != -1) {
         if (option == 'w')
             wall = 1;
         else if (option == 'l')
             list = 1;
+        else if (option == 'r')
+            only = optarg;
         else if (option == 't')
-            return printf("%s\t%.1f\t%.1f\t%.1f\t1\n", optarg, (double)start, (double)start, (double)start) < 0;
+            return figures(optarg, ticks, ticks, ticks, 1, 0), 0;
         else if (option == 'x')
-            return program(optarg, argv + optind);
+            return program(optarg, argv + optind), 0;
         else
             return 2;
     }
-    for (int i = 0; families[i]; i++)
-        for (const struct row *row = families[i]; row->name; row++) {
-            if (!wanted(row->name, argv + optind) || (!list && (row->wall_only ? !wall : row->value && wall)))
-                continue;
-            if (list)
-                puts(row->name);
-            else
-                measure(row);
+    for (const struct family *family = families; family->title; family++)
+        for (const struct row *row = family->rows; row->name; row++) {
+            if (only) {
+                if (!strcmp(only, row->name))
+                    measure(row);
+            } else if (list) {
+                printf("%s\t%s\t%s\n", family->title, row->name, row->wall_only ? "timed" : row->value ? "counted" : "both");
+            } else if (wanted(row->name, argv + optind) && (row->wall_only ? wall : !row->value || !wall)) {
+                start(argv[0], row);
+            }
         }
     return 0;
 }

@@ -24,6 +24,59 @@ static int pipe_1(long count) { return move(count, 1); }
 static int pipe_4k(long count) { return move(count, 4096); }
 static int pipe_64k(long count) { return move(count, 65536); }
 
+/* Another process sends back what it gets (an operation is there and back), or only sends. */
+static int there[2], back[2];
+static pid_t other;
+static long piece;
+static int whole(ssize_t (*work)(int, void *, size_t), int fd)
+{
+    for (long done = 0, got; done < piece; done += got)
+        if ((got = work(fd, bytes + done, piece - done)) <= 0)
+            return -1;
+    return 0;
+}
+static ssize_t send_part(int fd, void *from, size_t size) { return write(fd, from, size); }
+static int other_prepare(long size, int echoes)
+{
+    piece = size;
+    if (pipe(there) != 0 || pipe(back) != 0 || (other = fork()) < 0)
+        return -1;
+    if (other == 0) {
+        close(there[1]);
+        while ((!echoes || whole(read, there[0]) == 0) && whole(send_part, back[1]) == 0)
+            ;
+        _exit(0);
+    }
+    return 0;
+}
+static void other_finish(void)
+{
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        close(there[i]);
+        close(back[i]);
+    }
+}
+static int echo_run(long count)
+{
+    while (count-- > 0)
+        REQUIRE(whole(send_part, there[1]) == 0 && whole(read, back[0]) == 0);
+    return 0;
+}
+static int stream_run(long count)
+{
+    while (count-- > 0)
+        REQUIRE(whole(read, back[0]) == 0);
+    return 0;
+}
+static int echo_1(void) { return other_prepare(1, 1); }
+static int echo_4k(void) { return other_prepare(4096, 1); }
+static int echo_64k(void) { return other_prepare(65536, 1); }
+static int stream_1(void) { return other_prepare(1, 0); }
+static int stream_4k(void) { return other_prepare(4096, 0); }
+static int stream_64k(void) { return other_prepare(65536, 0); }
+
 /* A ring of processes passes one byte round; each operation is one hop. With a footprint each writes so much memory first. */
 static int ring[33][2], members;
 static char footprint[16384];
@@ -151,6 +204,13 @@ const struct row pipe_rows[] = {
     { "pipe-1", 3000, pipe_1, own_prepare, own_finish },
     { "pipe-4k", 1000, pipe_4k, own_prepare, own_finish },
     { "pipe-64k", 100, pipe_64k, own_prepare, own_finish },
+    { "pipe-echo-1", 1000, echo_run, echo_1, other_finish },
+    { "pipe-echo-4k", 500, echo_run, echo_4k, other_finish },
+    { "pipe-echo-64k", 100, echo_run, echo_64k, other_finish },
+    /* As many bytes as the pipe holds 8 times, that is, many turns of both. */
+    { "pipe-stream-1", 32768, stream_run, stream_1, other_finish },
+    { "pipe-stream-4k", 1024, stream_run, stream_4k, other_finish },
+    { "pipe-stream-64k", 100, stream_run, stream_64k, other_finish },
     { "switch-2", 1000, ring_run, ring_2, ring_finish },
     { "switch-8", 1600, ring_run, ring_8, ring_finish },
     { "switch-32", 3200, ring_run, ring_32, ring_finish },

@@ -35,6 +35,18 @@ static int fork_run(long count)
     }
     return 0;
 }
+static int vfork_run(long count)
+{
+    while (count-- > 0) {
+        pid_t child = vfork();
+        if (child == 0)
+            _exit(0);
+        REQUIRE(ended_well(child));
+    }
+    return 0;
+}
+/* A program with an interpreter and the C library: only where /usr/bin/true is one, as in Debian. */
+static int find_dynamic(void) { return access(program = "/usr/bin/true", X_OK); }
 static int exec_run(long count)
 {
     while (count-- > 0) {
@@ -94,7 +106,9 @@ static void ballast_finish(void) { munmap(ballast, ballast_size); }
 
 const struct row process_rows[] = {
     { "fork-exit-wait", 200, fork_run, NULL, NULL },
+    { "vfork-exit-wait", 200, vfork_run, NULL, NULL },
     { "vfork-exec-wait", 100, exec_run, find_program, NULL },
+    { "exec-dynamic-wait", 50, exec_run, find_dynamic, NULL },
     { "posix-spawn", 100, spawn_run, find_program, NULL },
     { "shell-true", 50, shell_run, find_program, NULL },
     { "thread-create-join", 300, thread_run, NULL, NULL },

@@ -15,6 +15,7 @@ pub mod escape;
 pub mod initramfs;
 pub mod linux;
 pub mod module;
+pub mod plugin;
 pub mod profile;
 pub mod progress;
 pub mod qemu;

@@ -2,7 +2,7 @@
 
 use crate::initramfs;
 use crate::linux::Linux;
-use crate::profile::Plugin;
+use crate::plugin::Plugin;
 use crate::qemu::{self, Accelerator};
 use crate::roots::{self, Root};
 use crate::{artifacts, shim};
@@ -74,6 +74,8 @@ pub struct Machine {
     pub kernel_log: bool,
     /// Counts instructions within QEMU.
     pub plugin: Option<Plugin>,
+    /// With `icount`: the processor's random numbers and the clock's first value are the same at each boot.
+    pub repeatable: bool,
 }
 
 impl Default for Machine {
@@ -91,6 +93,7 @@ impl Default for Machine {
             gdb: None,
             kernel_log: false,
             plugin: None,
+            repeatable: false,
         }
     }
 }
@@ -217,11 +220,12 @@ impl Vm {
         arguments.add("-mon", "chardev=monitor,mode=control");
 
         if let Some(plugin) = &machine.plugin {
-            let mut share =
-                |file: &File| -> Result<i32> { Ok(descriptors.add(file.try_clone().context("a file in memory")?)) };
-            let (symbols, tree) = (share(&plugin.symbols)?, share(&plugin.tree)?);
-            let program = escape_commas(&plugin.program)?;
-            arguments.add("-plugin", format!("{program},symbols=/proc/self/fd/{symbols},tree=/proc/self/fd/{tree}"));
+            let mut words = escape_commas(&plugin.program)?;
+            for (name, file) in &plugin.files {
+                let number = descriptors.add(file.try_clone().context("a file in memory")?);
+                words.push_str(&format!(",{name}=/proc/self/fd/{number}"));
+            }
+            arguments.add("-plugin", words);
         }
 
         let bus = if pci { "pci" } else { "device" };
@@ -295,7 +299,12 @@ impl Arguments {
                 }
                 self.add("-accel", "tcg,thread=single");
                 self.add("-icount", "shift=0,sleep=off");
-                self.add("-rtc", "clock=vm");
+                if machine.repeatable {
+                    self.add("-seed", "1");
+                    self.add("-rtc", "clock=vm,base=2024-01-01");
+                } else {
+                    self.add("-rtc", "clock=vm");
+                }
             }
             Accelerator::Tcg => self.add("-accel", "tcg"),
         }

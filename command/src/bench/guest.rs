@@ -1,40 +1,45 @@
-//! The benchmark program and the machines it runs in.
+//! The benchmark program: how it is built, the rows it knows, and the roots it runs in.
 
-use super::options::BenchOptions;
+use super::boots::Boot;
 use super::programs;
-use super::table::{Figure, Figures};
+use super::table::Name;
 use crate::artifacts;
-use crate::cpio::{Metadata, Writer};
+use crate::cpio::{Metadata, Writer, kind};
 use crate::roots::Root;
-use crate::session::{self, Limits, Outcome, Streams};
-use crate::vm::{Kernel, Machine};
-use agent::config::Config;
-use agent::frame::Status;
 use anyhow::{Context, Result, bail};
-use std::ffi::OsString;
-use std::io::{Cursor, Write, empty, sink};
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-/// Memory of the measured machines.
-const MEMORY: u64 = 512 << 20;
-const PATIENCE: Duration = Duration::from_secs(900);
-/// The row that is measured by a boot of its own.
-const FIRST: &str = "boot-to-first-instruction";
-/// The row that is measured by a boot to a command of the built-in root's shell.
-const PROMPT: &str = "boot-to-prompt";
-/// The row that is read from /proc/meminfo, on a boot of its own.
-const MEMORY_ROW: &str = "memory-at-prompt-kib";
-/// The row of a 32-bit program, on a processor that has sysenter.
-const SYSENTER: &str = "getppid-sysenter";
-const INTEL: &str = "max,vendor=GenuineIntel";
-/// Rows with boots of their own.
-const OWN_BOOTS: [&str; 4] = [FIRST, PROMPT, MEMORY_ROW, SYSENTER];
 /// Sources of programs without a library, and what each is compiled with besides.
 const BARE: [&str; 5] = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,--build-id=none"];
 const NARROW: [&str; 3] = ["-m32", "-fno-pie", "-no-pie"];
+
+/// By what a row can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Counted,
+    Timed,
+    Both,
+}
+
+/// A row that can be measured.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub name: Name,
+    pub mode: Mode,
+    pub boot: Boot,
+}
+
+impl Row {
+    fn new(family: &str, row: &str, mode: Mode, boot: Boot) -> Row {
+        Row { name: Name::new(family, row), mode, boot }
+    }
+    /// Whether it is measured by the wall clock, or by counting.
+    pub fn is_measured(&self, wall: bool) -> bool {
+        self.mode == Mode::Both || self.mode == if wall { Mode::Timed } else { Mode::Counted }
+    }
+}
 
 /// The built benchmark.
 pub struct Guest {
@@ -73,163 +78,76 @@ impl Guest {
         Ok(guest)
     }
 
-    /// The names of all rows in order.
-    pub fn rows(&self) -> Result<Vec<String>> {
+    /// All rows in order.
+    pub fn rows(&self) -> Result<Vec<Row>> {
         let output =
             Command::new(&self.program).arg("-l").output().with_context(|| self.program.display().to_string())?;
-        let names = String::from_utf8_lossy(&output.stdout).into_owned();
-        let programs = programs::ROWS.iter().map(|(name, _)| *name);
-        Ok(OWN_BOOTS.into_iter().chain(names.lines()).chain(programs).map(str::to_owned).collect())
-    }
-
-    /// Measures the wanted rows on a kernel.
-    pub fn measure(&self, kernel: Kernel, options: &BenchOptions) -> Result<Figures> {
-        let wants = |name: &str| {
-            options.rows.is_empty()
-                || options
-                    .rows
-                    .iter()
-                    .any(|row| row.strip_suffix('*').map_or(row == name, |prefix| name.starts_with(prefix)))
-        };
-        let mut figures = Figures::new();
-        if !options.wall && wants(FIRST) {
-            figures.insert(FIRST.into(), self.first_instruction(kernel.clone()));
-        }
-        if !options.wall && wants(MEMORY_ROW) {
-            figures.insert(MEMORY_ROW.into(), self.memory_at_prompt(kernel.clone(), options));
-        }
-        if !options.wall && wants(PROMPT) {
-            let root = self.root("lstar-bench", &self.program, true)?;
-            let output = self.boot(kernel.clone(), options, root, MEMORY, &format!("exec /lstar-bench -t {PROMPT}"))?;
-            figures.extend(output.lines().filter_map(Figure::parse));
-        }
-        if !options.wall && wants(SYSENTER) {
-            let root = self.root("sysenter", &self.sysenter, true)?;
-            let machine = Machine { root, processor: INTEL, ..Self::machine(kernel.clone(), options) };
-            figures.extend(self.run(&machine, options, "exec /sysenter")?.lines().filter_map(Figure::parse));
-        }
-        let wanted: Vec<_> = programs::ROWS.iter().filter(|(name, _)| wants(name)).collect();
-        // All programs cost more than all other rows together: without being named they are left to the report.
-        if !wanted.is_empty() && (!options.rows.is_empty() || options.report.is_some()) && !options.wall {
-            let root = programs::root(&self.program)?;
-            let output = self.boot(kernel.clone(), options, root, programs::MEMORY, &programs::script(&wanted))?;
-            figures.extend(output.lines().filter_map(Figure::parse));
-        }
-        let own = |name: &String| OWN_BOOTS.contains(&name.as_str()) || programs::ROWS.iter().any(|row| row.0 == name);
-        if !options.rows.is_empty() && !self.rows()?.iter().any(|name| wants(name) && !own(name)) {
-            return Ok(figures);
-        }
-        let mut script = String::from("exec /lstar-bench");
-        script.push_str(if options.wall { " -w" } else { "" });
-        for row in options.rows.iter().filter(|row| !own(row)) {
-            script.push_str(&format!(" '{row}'"));
-        }
-        let root = self.root("lstar-bench", &self.program, true)?;
-        let output = self.boot(kernel, options, root, MEMORY, &script)?;
-        figures.extend(output.lines().filter_map(Figure::parse));
-        Ok(figures)
-    }
-
-    /// KiB of the machine's memory that are not free when the built-in root's shell reads its first command.
-    fn memory_at_prompt(&self, kernel: Kernel, options: &BenchOptions) -> Figure {
-        let read = || -> Result<f64> {
-            let output = self.boot(kernel, options, Root::BuiltIn, MEMORY, "grep MemFree /proc/meminfo")?;
-            let free = output.trim().strip_prefix("MemFree:").context("/proc/meminfo has no MemFree")?;
-            let free: f64 = free.trim().trim_end_matches("kB").trim().parse().context("MemFree")?;
-            Ok((MEMORY >> 10) as f64 - free)
-        };
-        read().map_or_else(|error| Figure::failed(format!("{error:#}")), Figure::exact)
-    }
-
-    /// Boots a kernel with a shell command; what it wrote.
-    fn boot(&self, kernel: Kernel, options: &BenchOptions, root: Root, memory: u64, script: &str) -> Result<String> {
-        let machine = Machine { memory, root, ..Self::machine(kernel, options) };
-        self.run(&machine, options, script)
-    }
-    fn machine(kernel: Kernel, options: &BenchOptions) -> Machine {
-        let cpus = if options.wall { options.cpus } else { 1 };
-        Machine { kernel, cpus, icount: !options.wall, memory: MEMORY, ..Machine::default() }
-    }
-    fn run(&self, machine: &Machine, options: &BenchOptions, script: &str) -> Result<String> {
-        if !options.wall && options.cpus != 1 {
-            bail!("instructions are counted with one CPU; use --wall with --cpus {}", options.cpus);
-        }
-        let arguments = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
-        let config = Config { arguments, ..Config::default() };
-        let (output, report) = run_machine(machine, &config, false)?;
-        match report.outcome {
-            Outcome::Ended(Status::Code(0)) => Ok(output),
-            Outcome::Panicked => bail!("the kernel panicked:\n{}", report.log.last_words(&report.image)),
-            outcome => bail!("the benchmark did not finish: {outcome:?}; so far it said:\n{output}"),
-        }
-    }
-
-    /// Instructions from reset to the first one of the first program.
-    fn first_instruction(&self, kernel: Kernel) -> Figure {
-        let boot = || -> Result<f64> {
-            let machine = Machine {
-                kernel,
-                cpus: 1,
-                icount: true,
-                memory: MEMORY,
-                root: self.root("first", &self.first, false)?,
-                append: "rdinit=/first".into(),
-                ..Machine::default()
+        let text = String::from_utf8(output.stdout).context("the benchmark's rows")?;
+        let mut rows = vec![
+            Row::new("boot", "boot-to-first-instruction", Mode::Counted, Boot::First),
+            Row::new("boot", "boot-to-prompt", Mode::Counted, Boot::Prompt),
+            Row::new("sizes and sleep", "memory-at-prompt-kib", Mode::Counted, Boot::Memory),
+        ];
+        for line in text.lines() {
+            let mut fields = line.split('\t');
+            let mut field = || fields.next().with_context(|| format!("the benchmark's row `{line}`"));
+            let (family, row, mode) = (field()?, field()?, field()?);
+            let mode = match mode {
+                "counted" => Mode::Counted,
+                "timed" => Mode::Timed,
+                _ => Mode::Both,
             };
-            let (_, report) = run_machine(&machine, &Config::default(), true)?;
-            let log = String::from_utf8_lossy(report.log.bytes()).into_owned();
-            let count = log.lines().find_map(|line| line.split_once("first-instruction ")?.1.trim().parse().ok());
-            count.context("the first program did not run")
-        };
-        boot().map_or_else(|error| Figure::failed(format!("{error:#}")), Figure::exact)
+            let boot = match row {
+                // Only there the machine is large enough.
+                "fork-among-10000" | "fork-among-100000" => Boot::Crowd,
+                // Only there is a program with an interpreter.
+                "exec-dynamic-wait" => Boot::Debian,
+                _ => Boot::Rows,
+            };
+            rows.push(Row::new(family, row, mode, boot));
+            if row == "getppid-int80" {
+                rows.push(Row::new(family, "getppid-sysenter", Mode::Counted, Boot::Sysenter));
+            }
+        }
+        rows.extend(programs::ROWS.iter().map(|(row, _)| Row::new("programs", row, Mode::Both, Boot::Debian)));
+        // Families stay together.
+        let families: Vec<String> = rows.iter().map(|row| row.name.family.clone()).collect();
+        rows.sort_by_key(|row| {
+            let place = families.iter().rposition(|family| *family == row.name.family);
+            place
+        });
+        Ok(rows)
     }
 
-    /// A root with one more program, on top of the built-in one where that is asked for.
-    fn root(&self, name: &str, program: &Path, built_in: bool) -> Result<Root> {
-        let mut bytes = Cursor::new(Vec::new());
-        if built_in {
-            Root::BuiltIn.write_archive(&mut bytes)?;
-            let end = bytes.position();
-            bytes.write_all(&vec![0; end.next_multiple_of(4) as usize - end as usize])?;
+    /// The root of a boot.
+    pub fn root(&self, boot: Boot) -> Result<Root> {
+        match boot {
+            Boot::First => archive("first", &self.first, false),
+            Boot::Memory => Ok(Root::BuiltIn),
+            Boot::Sysenter => archive("sysenter", &self.sysenter, true),
+            Boot::Prompt | Boot::Rows | Boot::Crowd => archive("lstar-bench", &self.program, true),
+            Boot::Debian => programs::root(&self.program),
         }
-        let mut archive = Writer::new(&mut bytes);
-        if !built_in {
-            archive.add(b"dev", Metadata::directory(), &[])?;
-            let console =
-                Metadata { mode: crate::cpio::kind::CHARACTER | 0o600, device: (5, 1), ..Metadata::default() };
-            archive.add(b"dev/console", console, &[])?;
-        }
-        archive.add(name.as_bytes(), Metadata::file(0o755), &std::fs::read(program)?)?;
-        archive.finish()?;
-        Ok(Root::Memory(bytes.into_inner()))
     }
 }
 
-/// Boots a machine without input; its output and how it ended.
-fn run_machine(machine: &Machine, config: &Config, without_agent: bool) -> Result<(String, session::Report)> {
-    #[derive(Clone, Default)]
-    struct Collected(Arc<Mutex<Vec<u8>>>);
-    impl Write for Collected {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+/// A root with one more program, on top of the built-in one where that is asked for.
+fn archive(name: &str, program: &Path, built_in: bool) -> Result<Root> {
+    let mut bytes = Cursor::new(Vec::new());
+    if built_in {
+        Root::BuiltIn.write_archive(&mut bytes)?;
+        let end = bytes.position();
+        bytes.write_all(&vec![0; end.next_multiple_of(4) as usize - end as usize])?;
     }
-    let output = Collected::default();
-    let streams = Streams {
-        stdin: Box::new(empty()),
-        stdout: Box::new(output.clone()),
-        stderr: Box::new(sink()),
-        trace: Box::new(sink()),
-        log: Box::new(sink()),
-    };
-    let limits = Limits { timeout: Some(PATIENCE), without_agent, ..Limits::default() };
-    let report = session::run(machine, config, streams, &limits, |_| {}, || {})?;
-    let text = String::from_utf8_lossy(&output.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-    Ok((text, report))
+    let mut archive = Writer::new(&mut bytes);
+    if !built_in {
+        archive.add(b"dev", Metadata::directory(), &[])?;
+        let console = Metadata { mode: kind::CHARACTER | 0o600, device: (5, 1), ..Metadata::default() };
+        archive.add(b"dev/console", console, &[])?;
+    }
+    archive.add(name.as_bytes(), Metadata::file(0o755), &std::fs::read(program)?)?;
+    archive.finish()?;
+    Ok(Root::Memory(bytes.into_inner()))
 }
 
 fn is_older<'a>(product: &Path, sources: impl IntoIterator<Item = &'a PathBuf>) -> bool {
@@ -246,7 +164,7 @@ fn compile<'a>(product: &Path, flags: &[&str], sources: impl IntoIterator<Item =
         .arg(product)
         .args(sources)
         .status()
-        .context("the C compiler; on Debian: apt-get install gcc libc6-dev")?;
+        .context("no C compiler; on Debian: apt-get install gcc libc6-dev")?;
     if !status.success() {
         bail!("the benchmark program does not compile");
     }

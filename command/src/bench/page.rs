@@ -1,8 +1,8 @@
 //! `docs/performance.md`: the figures for readers, with the plot beside it.
 
-use super::picture;
-use super::plot::{self, GOAL};
-use super::table::{Table, thousands};
+use super::chart::Chart;
+use super::table::{Table, Verdict, thousands};
+use super::{picture, plot};
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::path::Path;
@@ -17,51 +17,78 @@ pub fn write(folder: &Path, table: &Table, unit: &str) -> Result<()> {
     let notes = before.find(NOTES).and_then(|at| before.get(at..));
     let text = compose(table, unit, notes.unwrap_or(NOTES));
     std::fs::write(&page, text).with_context(|| page.display().to_string())?;
-    std::fs::write(&plot, plot::draw(table)).with_context(|| plot.display().to_string())?;
+    let chart = Chart::of(table);
+    std::fs::write(&plot, plot::draw(&chart)).with_context(|| plot.display().to_string())?;
     let picture = folder.join("performance.png");
-    std::fs::write(&picture, picture::draw(table)?).with_context(|| picture.display().to_string())
+    std::fs::write(&picture, picture::draw(&chart)?).with_context(|| picture.display().to_string())
 }
 
 fn compose(table: &Table, unit: &str, notes: &str) -> String {
     let mut text = format!(
         "# Performance\n\nMade by `lstar bench --report docs`, which keeps the notes at the end. The figures are {unit} per operation, \
          kernel\nand program together, on Debian's Linux 6.1 and on Lstar, in the same QEMU with the same root and the same static \
-         program:\nthe least of several measurements. Counted with `-icount`, a second run gives the same.\n\n\
+         program:\nthe least of several measurements. Counted with `-icount`, a second run gives the same. What the kernel's part of \
+         it is, a plugin\nin QEMU counts.\n\n\
          ![Ratios, Linux at 1](performance.svg)\n\n"
     );
-    // Writing to a string does not fail.
-    let _ = match table.mean() {
-        Some((mean, count)) => {
-            let over = table.rows().filter(|row| table.ratio(row).is_some_and(|ratio| ratio > GOAL)).count();
-            writeln!(text, "Geometric mean of {count} ratios: **{mean:.2}**. Rows above {GOAL}: {over}.\n")
+    for line in table.summary() {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "- {line}");
+    }
+    text.push_str(
+        "\nRows are judged by the ratio in bold: whole programs (`program-`) and calls of the vDSO by the kernel's part, all others by \
+         the whole.\n",
+    );
+    for family in table.names().chunk_by(|one, next| one.family == next.family) {
+        let title = family.first().map_or("", |name| &name.family);
+        let _ = writeln!(
+            text,
+            "\n## {}{}\n\n| row | Linux 6.1 | Lstar | ratio | Linux's kernel | Lstar's kernel | ratio |\n\
+             |---|---:|---:|---:|---:|---:|---:|",
+            title.get(..1).unwrap_or_default().to_uppercase(),
+            title.get(1..).unwrap_or_default()
+        );
+        for name in family {
+            text.push_str(&line(table, &name.row));
         }
-        None => Ok(()),
-    };
-    text.push_str("| row | Linux 6.1 | Lstar | ratio |\n|---|---:|---:|---:|\n");
-    for row in table.rows() {
-        let _ = match (table.values(row), table.ratio(row)) {
-            (Some((linux, ours)), Some(ratio)) => {
-                writeln!(text, "| `{row}` | {} | {} | {ratio:.2} |", thousands(linux), thousands(ours))
-            }
-            _ => writeln!(text, "| `{row}` | failed | failed | |"),
-        };
     }
     text.push('\n');
     text.push_str(notes);
     text
 }
 
+/// A row's line: the whole, then the kernel's part.
+fn line(table: &Table, row: &str) -> String {
+    let Some((linux, ours)) = table.values(row) else { return format!("| `{row}` | failed | failed | | | | |\n") };
+    let verdict = table.verdict(row);
+    let shown = |ratio: Option<f64>| match ratio {
+        Some(ratio) if verdict == Verdict::Ratio(ratio) => format!("**{ratio:.2}**"),
+        Some(ratio) => format!("{ratio:.2}"),
+        None => String::new(),
+    };
+    let kernels = table.kernels(row).map_or("| | ".into(), |(linux, ours)| {
+        let ratio = if linux > 0.0 { Some(ours / linux) } else { None };
+        format!("{} | {} | {}", thousands(linux), thousands(ours), shown(ratio))
+    });
+    format!("| `{row}` | {} | {} | {} | {kernels} |\n", thousands(linux), thousands(ours), shown(table.whole(row)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Figure, Figures};
+    use super::super::chart::tests::sample;
     use super::*;
 
     #[test]
-    fn notes_are_kept() {
-        let figures = |value: f64| Figures::from([("a".into(), Figure::exact(value))]);
-        let table =
-            Table::new(&["a".into()], vec![("linux".into(), figures(2000.0)), ("lstar".into(), figures(1000.0))]);
-        let text = compose(&table, "instructions", "## Rows behind\n\nNone.\n");
-        assert!(text.contains("| `a` | 2,000 | 1,000 | 0.50 |") && text.ends_with("None.\n"));
+    fn notes_are_kept_and_a_failed_row_is_shown() {
+        let text = compose(&sample(), "instructions", "## Rows behind\n\nNone.\n");
+        for line in [
+            "| `good` | 100 | 50 | **0.50** | | |  |",
+            "| `bad` | failed | failed | | | | |",
+            "| `program-x` | 1,000 | 950 | 0.95 | 100 | 50 | **0.50** |",
+            "- 1 row failed, and not in the mean: bad",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        assert!(text.ends_with("None.\n"));
     }
 }

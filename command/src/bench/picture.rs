@@ -1,77 +1,19 @@
-//! The plot of ratios as PNG, for readers that show no SVG: the same bars, with letters of five by seven points.
+//! The chart as PNG, for readers that show no SVG.
 
-use super::plot::GOAL;
-use super::table::{Table, thousands};
+use super::chart::{Anchor, Chart, Color, Shape, WHITE};
+use super::letters;
 use anyhow::Result;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 use std::io::Write;
 
-const LABELS: usize = 200;
-const WIDTH: usize = 560;
-const FIGURES: usize = 220;
-const HEIGHT: usize = 14;
-const TOP: usize = 30;
-/// The ends of the logarithmic scale; bars beyond are cut.
-const LEAST: f64 = 0.02;
-const GREATEST: f64 = 4.0;
-
-type Color = [u8; 3];
-const WHITE: Color = [255, 255, 255];
-const BLACK: Color = [34, 34, 34];
-const GRAY: Color = [150, 150, 150];
-const BLUE: Color = [91, 155, 213];
-const YELLOW: Color = [232, 176, 75];
-const RED: Color = [217, 83, 79];
-const GREEN: Color = [34, 170, 119];
-
-/// Letters as five columns of points, the lowest bit on top.
-const LETTERS: &[(char, [u8; 5])] = &[
-    (' ', [0, 0, 0, 0, 0]),
-    ('-', [0x08, 0x08, 0x08, 0x08, 0x08]),
-    ('.', [0x00, 0x60, 0x60, 0x00, 0x00]),
-    ('/', [0x20, 0x10, 0x08, 0x04, 0x02]),
-    (',', [0x00, 0x50, 0x30, 0x00, 0x00]),
-    ('(', [0x00, 0x1c, 0x22, 0x41, 0x00]),
-    (')', [0x00, 0x41, 0x22, 0x1c, 0x00]),
-    ('0', [0x3e, 0x51, 0x49, 0x45, 0x3e]),
-    ('1', [0x00, 0x42, 0x7f, 0x40, 0x00]),
-    ('2', [0x42, 0x61, 0x51, 0x49, 0x46]),
-    ('3', [0x21, 0x41, 0x45, 0x4b, 0x31]),
-    ('4', [0x18, 0x14, 0x12, 0x7f, 0x10]),
-    ('5', [0x27, 0x45, 0x45, 0x45, 0x39]),
-    ('6', [0x3c, 0x4a, 0x49, 0x49, 0x30]),
-    ('7', [0x01, 0x71, 0x09, 0x05, 0x03]),
-    ('8', [0x36, 0x49, 0x49, 0x49, 0x36]),
-    ('9', [0x06, 0x49, 0x49, 0x29, 0x1e]),
-    ('a', [0x20, 0x54, 0x54, 0x54, 0x78]),
-    ('b', [0x7f, 0x48, 0x44, 0x44, 0x38]),
-    ('c', [0x38, 0x44, 0x44, 0x44, 0x20]),
-    ('d', [0x38, 0x44, 0x44, 0x48, 0x7f]),
-    ('e', [0x38, 0x54, 0x54, 0x54, 0x18]),
-    ('f', [0x08, 0x7e, 0x09, 0x01, 0x02]),
-    ('g', [0x0c, 0x52, 0x52, 0x52, 0x3e]),
-    ('h', [0x7f, 0x08, 0x04, 0x04, 0x78]),
-    ('i', [0x00, 0x44, 0x7d, 0x40, 0x00]),
-    ('j', [0x20, 0x40, 0x44, 0x3d, 0x00]),
-    ('k', [0x7f, 0x10, 0x28, 0x44, 0x00]),
-    ('l', [0x00, 0x41, 0x7f, 0x40, 0x00]),
-    ('m', [0x7c, 0x04, 0x18, 0x04, 0x78]),
-    ('n', [0x7c, 0x08, 0x04, 0x04, 0x78]),
-    ('o', [0x38, 0x44, 0x44, 0x44, 0x38]),
-    ('p', [0x7c, 0x14, 0x14, 0x14, 0x08]),
-    ('q', [0x08, 0x14, 0x14, 0x18, 0x7c]),
-    ('r', [0x7c, 0x08, 0x04, 0x04, 0x08]),
-    ('s', [0x48, 0x54, 0x54, 0x54, 0x20]),
-    ('t', [0x04, 0x3f, 0x44, 0x40, 0x20]),
-    ('u', [0x3c, 0x40, 0x40, 0x20, 0x7c]),
-    ('v', [0x1c, 0x20, 0x40, 0x20, 0x1c]),
-    ('w', [0x3c, 0x40, 0x30, 0x40, 0x3c]),
-    ('x', [0x44, 0x28, 0x10, 0x28, 0x44]),
-    ('y', [0x0c, 0x50, 0x50, 0x50, 0x3c]),
-    ('z', [0x44, 0x64, 0x54, 0x4c, 0x44]),
-    ('L', [0x7f, 0x40, 0x40, 0x40, 0x40]),
-];
+/// Pixels of a point of the chart.
+const SCALE: f64 = 2.0;
+/// Points of a unit of the letters' grid, and the width of their strokes.
+const UNIT: f64 = 0.9;
+const LARGE_UNIT: f64 = 1.7;
+const STROKE: f64 = 1.15;
+const BOLD_STROKE: f64 = 1.8;
 
 struct Canvas {
     width: usize,
@@ -82,25 +24,41 @@ impl Canvas {
     fn new(width: usize, height: usize) -> Canvas {
         Canvas { width, points: vec![WHITE; width * height] }
     }
-    fn set(&mut self, x: usize, y: usize, color: Color) {
+    /// Lays a colour over a pixel, as much of it as `part` says.
+    fn blend(&mut self, x: usize, y: usize, color: Color, part: f64) {
         if x < self.width
             && let Some(point) = self.points.get_mut(y * self.width + x)
         {
-            *point = color;
+            for (below, above) in point.iter_mut().zip(color) {
+                *below = (f64::from(*below) * (1.0 - part) + f64::from(above) * part).round() as u8;
+            }
         }
     }
-    fn rectangle(&mut self, x: usize, y: usize, width: usize, height: usize, color: Color) {
-        for row in y..y + height {
-            (x..x + width).for_each(|column| self.set(column, row, color));
+    fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, color: Color) {
+        let pixel = |points: f64| (points * SCALE).round().max(0.0) as usize;
+        for row in pixel(y)..pixel(y + height) {
+            (pixel(x)..pixel(x + width)).for_each(|column| self.blend(column, row, color, 1.0));
         }
     }
-    /// Writes text; what has no letter is left blank.
-    fn text(&mut self, x: usize, y: usize, text: &str, color: Color) {
-        for (index, letter) in text.chars().enumerate() {
-            let columns = LETTERS.iter().find(|(known, _)| *known == letter).map_or(&[0; 5], |(_, columns)| columns);
-            for (column, bits) in columns.iter().enumerate() {
-                for row in (0..8).filter(|row| bits >> row & 1 != 0) {
-                    self.set(x + 6 * index + column, y + row, color);
+    /// Draws lines with round ends; a pixel is as dark as it is near to the nearest.
+    fn strokes(&mut self, segments: &[letters::Segment], width: f64, color: Color) {
+        let reach = width / 2.0 + 0.5;
+        let all = || segments.iter().flatten();
+        let bounds = |part: fn(&(f64, f64)) -> f64| {
+            let values = || all().map(part);
+            let (least, greatest) = (values().fold(f64::MAX, f64::min), values().fold(0.0, f64::max));
+            (least - reach).max(0.0) as usize..=(greatest + reach) as usize
+        };
+        if segments.is_empty() {
+            return;
+        }
+        for y in bounds(|point| point.1) {
+            for x in bounds(|point| point.0) {
+                let center = (x as f64 + 0.5, y as f64 + 0.5);
+                let nearest = segments.iter().map(|segment| distance(center, segment)).fold(f64::MAX, f64::min);
+                let part = (reach - nearest).clamp(0.0, 1.0);
+                if part > 0.0 {
+                    self.blend(x, y, color, part);
                 }
             }
         }
@@ -131,56 +89,59 @@ impl Canvas {
     }
 }
 
-fn place(ratio: f64) -> usize {
-    let part = (ratio.clamp(LEAST, GREATEST) / LEAST).ln() / (GREATEST / LEAST).ln();
-    LABELS + (part * WIDTH as f64) as usize
+/// How far a point is from a line between two.
+fn distance((x, y): (f64, f64), [(from_x, from_y), (to_x, to_y)]: &letters::Segment) -> f64 {
+    let (along_x, along_y) = (to_x - from_x, to_y - from_y);
+    let length = along_x * along_x + along_y * along_y;
+    let part = ((x - from_x) * along_x + (y - from_y) * along_y) / length.max(f64::MIN_POSITIVE);
+    let part = part.clamp(0.0, 1.0);
+    (x - from_x - part * along_x).hypot(y - from_y - part * along_y)
 }
 
-/// Draws the rows that have a ratio, in the table's order, as a PNG file.
-pub fn draw(table: &Table) -> Result<Vec<u8>> {
-    let rows: Vec<_> = table.rows().filter_map(|row| Some((row, table.ratio(row)?, table.values(row)?))).collect();
-    let height = TOP + rows.len() * HEIGHT + 8;
-    let mut canvas = Canvas::new(LABELS + WIDTH + FIGURES, height);
-    for (ratio, color, label) in [(GOAL, GREEN, "goal 0.6"), (1.0, BLACK, "Linux")] {
-        canvas.rectangle(place(ratio), TOP - 6, 1, height - TOP, color);
-        canvas.text(place(ratio) - 6 * label.len() / 2, TOP - 16, label, color);
-    }
-    if let Some((mean, _)) = table.mean() {
-        canvas.rectangle(place(mean), TOP - 6, 1, height - TOP, GRAY);
-        canvas.text(place(mean).saturating_sub(27), TOP - 26, &format!("mean {mean:.2}"), GRAY);
-    }
-    for (index, (row, ratio, (linux, ours))) in rows.iter().enumerate() {
-        let y = TOP + index * HEIGHT;
-        let color = match ratio {
-            ratio if *ratio <= GOAL => BLUE,
-            ratio if *ratio <= 1.0 => YELLOW,
-            _ => RED,
-        };
-        canvas.text((LABELS - 6).saturating_sub(6 * row.len()), y + 3, row, BLACK);
-        canvas.rectangle(LABELS, y + 2, place(*ratio) - LABELS, HEIGHT - 4, color);
-        let figures = format!("{ratio:.2}  {} / {}", thousands(*ours), thousands(*linux));
-        canvas.text(LABELS + WIDTH + 6, y + 3, &figures, BLACK);
+/// Draws a chart as a PNG file.
+pub fn draw(chart: &Chart) -> Result<Vec<u8>> {
+    let pixels = |points: f64| (points * SCALE).ceil() as usize;
+    let mut canvas = Canvas::new(pixels(chart.width), pixels(chart.height));
+    for shape in &chart.shapes {
+        match shape {
+            Shape::Rectangle { x, y, width, height, color } => canvas.rectangle(*x, *y, *width, *height, *color),
+            Shape::Text { x, y, anchor, bold, large, color, text } => {
+                let unit = if *large { LARGE_UNIT } else { UNIT };
+                let (segments, width) = letters::lines(text);
+                let left = match anchor {
+                    Anchor::Start => *x,
+                    Anchor::Middle => x - width * unit / 2.0,
+                    Anchor::End => x - width * unit,
+                };
+                let place = |(column, row): (f64, f64)| ((left + column * unit) * SCALE, (y + row * unit) * SCALE);
+                let segments: Vec<_> = segments.iter().map(|segment| segment.map(place)).collect();
+                let stroke = if *bold { BOLD_STROKE } else { STROKE } * if *large { 1.4 } else { 1.0 };
+                canvas.strokes(&segments, stroke * SCALE, *color);
+            }
+        }
     }
     canvas.encode()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Figure, Figures};
+    use super::super::chart::tests::sample;
     use super::*;
 
     #[test]
     fn a_picture_of_the_right_size() {
-        let figures = |value: f64| Figures::from([("a".into(), Figure::exact(value))]);
-        let table = Table::new(&["a".into()], vec![("linux".into(), figures(100.0)), ("lstar".into(), figures(50.0))]);
-        let file = draw(&table).unwrap();
+        let chart = Chart::of(&sample());
+        let file = draw(&chart).unwrap();
         assert!(file.starts_with(b"\x89PNG"));
-        let size = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
-        assert_eq!((size(16), size(20)), (LABELS + WIDTH + FIGURES, TOP + HEIGHT + 8));
+        let size = |at: usize| f64::from(u32::from_be_bytes(file[at..at + 4].try_into().unwrap()));
+        assert_eq!((size(16), size(20)), (chart.width * SCALE, chart.height * SCALE));
     }
 
     #[test]
-    fn row_names_have_letters() {
-        assert!("abcdefghijklmnopqrstuvwxyz0123456789-".chars().all(|c| LETTERS.iter().any(|(known, _)| *known == c)));
+    fn strokes_are_dark_in_their_middle() {
+        let mut canvas = Canvas::new(10, 10);
+        canvas.strokes(&[[(2.0, 5.0), (8.0, 5.0)]], 2.0, [0, 0, 0]);
+        assert_eq!(canvas.points[5 * 10 + 5], [0, 0, 0]);
+        assert_eq!(canvas.points[10 + 5], WHITE);
     }
 }

@@ -49,11 +49,14 @@ const LEFT_OUT: [&str; 14] = [
     "./proc/*",
 ];
 
-/// The shell's commands that measure some rows.
-pub fn script(rows: &[&(&str, &str)]) -> String {
+/// The shell's commands that measure some rows: programs, and rows of the benchmark program itself.
+pub fn script(rows: &[&str], flags: &str) -> String {
     let mut text = format!("export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C; {BEFORE}");
-    for (name, command) in rows {
-        text.push_str(&format!("/lstar-bench -x {name} {command}\n"));
+    for row in rows {
+        match ROWS.iter().find(|(name, _)| name == row) {
+            Some((name, command)) => text.push_str(&format!("/lstar-bench{flags} -x {name} {command}\n")),
+            None => text.push_str(&format!("/lstar-bench{flags} {row}\n")),
+        }
     }
     text
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
 /// The first line of a file; another version has another one.
-const HEADER: &str = "lstar bench 1";
+const HEADER: &str = "lstar bench 2";
 
 /// What is kept.
 pub struct Saved {
@@ -28,8 +28,9 @@ pub fn save(name: &str, saved: &Saved) -> Result<()> {
     let mut text = format!("{HEADER}\n{}\n", saved.unit);
     for (row, figure) in &saved.figures {
         match figure {
-            Figure::Measured { least, median, greatest } => {
-                text.push_str(&format!("{row}\t{least}\t{median}\t{greatest}\n"));
+            Figure::Measured { least, median, greatest, user } => {
+                let user = user.map_or("-".into(), |user| user.to_string());
+                text.push_str(&format!("{row}\t{least}\t{median}\t{greatest}\t{user}\n"));
             }
             Figure::Failed(reason) => text.push_str(&format!("{row}\tfailed\t{reason}\n")),
         }
@@ -48,5 +49,20 @@ pub fn load(name: &str) -> Result<Saved> {
         bail!("{} is of another version; make it anew with lstar bench --save {name}", path.display());
     }
     let unit = lines.next().unwrap_or_default().to_owned();
-    Ok(Saved { unit, figures: lines.filter_map(Figure::parse).collect() })
+    let figures = lines.map(parse).collect::<Option<Figures>>();
+    let figures = figures
+        .with_context(|| format!("{} is broken; make it anew with lstar bench --save {name}", path.display()))?;
+    Ok(Saved { unit, figures })
+}
+
+fn parse(line: &str) -> Option<(String, Figure)> {
+    let (row, rest) = line.split_once('\t')?;
+    if let Some(reason) = rest.strip_prefix("failed\t") {
+        return Some((row.into(), Figure::failed(reason)));
+    }
+    let mut fields = rest.split('\t');
+    let mut number = || fields.next()?.parse().ok();
+    let (least, median, greatest) = (number()?, number()?, number()?);
+    let user = fields.next().filter(|user| *user != "-").map(str::parse).transpose().ok()?;
+    Some((row.into(), Figure::Measured { least, median, greatest, user }))
 }

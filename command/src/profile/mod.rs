@@ -14,7 +14,7 @@ use crate::run;
 use crate::vm::Machine;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-pub use plugin::Plugin;
+use plugin::Counter;
 use std::path::PathBuf;
 use symbols::Symbols;
 
@@ -56,18 +56,18 @@ pub fn run(options: &ProfileOptions) -> Result<i32> {
     for program in &options.programs {
         symbols.add(program)?;
     }
-    let plugin = Plugin::build(&symbols)?;
+    let counter = Counter::build(&symbols)?;
     if options.boot {
-        plugin.count(true)?;
+        counter.count(true)?;
     }
-    machine.plugin = Some(plugin.clone());
-    let starter = plugin.clone();
+    machine.plugin = Some(counter.plugin.clone());
+    let starter = counter.clone();
     // Without the note nothing is counted, which the table shows.
     let start = move || {
         let _ = starter.count(true);
     };
     let status = run::run_on(&options.run, &machine, start)?;
-    let tree = tree::Tree::read(plugin.tree()?, symbols.names())?;
+    let tree = tree::Tree::read(counter.tree()?, symbols.names())?;
     if tree.total() == 0 {
         bail!("nothing was counted: the command ended before counting began; --boot counts from the start");
     }

@@ -140,6 +140,34 @@ CASE(sys_values_that_programs_read)
 	}
 }
 
+static int write_threads_max(const char *value)
+{
+	int fd = open("/proc/sys/kernel/threads-max", O_WRONLY), status = 0;
+	CHECK(fd >= 0);
+	if (write(fd, value, strlen(value)) < 0)
+		status = errno;
+	close(fd);
+	return status;
+}
+
+CASE(threads_max_bounds_what_is_made)
+{
+	char before[32];
+	CHECK(read_file("/proc/sys/kernel/threads-max", before, sizeof before) > 0);
+	EQ(write_threads_max("0\n"), EINVAL);
+	EQ(write_threads_max("1073741824\n"), EINVAL);
+	EQ(write_threads_max("-1\n"), EINVAL);
+	EQ(write_threads_max("1\n"), 0);
+	CHECK(read_file("/proc/sys/kernel/threads-max", text, sizeof text) > 0);
+	STR_EQ(text, "1\n");
+	ERR(fork(), EAGAIN);
+	EQ(write_threads_max(before), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	OK(waitpid(child, 0, 0));
+}
+
 CASE(boot_id_and_uuid)
 {
 	char first[64], second[64];

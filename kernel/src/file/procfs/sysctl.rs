@@ -3,6 +3,7 @@ use super::text::parse_number;
 use super::{Item, Output, Subject};
 use crate::error::*;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::{RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
 use crate::process::{Task, core_dump};
@@ -15,6 +16,9 @@ macro_rules! constant {
         Item::bytes($name, 0o444, |_: &Subject, out: &mut Output| Ok(writeln!(out, "{}", $value)?))
     };
 }
+
+/// The greatest threads-max: as many thread ids as a futex word holds.
+const MAX_THREADS: u32 = 0x3fff_ffff;
 
 /// The tree.
 pub static TREE: &[Item] =
@@ -63,7 +67,7 @@ static KERNEL: &[Item] = &[
         |_, out| crate::module::report::show_taint(out),
         |_, text| crate::module::report::add_taint(parse_number(text)?),
     ),
-    constant!("threads-max", LIMIT),
+    Item::writable("threads-max", 0o644, threads_max, set_threads_max),
     constant!("version", VERSION),
     Item::directory("yama", YAMA),
 ];
@@ -128,6 +132,15 @@ fn pid_max(_subject: &Subject, out: &mut Output) -> Result<()> {
 fn set_pid_max(_subject: &Subject, text: &[u8]) -> Result<()> {
     let value = u32::try_from(parse_number(text)?).ok().filter(|value| (301..=LIMIT).contains(value)).ok_or(EINVAL)?;
     Task::current().pid_namespace().set_maximum(value);
+    Ok(())
+}
+fn threads_max(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", TASKS_MAXIMUM.load(Ordering::Relaxed))?)
+}
+fn set_threads_max(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let value =
+        u32::try_from(parse_number(text)?).ok().filter(|value| (1..=MAX_THREADS).contains(value)).ok_or(EINVAL)?;
+    TASKS_MAXIMUM.store(value, Ordering::Relaxed);
     Ok(())
 }
 fn printk(_subject: &Subject, out: &mut Output) -> Result<()> {
