@@ -16,6 +16,7 @@ const STROKES: &[(char, &[&str])] = &[
     (':', &["0d0e", "0i0j"]),
     ('=', &["0f4f", "0h4h"]),
     ('/', &["0c4m"]),
+    ('\'', &["0m0k"]),
     ('(', &["2n1l0i0g1d2b"]),
     (')', &["0n1l2i2g1d0b"]),
     ('0', &["1m3m4k4f3d1d0f0k1m"]),
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn row_names_have_letters() {
         let known = |letter: char| STROKES.iter().any(|(known, _)| *known == letter);
-        assert!("abcdefghijklmnopqrstuvwxyz0123456789- .;=L".chars().all(known));
+        assert!("abcdefghijklmnopqrstuvwxyz0123456789- .;'=L".chars().all(known));
     }
 
     #[test]
