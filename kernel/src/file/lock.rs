@@ -60,7 +60,7 @@ pub fn flock(file: &File, wanted: Option<bool>, wait: bool) -> Result<()> {
         locks.released.wake_all();
         return Ok(());
     };
-    file.has_locks.store(1, Ordering::Relaxed);
+    file.has_locks.store(true, Ordering::Relaxed);
     {
         // A conversion drops the old lock first, as in Linux.
         let mut lists = locks.lists.lock();
@@ -107,7 +107,7 @@ pub fn set_range(file: &File, owner: Owner, kind: Option<Kind>, range: Range, id
     };
     let locks = locks(file.inode())?;
     if matches!(owner, Owner::File(_)) {
-        file.has_locks.store(1, Ordering::Relaxed);
+        file.has_locks.store(true, Ordering::Relaxed);
     }
     let attempt = || -> Option<Result<()>> {
         let mut lists = locks.lists.lock();

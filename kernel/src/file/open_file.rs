@@ -3,14 +3,14 @@ use super::attributes::FileType;
 use super::inode::Inode;
 use super::path::Path;
 use super::{IoBuffer, PollEvents, PollTable, anonymous};
-use crate::sync::{Mutex, SpinLock, rank};
+use crate::sync::{Mutex, rank};
 use crate::{
     error::*,
     process::{Credentials, Task},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::any::Any;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// O_* flags of open(2), x86's values.
 #[allow(missing_docs)]
@@ -192,22 +192,33 @@ pub struct Owner {
     /// F_SETSIG.
     pub signal: i32,
 }
+impl Owner {
+    /// In one word, as an open file has it.
+    fn to_word(self) -> u64 {
+        u64::from(self.id as u32) | u64::from(self.signal as u16) << 32 | u64::from(self.thread) << 48
+    }
+    fn of_word(word: u64) -> Self {
+        Owner { id: word as u32 as i32, thread: word >> 48 & 1 == 1, signal: i32::from((word >> 32) as u16) }
+    }
+}
 
 /// An open file description: shared by dup(2) and fork(2).
 pub struct File {
     operations: Box<dyn FileOperations>,
     inode: Arc<Inode>,
     path: Path,
-    mode: u32,
+    mode: u16,
+    pub(super) has_locks: AtomicBool,
     flags: AtomicU32,
     position: AtomicU64,
     position_lock: Mutex<()>,
     credentials: Arc<Credentials>,
-    owner: SpinLock<Owner>,
-    /// f_version of directories: the cursor a listing stands at is `position`.
-    pub(super) has_locks: AtomicU32,
+    /// An [`Owner`].
+    owner: AtomicU64,
     watches: super::epoll::Watches,
 }
+// With its counts it fits a block of 160 bytes: programs have a hundred thousand of them.
+const _: () = assert!(size_of::<File>() <= 144);
 
 impl File {
     /// A file without a path of its own (pipes, epoll, anonymous inodes); `name` as in /proc/PID/fd ("anon_inode:[eventpoll]").
@@ -257,13 +268,13 @@ impl File {
             operations,
             inode,
             path,
-            mode: bits,
+            mode: bits as u16,
+            has_locks: AtomicBool::new(false),
             flags: AtomicU32::new(kept & !flag::CLOSE_ON_EXEC),
             position: AtomicU64::new(0),
             position_lock: Mutex::new(rank::FILE_POSITION, ()),
             credentials,
-            owner: SpinLock::new(rank::LEAF, Owner::default()),
-            has_locks: AtomicU32::new(0),
+            owner: AtomicU64::new(Owner::default().to_word()),
             watches: super::epoll::Watches::new(),
         })?)
     }
@@ -298,22 +309,22 @@ impl File {
     /// The bits of [`mode`].
     #[inline(always)]
     pub fn mode(&self) -> u32 {
-        self.mode
+        self.mode.into()
     }
     /// Whether it is open for reading.
     #[inline(always)]
     pub fn is_readable(&self) -> bool {
-        self.mode & mode::READ != 0
+        self.mode() & mode::READ != 0
     }
     /// Whether it is open for writing.
     #[inline(always)]
     pub fn is_writable(&self) -> bool {
-        self.mode & mode::WRITE != 0
+        self.mode() & mode::WRITE != 0
     }
     /// Whether it only names a place (O_PATH).
     #[inline(always)]
     pub fn is_path(&self) -> bool {
-        self.mode & mode::PATH != 0
+        self.mode() & mode::PATH != 0
     }
     /// The epoll items that watch it.
     pub fn watches(&self) -> &super::epoll::Watches {
@@ -334,11 +345,11 @@ impl File {
     }
     /// Whom SIGIO goes to.
     pub fn owner(&self) -> Owner {
-        *self.owner.lock()
+        Owner::of_word(self.owner.load(Ordering::Relaxed))
     }
     /// Sets whom SIGIO goes to.
     pub fn set_owner(&self, owner: Owner) {
-        *self.owner.lock() = owner;
+        self.owner.store(owner.to_word(), Ordering::Relaxed);
     }
     /// The position now.
     #[inline(always)]
@@ -353,7 +364,7 @@ impl File {
     /// Runs `body` with the position, under its lock if the kind of file needs that; stores the position it gives back.
     #[inline(always)]
     pub fn with_position<R>(&self, body: impl FnOnce(&mut u64) -> R) -> R {
-        let _guard = (self.mode & mode::POSITION != 0).then(|| self.position_lock.lock());
+        let _guard = (self.mode() & mode::POSITION != 0).then(|| self.position_lock.lock());
         let before = self.position();
         let mut position = before;
         let result = body(&mut position);
@@ -365,7 +376,7 @@ impl File {
     /// read(2) on the position of the file.
     #[inline(always)]
     pub fn read(&self, into: &mut IoBuffer) -> Result<usize> {
-        if self.mode & mode::OFFSET == 0 {
+        if self.mode() & mode::OFFSET == 0 {
             return self.operations.read(self, into, 0);
         }
         self.read_on(into)
@@ -381,7 +392,7 @@ impl File {
     /// write(2) on the position of the file.
     #[inline(always)]
     pub fn write(&self, from: &mut IoBuffer) -> Result<usize> {
-        if self.mode & mode::OFFSET == 0 && !self.is_appending() {
+        if self.mode() & mode::OFFSET == 0 && !self.is_appending() {
             return self.operations.write(self, from, 0);
         }
         self.write_on(from)
@@ -409,7 +420,7 @@ impl File {
     }
     /// Runs `body` with the position's lock held if the kind of file needs that.
     pub fn lock_position<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _guard = (self.mode & mode::POSITION != 0).then(|| self.position_lock.lock());
+        let _guard = (self.mode() & mode::POSITION != 0).then(|| self.position_lock.lock());
         body()
     }
     /// Reads at an offset of the caller's, leaving the position alone.
@@ -447,15 +458,15 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        if self.mode & mode::PATH != 0 {
+        if self.mode() & mode::PATH != 0 {
             return;
         }
-        if self.has_locks.load(Ordering::Relaxed) != 0 {
+        if self.has_locks.load(Ordering::Relaxed) {
             super::lock::release_file(self);
         }
         self.watches.release();
         self.operations.release(self);
-        if self.mode & mode::WRITER != 0 {
+        if self.mode() & mode::WRITER != 0 {
             self.inode.put_write_access();
         }
     }

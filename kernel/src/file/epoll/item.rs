@@ -4,6 +4,7 @@ use crate::error::*;
 use crate::file::{File, PollEntries, PollEvents, PollTable};
 use crate::sync::{Mutex, SpinLock, rank};
 use crate::wait::{Notify, Target, WaitQueue};
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -99,43 +100,52 @@ impl Notify for Item {
     }
 }
 
-/// The items that watch one open file, so that they go when it does.
-pub struct Watches(SpinLock<Vec<Weak<Item>>>);
+/// The items that watch one open file, so that they go when it does. Most files have none, and no memory for them.
+pub struct Watches(SpinLock<Option<Box<Watching>>>);
+struct Watching(Vec<Weak<Item>>);
 impl Watches {
     /// Nobody watches.
     pub const fn new() -> Self {
-        Watches(SpinLock::new(rank::LEAF, Vec::new()))
+        Watches(SpinLock::new(rank::LEAF, None))
     }
     /// Notes an item. ENOMEM.
     pub(super) fn add(&self, item: &Arc<Item>) -> Result<()> {
         loop {
             // Room is made outside the lock: nothing allocates under a spin lock.
-            let wanted = {
-                let mut watches = self.0.lock();
-                if watches.len() < watches.capacity() {
-                    watches.push(Arc::downgrade(item));
+            let wanted = match &mut *self.0.lock() {
+                Some(watches) if watches.0.len() < watches.0.capacity() => {
+                    watches.0.push(Arc::downgrade(item));
                     return Ok(());
                 }
-                watches.capacity().saturating_mul(2).max(1)
+                Some(watches) => watches.0.capacity().saturating_mul(2),
+                None => 1,
             };
             let mut larger = Vec::new();
             larger.try_reserve_exact(wanted)?;
-            let mut watches = self.0.lock();
-            if larger.capacity() > watches.len() {
-                larger.append(&mut watches);
-                core::mem::swap(&mut *watches, &mut larger);
+            let mut larger = Some(machine::memory::try_box(Watching(larger))?);
+            let mut place = self.0.lock();
+            match (&mut *place, &mut larger) {
+                (Some(watches), Some(larger)) if larger.0.capacity() > watches.0.len() => {
+                    larger.0.append(&mut watches.0);
+                    core::mem::swap(watches, larger);
+                }
+                (None, larger) => *place = larger.take(),
+                _ => {}
             }
-            drop(watches);
+            drop(place);
+            drop(larger);
         }
     }
     /// Forgets an item.
     pub(super) fn remove(&self, item: &Arc<Item>) {
-        self.0.lock().retain(|watch| watch.as_ptr() != Arc::as_ptr(item));
+        if let Some(watches) = &mut *self.0.lock() {
+            watches.0.retain(|watch| watch.as_ptr() != Arc::as_ptr(item));
+        }
     }
     /// The file's last reference goes away: every item leaves its instance. May sleep.
     pub fn release(&self) {
         loop {
-            let Some(watch) = self.0.lock().pop() else { return };
+            let Some(watch) = self.0.lock().as_mut().and_then(|watches| watches.0.pop()) else { return };
             if let Some(item) = watch.upgrade()
                 && let Some(owner) = item.owner.upgrade()
             {

@@ -5,8 +5,24 @@ use crate::error::{ENOMEM, Result};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Most areas in a chunk; a full one is split in halves.
-const CHUNK: usize = 64;
+/// Most areas in a chunk: what fits a block of 2 KiB, the largest that shares its page.
+const CHUNK: usize = 2048 / size_of::<Area>();
+/// Areas that a chunk has room for at first.
+const FIRST: usize = 16;
+
+/// How many areas a full chunk keeps when it is split for one at `within`: a half, or all before or behind that place where
+/// it is near an end, so that areas made in ascending or descending order leave full chunks behind.
+fn split_point(within: usize) -> usize {
+    if (CHUNK / 4..CHUNK - CHUNK / 4).contains(&within) { CHUNK / 2 } else { within.max(1) }
+}
+/// Makes room for one more area in a chunk that is not full. ENOMEM.
+fn make_room(areas: &mut Vec<Area>) -> Result<()> {
+    if areas.len() == areas.capacity() {
+        let wanted = (2 * areas.len()).clamp(FIRST, CHUNK);
+        areas.try_reserve_exact(wanted - areas.len())?;
+    }
+    Ok(())
+}
 
 /// Some neighbouring areas.
 pub(super) struct Chunk {
@@ -134,14 +150,14 @@ impl AreaMap {
         let Some(here) = self.chunks.get_mut(chunk) else {
             self.chunks.try_reserve(1)?;
             let mut areas = Vec::new();
-            areas.try_reserve_exact(16)?;
+            make_room(&mut areas)?;
             areas.push(area);
             self.chunks.push(Chunk { areas, largest_gap: 0 });
             self.count += 1;
             return Ok(());
         };
         if here.areas.len() < CHUNK {
-            here.areas.try_reserve(1)?;
+            make_room(&mut here.areas)?;
             here.areas.insert(within, area);
             // Inside it splits a gap; at an end it makes one.
             here.largest_gap = u64::MAX;
@@ -150,9 +166,10 @@ impl AreaMap {
             let mut upper = Vec::new();
             upper.try_reserve_exact(CHUNK)?;
             let here = self.chunks.get_mut(chunk).ok_or(ENOMEM)?;
-            upper.extend(here.areas.drain(CHUNK / 2..));
+            let kept = split_point(within);
+            upper.extend(here.areas.drain(kept..));
             here.largest_gap = u64::MAX;
-            match within.checked_sub(CHUNK / 2) {
+            match within.checked_sub(kept) {
                 Some(place) => upper.insert(place, area),
                 None => here.areas.insert(within, area),
             }
