@@ -17,6 +17,26 @@ pub struct Termios {
     pub output_speed: u32,
 }
 
+impl Termios {
+    /// These settings with `old` ones wherever `locked` has bits, or anything but 0 for a whole byte.
+    pub fn with_locked(mut self, old: &Termios, locked: &Termios) -> Termios {
+        let keep = |new: u32, old: u32, locked: u32| new & !locked | old & locked;
+        self.input = keep(self.input, old.input, locked.input);
+        self.output = keep(self.output, old.output, locked.output);
+        self.control = keep(self.control, old.control, locked.control);
+        self.local = keep(self.local, old.local, locked.local);
+        if locked.line != 0 {
+            self.line = old.line;
+        }
+        for ((new, old), locked) in self.characters.iter_mut().zip(old.characters).zip(locked.characters) {
+            if locked != 0 {
+                *new = old;
+            }
+        }
+        self
+    }
+}
+
 /// Indices of control characters.
 pub mod character {
     pub const INTR: usize = 0;
@@ -151,6 +171,8 @@ pub mod request {
     pub const TIOCVHANGUP: u32 = 0x5437;
     pub const TIOCGPKT: u32 = 0x8004_5438;
     pub const TIOCGPTLCK: u32 = 0x8004_5439;
+    pub const TIOCGLCKTRMIOS: u32 = 0x5456;
+    pub const TIOCSLCKTRMIOS: u32 = 0x5457;
     pub const TIOCGEXCL: u32 = 0x8004_5440;
     pub const TIOCGPTPEER: u32 = 0x5441;
 }

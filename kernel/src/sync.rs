@@ -20,6 +20,8 @@ pub mod rank {
         OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
         PROCESS_TIMERS = 75, "a process's interval and POSIX timers";
+        PROCESSOR_TIMERS = 76, "the timers that count a process's processor time";
+        CLOCK_FOLLOWERS = 77, "who is told that the wall clock was set";
         TTY_CONFIGURATION = 80, "a terminal's settings and open count";
         MOUNT_TREE = 100, "the mount tree of a namespace";
         RENAME = 110, "a file system's rename lock";

@@ -15,7 +15,7 @@ pub use context::{adopt_idle, current, current_arc, switch_to};
 pub(crate) use context::{arrive_first_time, may_sleep, tag};
 pub use descriptor::{Segment, SegmentKind};
 pub(crate) use floating_point::first_use;
-pub use floating_point::{fpu_features, fpu_state_size};
+pub use floating_point::{fpu_features, fpu_state_size, has_protection_keys, key_allows, set_key_rights};
 pub use local_table::LOCAL_TABLE_ENTRIES;
 pub(crate) use local_table::{LocalTable, refresh_local_table};
 pub use selectors::Selectors;

@@ -254,6 +254,17 @@ static void old_statistics(uint64_t *words)
 	syscall(SYS_newfstatat, AT_FDCWD, ".", &here, 0);
 	is("sysfs") ? SET(one_in(2) ? 2 : 3, below(3), zeroed(), 0, 0, 0) : SET(here.st_dev, zeroed(), 0, 0, 0, 0);
 }
+static void keys(uint64_t *words)
+{
+	for (int key = 1; key < 16; key++)
+		syscall(SYS_pkey_free, key);
+	if (is("pkey_free"))
+		SET((uint64_t)syscall(SYS_pkey_alloc, 0, 0), 0, 0, 0, 0, 0);
+	else if (is("pkey_alloc"))
+		SET(0, 0, 0, 0, 0, 0);
+	else
+		SET(POOL + below(4) * PAGE, PAGE, 3, 0, 0, 0);
+}
 static void ports(uint64_t *words) { is("iopl") ? SET(below(2) * 3, 0, 0, 0, 0, 0) : SET(0x80, 1 + below(3), below(2), 0, 0, 0); }
 static void attribute(uint64_t *words)
 {
@@ -455,7 +466,8 @@ static const struct {
 	{"chdir", change_folder}, {"fchdir", change_folder}, {"pidfd_open", open_process}, {"pidfd_getfd", open_process},
 	{"kcmp", comparison}, {"membarrier", barrier}, {"ioprio_set", io_priority}, {"ioprio_get", io_priority},
 	{"process_madvise", other_advice}, {"process_mrelease", release}, {"ustat", old_statistics}, {"sysfs", old_statistics},
-	{"iopl", ports}, {"ioperm", ports}, {"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
+	{"iopl", ports}, {"ioperm", ports}, {"pkey_alloc", keys}, {"pkey_free", keys}, {"pkey_mprotect", keys},
+	{"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",

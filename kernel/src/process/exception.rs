@@ -28,6 +28,7 @@ mod page_fault {
     pub const USER: u32 = 1 << 2;
     pub const FETCH: u32 = 1 << 4;
     pub const PRESENT: u32 = 1 << 0;
+    pub const PROTECTION_KEY: u32 = 1 << 5;
 }
 
 /// Handles an exception raised by user code.
@@ -68,6 +69,15 @@ fn page_fault(task: &Task, exception: &Exception) {
         _ => Access::Read,
     };
     let resolved = match task.memory() {
+        Some(memory) if code & page_fault::PROTECTION_KEY != 0 => {
+            let key = memory.key_at(exception.address);
+            task.note_fault(LastFault {
+                vector: vector::PAGE_FAULT.into(),
+                error_code: code.into(),
+                address: exception.address,
+            });
+            return force(task, SignalInfo::protection_key(exception.address, key.into()));
+        }
         Some(memory) => memory.fault(exception.address, access),
         None => return force(task, SignalInfo::kernel(SIGSEGV)),
     };

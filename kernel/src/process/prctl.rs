@@ -1,10 +1,12 @@
 //! prctl(2) and arch_prctl(2).
 use super::credentials::{Capability, securebit};
+use super::exec::vdso;
 use super::task::flag;
 use super::{Task, choice, memory_places};
 use crate::error::*;
 use crate::signal::is_valid;
 use crate::syscall::{UserAddress, UserPtr, UserSlice, user_dispatch};
+use abi::Abi;
 use core::sync::atomic::Ordering;
 use machine::thread::fpu_features;
 
@@ -252,6 +254,9 @@ mod code {
     pub const ASK_FOR_FEATURE: u32 = 0x1023;
     pub const GET_GUEST_FEATURES: u32 = 0x1024;
     pub const ASK_FOR_GUEST_FEATURE: u32 = 0x1025;
+    pub const MAP_X32: u32 = 0x2001;
+    pub const MAP_I386: u32 = 0x2002;
+    pub const MAP_X86_64: u32 = 0x2003;
 }
 
 /// arch_prctl(2): EPERM for bases outside of user space.
@@ -263,6 +268,9 @@ pub fn arch_prctl(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
         code::SET_GS => thread.set_gs_base(address.0).then_some(0).ok_or(EPERM),
         code::GET_FS => word.write(task, &thread.fs_base()).map(|()| 0),
         code::GET_GS => word.write(task, &thread.gs_base()).map(|()| 0),
+        code::MAP_X32 => vdso::map_again(task, Abi::X32, address.0),
+        code::MAP_I386 => vdso::map_again(task, Abi::I386, address.0),
+        code::MAP_X86_64 => vdso::map_again(task, Abi::X86_64, address.0),
         _ => arch_prctl_narrow(task, code, address),
     }
 }

@@ -55,6 +55,7 @@ fn set_wall_clock(task: &Task, time: u64) -> Result<()> {
         return Err(EINVAL);
     }
     clock::set_realtime(time);
+    super::clock_set::tell();
     Ok(())
 }
 

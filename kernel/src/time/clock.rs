@@ -1,4 +1,5 @@
 //! What time it is on each clock (clock_gettime(2)).
+use super::clock_set;
 use super::cpu_clock::CpuClock;
 use super::discipline::{Discipline, State};
 use super::timer::{Expire, Timer};
@@ -44,6 +45,11 @@ static TAI_OFFSET: AtomicU64 = AtomicU64::new(0);
 static SETTING: IrqLock<(Discipline, u64)> = IrqLock::new(rank::LEAF, (Discipline::new(), super::NANOSECONDS << 32));
 /// Expires at each second while the clock is being steered.
 static TURN: Once<Arc<Timer>> = Once::new();
+
+/// Whether an id names a clock by a descriptor: none of those has timers or can be slept on.
+pub fn is_of_descriptor(id: i32) -> bool {
+    id < 0 && id & 7 == 3
+}
 
 impl Clock {
     /// The clock a `clockid_t` names: EINVAL for one that is not there (negative ones name processor-time clocks).
@@ -109,12 +115,14 @@ pub fn is_settable(nanoseconds: u64) -> bool {
     nanoseconds / super::NANOSECONDS < LAST_SECOND
 }
 
-/// Sets the wall clock.
+/// Sets the wall clock; [`clock_set::tell`] follows where that can sleep.
 pub fn set_realtime(nanoseconds: u64) {
     let mut setting = SETTING.lock();
     REALTIME_OFFSET.store(nanoseconds.wrapping_sub(machine::time::monotonic()), Ordering::Relaxed);
     setting.0.clear((nanoseconds / super::NANOSECONDS) as i64);
     put_into_effect(&mut setting);
+    drop(setting);
+    clock_set::note();
 }
 
 /// Moves the wall clock by nanoseconds; EINVAL if boot would lie before 1970, or the time where it cannot be set.
@@ -126,6 +134,9 @@ pub fn move_realtime(change: i128) -> Result<()> {
     REALTIME_OFFSET.store(boot, Ordering::Relaxed);
     setting.0.clear((now / super::NANOSECONDS) as i64);
     put_into_effect(&mut setting);
+    drop(setting);
+    clock_set::note();
+    clock_set::tell();
     Ok(())
 }
 
@@ -141,10 +152,16 @@ pub fn adjust(change: impl FnOnce(&mut Discipline, u64) -> (State, Option<i64>))
         put_into_effect(&mut setting);
         (state, setting.0.is_busy())
     };
+    clock_set::tell();
     if let (true, Some(timer)) = (busy, TURN.get()) {
         timer.arm(next_second());
     }
     state
+}
+
+/// How far the wall clock is ahead of the monotonic one, in nanoseconds (wrapping).
+pub fn ahead() -> u64 {
+    REALTIME_OFFSET.load(Ordering::Relaxed)
 }
 
 /// Seconds that atomic time is ahead.
@@ -158,6 +175,7 @@ fn turn(discipline: &mut Discipline) {
     if moved != 0 {
         REALTIME_OFFSET.fetch_add((moved as u64).wrapping_mul(super::NANOSECONDS), Ordering::Relaxed);
         TAI_OFFSET.fetch_sub(moved as u64, Ordering::Relaxed);
+        clock_set::note();
     }
 }
 
@@ -169,10 +187,16 @@ fn next_second() -> u64 {
 struct Turn;
 impl Expire for Turn {
     fn expire(&self, _deadline: u64) -> Option<u64> {
-        let mut setting = SETTING.lock();
-        turn(&mut setting.0);
-        put_into_effect(&mut setting);
-        setting.0.is_busy().then(next_second)
+        let next = {
+            let mut setting = SETTING.lock();
+            turn(&mut setting.0);
+            put_into_effect(&mut setting);
+            setting.0.is_busy().then(next_second)
+        };
+        if clock_set::is_pending() {
+            super::signalling::wake();
+        }
+        next
     }
 }
 

@@ -1,6 +1,7 @@
 //! Clocks of processor time (clock_getcpuclockid(3), pthread_getcpuclockid(3)).
 use crate::error::{EINVAL, Result};
-use crate::process::Task;
+use crate::process::{Task, ThreadGroup};
+use alloc::sync::{Arc, Weak};
 
 /// Which time of a task or process a clock counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +22,24 @@ enum Kind {
     Virtual,
     /// Time on a CPU.
     Scheduled,
+}
+
+/// Whose time it is that a clock counts, found once.
+pub enum Target {
+    /// A thread's.
+    Thread(Weak<Task>),
+    /// A process's.
+    Process(Weak<ThreadGroup>),
+}
+
+impl Target {
+    /// The process, with that of a thread meant too; `None` once it is gone.
+    pub fn process(&self) -> Option<Arc<ThreadGroup>> {
+        match self {
+            Target::Thread(thread) => thread.upgrade().map(|thread| thread.group().clone()),
+            Target::Process(process) => process.upgrade(),
+        }
+    }
 }
 
 impl CpuClock {
@@ -45,6 +64,33 @@ impl CpuClock {
         };
         let clock = CpuClock { id: !(id >> 3) as u32, of_thread: id & 4 != 0, kind };
         clock.now(task).map(|_| clock)
+    }
+
+    /// Whose time it counts: EINVAL as for `from_id`.
+    pub fn target(self, task: &Task) -> Result<Target> {
+        Ok(match (self.of_thread, self.id) {
+            (true, 0) => Target::Thread(Arc::downgrade(&Task::current_arc())),
+            (true, id) => {
+                let thread = task.pid_namespace().find_task(id).ok_or(EINVAL)?;
+                if !Arc::ptr_eq(thread.group(), task.group()) {
+                    return Err(EINVAL);
+                }
+                Target::Thread(Arc::downgrade(&thread))
+            }
+            (false, 0) => Target::Process(Arc::downgrade(task.group())),
+            (false, id) => Target::Process(Arc::downgrade(&task.pid_namespace().find_group(id).ok_or(EINVAL)?)),
+        })
+    }
+    /// The time it shows, `None` once nobody's is counted.
+    pub fn of_target(self, target: &Target) -> Option<u64> {
+        let (user, system) = match target {
+            Target::Thread(thread) => thread.upgrade().filter(|thread| !thread.has_ended())?.processor_time(),
+            Target::Process(process) => {
+                let usage = process.upgrade()?.own_usage();
+                (usage.user_time, usage.system_time)
+            }
+        };
+        Some(if self.kind == Kind::Virtual { user } else { user.saturating_add(system) })
     }
 
     /// Processor time so far in nanoseconds; EINVAL once the process is gone.

@@ -1,5 +1,6 @@
 //! Interval timers: setitimer(2), getitimer(2), alarm(2).
 use super::counted::CountedTimer;
+use super::cpu_timer::CpuTimers;
 use super::setting::Setting;
 use super::signalling::{Signal, Signalling};
 use super::timer::Timer;
@@ -23,6 +24,8 @@ pub struct ProcessTimers {
     user: CountedTimer,
     both: CountedTimer,
     pub(super) posix: Mutex<super::posix_timer::Table>,
+    /// POSIX timers, of any process's, that count this one's time.
+    pub(super) cpu: CpuTimers,
 }
 
 struct RealTimer {
@@ -46,6 +49,7 @@ impl ProcessTimers {
             user: CountedTimer::new(SIGVTALRM),
             both: CountedTimer::new(SIGPROF),
             posix: Mutex::new(rank::PROCESS_TIMERS, super::posix_timer::Table::new()),
+            cpu: CpuTimers::new(),
         }
     }
 
@@ -62,12 +66,15 @@ impl ProcessTimers {
     /// [`ProcessTimers::send_due`] on its way back to user mode. In interrupt context.
     pub fn note_tick(&self, in_user_mode: bool) -> bool {
         let user = in_user_mode && self.user.note_tick();
-        self.both.note_tick() || user
+        self.both.note_tick() || user || self.cpu.is_armed()
     }
     /// Sends the signals of timers of processor time that have expired.
     pub fn send_due(&self, process: &ThreadGroup) {
         self.user.send_due(process);
         self.both.send_due(process);
+        if self.cpu.is_armed() {
+            self.cpu.check();
+        }
     }
 
     /// Interval and time left of a timer in nanoseconds; EINVAL if there is no such timer.

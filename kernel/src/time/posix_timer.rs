@@ -1,13 +1,16 @@
 //! POSIX timers: timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2), timer_delete(2).
-use super::clock::{self, Clock};
+use super::clock::{self, Clock, is_of_descriptor};
+use super::clock_set::{self, FollowClock};
+use super::cpu_timer::CpuTimer;
 use super::setting::Setting;
-use super::signalling::{Progress, Signal, Signalling};
+use super::signalling::{Signal, Signalling};
 use super::timer::Timer;
 use super::{TimeLayout, interval::ProcessTimers};
 use crate::chunked::Chunked;
 use crate::error::*;
 use crate::process::{Capability, Task, ThreadGroup};
 use crate::signal::{self, SI_TIMER, SIG_DFL, SIG_IGN, SIGALRM, SignalInfo};
+use crate::sync::{IrqLock, Once, rank};
 use crate::syscall::user::{UserLayout, UserWord};
 use crate::syscall::{Pid, UserPtr};
 use abi::Abi;
@@ -107,8 +110,39 @@ impl Signal for Arc<Delivery> {
 pub struct PosixTimer {
     clock: Clock,
     delivery: Arc<Delivery>,
-    signalling: Arc<Signalling>,
-    timer: Arc<Timer>,
+    engine: Engine,
+}
+
+/// What makes it expire.
+enum Engine {
+    /// Time that passes by itself.
+    Passing {
+        signalling: Arc<Signalling>,
+        timer: Arc<Timer>,
+        /// Made when it is first set to a time of the wall clock.
+        follower: Once<Arc<Follower>>,
+    },
+    /// Time that is spent on processors.
+    Processor(Arc<CpuTimer>),
+}
+
+/// Moves a timer that was set to a time of the wall clock as that is set.
+struct Follower {
+    signalling: Weak<Signalling>,
+    timer: Weak<Timer>,
+    /// How far ahead the wall clock was as the deadline was reckoned; `None` for a timer that does not go by it now.
+    ahead: IrqLock<Option<u64>>,
+}
+impl FollowClock for Follower {
+    fn clock_was_set(&self, now: u64) {
+        let (signalling, timer) = (self.signalling.upgrade(), self.timer.upgrade());
+        let (Some(signalling), Some(timer)) = (signalling, timer) else { return };
+        let mut ahead = self.ahead.lock();
+        if let Some(before) = ahead.as_mut() {
+            signalling.shift(&timer, *before, now);
+            *before = now;
+        }
+    }
 }
 
 /// The timers of a process by id. Ids are given in order and not again, so that mostly the place follows from the id.
@@ -180,22 +214,92 @@ impl Default for Table {
 impl PosixTimer {
     /// Interval and time left.
     fn remaining(&self) -> (u64, u64) {
-        self.signalling.progress().remaining(machine::time::monotonic(), 1)
+        match &self.engine {
+            Engine::Passing { signalling, .. } => signalling.progress().remaining(machine::time::monotonic(), 1),
+            Engine::Processor(timer) => {
+                let left = timer.left();
+                (left.interval, left.value)
+            }
+        }
     }
 
+    /// Sets it; interval and time left before. ESRCH for the time of a process that is gone; ENOMEM.
     #[inline]
-    fn set(&self, interval: u64, deadline: Option<u64>) -> Progress {
-        let before = self.signalling.set(&self.timer, interval, deadline);
+    fn set(&self, interval: u64, value: u64, is_absolute: bool) -> Result<(u64, u64)> {
         self.delivery.missed.store(0, Ordering::Relaxed);
         self.delivery.overrun.store(0, Ordering::Relaxed);
-        before
+        let (signalling, timer, follower) = match &self.engine {
+            Engine::Passing { signalling, timer, follower } => (signalling, timer, follower),
+            Engine::Processor(timer) => {
+                let left = timer.set(interval, value, is_absolute)?;
+                return Ok((left.interval, left.value));
+            }
+        };
+        let now = machine::time::monotonic();
+        if is_absolute && value != 0 && self.clock.is_wall_clock() {
+            return self.set_to_wall_time(signalling, timer, follower, interval, value);
+        }
+        let deadline = match value {
+            0 => None,
+            value if is_absolute => Some(value),
+            value => Some(now.saturating_add(value)),
+        };
+        let before = match follower.get() {
+            None => signalling.set(timer, interval, deadline),
+            Some(follower) => {
+                let mut ahead = follower.ahead.lock();
+                *ahead = None;
+                signalling.set(timer, interval, deadline)
+            }
+        };
+        Ok(before.remaining(now, 1))
+    }
+    #[cold]
+    fn set_to_wall_time(
+        &self,
+        signalling: &Arc<Signalling>,
+        timer: &Arc<Timer>,
+        place: &Once<Arc<Follower>>,
+        interval: u64,
+        value: u64,
+    ) -> Result<(u64, u64)> {
+        if place.get().is_none() {
+            let follower = machine::memory::try_arc(Follower {
+                signalling: Arc::downgrade(signalling),
+                timer: Arc::downgrade(timer),
+                ahead: IrqLock::new(rank::DEVICE, None),
+            })?;
+            let weak: Weak<Follower> = Arc::downgrade(&follower);
+            clock_set::follow(weak)?;
+            // The table of timers is locked: there is no other.
+            let _ = place.set(follower);
+        }
+        let follower = place.get().ok_or(ENOMEM)?;
+        let before = {
+            let mut ahead = follower.ahead.lock();
+            let now_ahead = clock::ahead();
+            let deadline = clock::to_monotonic(self.clock, value);
+            *ahead = Some(now_ahead);
+            signalling.set(timer, interval, Some(deadline))
+        };
+        // It may have been set in between, by somebody who did not find this timer.
+        follower.clock_was_set(clock::ahead());
+        Ok(before.remaining(machine::time::monotonic(), 1))
     }
 }
 
 impl Drop for PosixTimer {
     fn drop(&mut self) {
-        self.timer.stop();
-        self.signalling.set(&self.timer, 0, None);
+        match &self.engine {
+            Engine::Passing { signalling, timer, follower } => {
+                if let Some(follower) = follower.get() {
+                    *follower.ahead.lock() = None;
+                }
+                timer.stop();
+                signalling.set(timer, 0, None);
+            }
+            Engine::Processor(timer) => timer.disarm(),
+        }
     }
 }
 
@@ -236,11 +340,14 @@ fn with_overrun(process: &ThreadGroup, info: SignalInfo) -> SignalInfo {
     SignalInfo::timer(info.signal, id, overrun.unwrap_or(0), info.fields[1])
 }
 
-/// timer_create(2). Clocks of processor time are not there yet: EOPNOTSUPP, as for clocks that have no timers.
+/// timer_create(2): EOPNOTSUPP for clocks that have no timers.
 pub fn timer_create(task: &Task, clock: i32, event: UserPtr<SignalEvent>, place: UserPtr<i32>) -> Result<()> {
     let event = event.read_optional(task)?;
+    if is_of_descriptor(clock) {
+        return Err(EOPNOTSUPP);
+    }
     let clock = match Clock::from_id(task, clock)? {
-        clock @ (Clock::Realtime | Clock::Monotonic | Clock::Boottime | Clock::Tai) => clock,
+        clock @ (Clock::Realtime | Clock::Monotonic | Clock::Boottime | Clock::Tai | Clock::Cpu(_)) => clock,
         clock @ (Clock::RealtimeAlarm | Clock::BoottimeAlarm) => {
             if !task.capable(Capability::WakeAlarm) {
                 return Err(EPERM);
@@ -286,10 +393,17 @@ pub fn timer_create(task: &Task, clock: i32, event: UserPtr<SignalEvent>, place:
         missed: AtomicU64::new(0),
         overrun: AtomicI32::new(0),
     })?;
-    let signalling = Signalling::new(process, machine::memory::try_box(delivery.clone())?);
-    let timer = Timer::new(signalling.clone())?;
+    let signal = machine::memory::try_box(delivery.clone())?;
+    let engine = match clock {
+        Clock::Cpu(of) => Engine::Processor(CpuTimer::new(of, of.target(task)?, process, signal)?),
+        _ => {
+            let signalling = Signalling::new(process, signal);
+            let timer = Timer::new(signalling.clone())?;
+            Engine::Passing { signalling, timer, follower: Once::new() }
+        }
+    };
     place.write(task, &id)?;
-    process.timers.posix.lock().insert(id, PosixTimer { clock, delivery, signalling, timer })
+    process.timers.posix.lock().insert(id, PosixTimer { clock, delivery, engine })
 }
 
 /// timer_settime(2).
@@ -304,19 +418,10 @@ pub fn timer_settime<T: TimeLayout>(
         return Err(EINVAL);
     }
     let (interval, value) = new.read(task)?.nanoseconds()?;
-    let before = task.group().timers.with_timer(id, |timer| {
-        let deadline = match value {
-            0 => None,
-            value if flags & TIMER_ABSTIME != 0 => Some(clock::to_monotonic(timer.clock, value)),
-            value => Some(machine::time::monotonic().saturating_add(value)),
-        };
-        timer.set(interval, deadline)
-    })?;
-    if old.is_null() {
-        return Ok(());
-    }
-    let (interval, left) = before.remaining(machine::time::monotonic(), 1);
-    old.write(task, &Setting::new(interval, left))
+    let is_absolute = flags & TIMER_ABSTIME != 0;
+    let before = task.group().timers.with_timer(id, |timer| timer.set(interval, value, is_absolute))?;
+    let (interval, left) = before?;
+    old.write_optional(task, &Setting::new(interval, left))
 }
 
 /// timer_gettime(2).

@@ -86,6 +86,19 @@ impl Signalling {
     }
 }
 
+impl Signalling {
+    /// Moves an armed timer as the wall clock was moved, from `before` nanoseconds ahead of the monotonic one to `now`.
+    pub fn shift(&self, timer: &Arc<Timer>, before: u64, now: u64) {
+        let mut progress = self.progress.lock();
+        if let Some(deadline) = progress.deadline {
+            timer.cancel();
+            let deadline = super::clock_set::moved(deadline, before, now);
+            progress.deadline = Some(deadline);
+            timer.start(deadline);
+        }
+    }
+}
+
 impl Expire for Signalling {
     fn expire(&self, deadline: u64) -> Option<u64> {
         let mut progress = self.progress.lock();
@@ -111,12 +124,21 @@ impl Expire for Signalling {
     }
 }
 
+/// The wall clock was set where nobody could be told: the kernel thread does so. Any context.
+pub fn wake() {
+    ARRIVAL.wake_one();
+}
+
 /// Starts the thread that sends timers' signals.
 pub fn initialize() -> crate::error::Result<()> {
     kernel_thread::spawn("ktimers", || {
         loop {
-            let due = ARRIVAL.wait_until(Sleep::Uninterruptible, None, || DUE.lock().pop_front());
-            let Ok(due) = due else { continue };
+            let due = ARRIVAL.wait_until(Sleep::Uninterruptible, None, || {
+                let due = DUE.lock().pop_front();
+                (due.is_some() || super::clock_set::is_pending()).then_some(due)
+            });
+            super::clock_set::tell();
+            let Ok(Some(due)) = due else { continue };
             let expirations = core::mem::take(&mut due.progress.lock().unsent);
             if let (Some(process), true) = (due.process.upgrade(), expirations > 0) {
                 due.signal.send(&process, expirations);

@@ -1,5 +1,6 @@
 //! nanosleep(2) and clock_nanosleep(2).
 use super::clock::{self, Clock};
+use super::clock_set;
 use super::cpu_clock::CpuClock;
 use super::{TimeLayout, value::LONGEST};
 use crate::error::*;
@@ -23,6 +24,9 @@ pub fn clock_nanosleep<T: TimeLayout + 'static>(
     wanted: UserPtr<T>,
     left: UserPtr<T>,
 ) -> Result<usize> {
+    if clock::is_of_descriptor(id) {
+        return Err(EOPNOTSUPP);
+    }
     let clock = Clock::from_id(task, id)?;
     match clock {
         // Clocks that cannot be slept on.
@@ -38,9 +42,26 @@ pub fn clock_nanosleep<T: TimeLayout + 'static>(
     if !absolute {
         return sleep_until(task, machine::time::monotonic().saturating_add(time), left);
     }
+    if clock.is_wall_clock() {
+        return sleep_until_shown(clock, time);
+    }
     match pause(clock::to_monotonic(clock, time)) {
         Err(WaitError::Interrupted) => Err(ERESTARTNOHAND),
         _ => Ok(0),
+    }
+}
+
+/// Sleeps until a wall clock shows a time, which is looked at again whenever the clock is set.
+fn sleep_until_shown(clock: Clock, time: u64) -> Result<usize> {
+    loop {
+        let seen = clock_set::count();
+        let deadline = clock::to_monotonic(clock, time).min(LONGEST);
+        let is_set = || (clock_set::count() != seen).then_some(());
+        match clock_set::CHANGED.wait_until(Sleep::Interruptible, Some(deadline), is_set) {
+            Ok(()) => {}
+            Err(WaitError::Interrupted) => return Err(ERESTARTNOHAND),
+            Err(_) => return Ok(0),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::fpu_area::{FloatingPoint, INITIAL_PKRU, SOFTWARE, SOFTWARE_WORDS, rea
 use crate::cpu::local::{self, CpuLocal};
 use crate::cpu::{Features, features};
 use crate::instructions::{read_cr0, write_cr0};
+use crate::paging::Access;
 use crate::user::store_array;
 use core::arch::asm;
 
@@ -28,6 +29,33 @@ fn claim_registers(local: &CpuLocal) {
     if local.fpu_trap.replace(false) {
         // SAFETY: clears the task-switched flag.
         unsafe { asm!("clts", options(nostack)) };
+    }
+}
+
+/// Whether the CPU has protection keys.
+pub fn has_protection_keys() -> bool {
+    features().pku
+}
+/// Bits of a key in the register of rights: all is forbidden, writes are.
+const NO_ACCESS: u32 = 1;
+const NO_WRITE: u32 = 2;
+/// Whether the current thread may access pages of a key in this way. Keys do not keep it from executing them.
+pub fn key_allows(key: u8, access: Access) -> bool {
+    if !features().pku {
+        return true;
+    }
+    let rights = read_pkru() >> (2 * (key & 15)) & 3;
+    match access {
+        Access::Execute => true,
+        Access::Read => rights & NO_ACCESS == 0,
+        Access::Write => rights & (NO_ACCESS | NO_WRITE) == 0,
+    }
+}
+/// Sets what the current thread may do with pages of a key: bit 0 forbids all, bit 1 writes.
+pub fn set_key_rights(key: u32, rights: u32) {
+    if features().pku {
+        let place = 2 * (key & 15);
+        write_pkru(read_pkru() & !(3 << place) | (rights & 3) << place);
     }
 }
 

@@ -38,9 +38,6 @@ static const short missing[] = {
 	342, /* open_by_handle_at */
 	357, /* bpf */
 	374, /* userfaultfd */
-	380, /* pkey_mprotect */
-	381, /* pkey_alloc */
-	382, /* pkey_free */
 	385, /* io_pgetevents */
 	393, /* semget */
 	394, /* semctl */
@@ -122,9 +119,6 @@ static const short missing[] = {
 	320, /* kexec_file_load */
 	321, /* bpf */
 	323, /* userfaultfd */
-	329, /* pkey_mprotect */
-	330, /* pkey_alloc */
-	331, /* pkey_free */
 	333, /* io_pgetevents */
 	425, /* io_uring_setup */
 	426, /* io_uring_enter */

@@ -134,6 +134,12 @@ CASE(files)
 	EQ(write(fd, &good, sizeof good), sizeof good);
 	OK(close(fd));
 	fd = OK(open(path, O_RDONLY));
+	ERR(finit_module_(fd, "", COMPRESSED_FILE), EOPNOTSUPP);
+	ERR(finit_module_(fd, (char *)16, COMPRESSED_FILE), EOPNOTSUPP);
+	OK(close(fd));
+	ERR(finit_module_(-1, "", COMPRESSED_FILE), EBADF);
+	ERR(finit_module_(-1, "", COMPRESSED_FILE | 8), EINVAL);
+	fd = OK(open(path, O_RDONLY));
 	ERR(finit_module_(fd, "", 0), ENOEXEC);
 	ERR(finit_module_(fd, (char *)8, IGNORE_MODVERSIONS | IGNORE_VERMAGIC), ENOEXEC);
 	OK(unlink(path));

@@ -247,3 +247,59 @@ CASE(stack_and_wchan_of_a_sleeper)
 	CHECK(read_of(getpid(), "wchan") > 0);
 	OUT("own wchan: %s", text);
 }
+
+static void show_entries(int fd, const char *what, void *at, int count)
+{
+	uint64_t entries[8];
+	EQ(pread(fd, entries, count * 8, (off_t)((uintptr_t)at / 4096 * 8)), count * 8);
+	for (int i = 0; i < count; i++) {
+		int has_frame = (entries[i] & ((1ULL << 55) - 1)) != 0;
+		OUT("%s %d: frame %d, bits %llx", what, i, has_frame, (unsigned long long)(entries[i] >> 56 << 56));
+	}
+}
+CASE(the_map_of_pages)
+{
+	char *at = mmap(0, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *shared = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(at != MAP_FAILED && shared != MAP_FAILED);
+	int fd = OK(open("/proc/self/pagemap", O_RDONLY));
+	at[0] = 1;
+	(void)*(volatile char *)(at + 4096);
+	OK(munmap(at + 4 * 4096, 4096));
+	shared[0] = 1;
+	show_entries(fd, "private", at, 3);
+	show_entries(fd, "a hole", at + 4 * 4096, 1);
+	show_entries(fd, "shared", shared, 2);
+	char path[] = "/tmp/pages.XXXXXX";
+	int file = OK(mkstemp(path));
+	OK(unlink(path));
+	OK(ftruncate(file, 3 * 4096));
+	char *of_file = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	CHECK(of_file != MAP_FAILED);
+	of_file[0] = 1;
+	EQ(pwrite(file, "x", 1, 4096), 1);
+	(void)*(volatile char *)(of_file + 4096);
+	show_entries(fd, "of a file", of_file, 2);
+	uint64_t entry;
+	ERR(pread(fd, &entry, 8, 4), EINVAL);
+	ERR(pread(fd, &entry, 7, 0), EINVAL);
+	ERR(pread(fd, (void *)16, 8, 0), EFAULT);
+	OUT("beyond the end: %ld", (long)pread(fd, &entry, 8, (off_t)(sizeof(off_t) == 8 ? 1LL << 38 : 1 << 23)));
+	pid_t child = OK(fork());
+	if (child == 0)
+		for (;;)
+			pause();
+	WAIT_STATE(child, 'S');
+	show_entries(fd, "after a fork", at, 1);
+	end(child);
+	IN_CHILD({
+		OK(setuid(1000));
+		int other = open("/proc/self/pagemap", O_RDONLY);
+		OUT("opened by anybody: %s", other < 0 ? errno_name(errno) : "done");
+		int parent = open("/proc/1/pagemap", O_RDONLY);
+		OUT("another's: %s", parent < 0 ? errno_name(errno) : "done");
+		show_entries(fd, "read by anybody", at, 1);
+	});
+	int both = OK(open("/proc/self/pagemap", O_RDWR));
+	OUT("written: %s", write(both, &entry, 8) < 0 ? errno_name(errno) : "done");
+}

@@ -508,3 +508,44 @@ CASE(ioctls_on_what_is_no_terminal)
 	ERR(ioctl(slave, TIOCGPTN, &t), ENOTTY);
 	ERR(ioctl(slave, 0x5499, 0), ENOTTY);
 }
+
+CASE(settings_that_are_locked)
+{
+	int master = OK(posix_openpt(O_RDWR | O_NOCTTY));
+	struct termios locked, old, new;
+	OK(grantpt(master));
+	OK(unlockpt(master));
+	int slave = OK(open(ptsname(master), O_RDWR | O_NOCTTY));
+	unsigned words[9];
+	memset(words, 0x55, sizeof words);
+	OK(ioctl(slave, 0x5456 /* TIOCGLCKTRMIOS */, words));
+	for (int i = 0; i < 9; i++)
+		EQ(words[i], 0);
+	ERR(ioctl(slave, 0x5456, 16), EFAULT);
+	ERR(ioctl(slave, 0x5457 /* TIOCSLCKTRMIOS */, 16), EFAULT);
+	words[0] = ICRNL, words[3] = ECHO;
+	((unsigned char *)words)[17 + VINTR] = 1;
+	OK(ioctl(slave, 0x5457, words));
+	memset(&locked, 0, sizeof locked);
+	memset(words, 0x55, sizeof words);
+	OK(ioctl(master, 0x5456, words));
+	EQ(words[0], ICRNL);
+	EQ(words[3], ECHO);
+	EQ(((unsigned char *)words)[17 + VINTR], 1);
+	OK(tcgetattr(slave, &old));
+	new = old;
+	new.c_iflag ^= ICRNL | INLCR;
+	new.c_lflag ^= ECHO | ECHONL;
+	new.c_cc[VINTR] = 5;
+	new.c_cc[VQUIT] = 6;
+	OK(tcsetattr(slave, TCSANOW, &new));
+	OK(tcgetattr(slave, &new));
+	OUT("changed: %x %x %d %d", new.c_iflag ^ old.c_iflag, new.c_lflag ^ old.c_lflag, new.c_cc[VINTR], new.c_cc[VQUIT]);
+	IN_CHILD({
+		OK(setuid(1000));
+		OK(ioctl(slave, 0x5456, words));
+		ERR(ioctl(slave, 0x5457, words), EPERM);
+		ERR(ioctl(slave, 0x5457, 16), EPERM);
+	});
+	ERR(ioctl(OK(open("/dev/null", O_RDWR)), 0x5456, words), ENOTTY);
+}

@@ -113,6 +113,8 @@ impl Tty {
                 self.hang_up();
                 Ok(0)
             }
+            request::TIOCGLCKTRMIOS => self.locked_settings(argument),
+            request::TIOCSLCKTRMIOS => self.lock_settings(task, argument),
             request::TIOCGSOFTCAR => write_int(task, argument, 0),
             _ => Err(ENOTTY),
         }

@@ -87,6 +87,8 @@ struct Control {
 /// What the terminal's lock protects.
 struct State {
     termios: Termios,
+    /// What cannot be changed of them (TIOCSLCKTRMIOS).
+    locked_settings: Termios,
     window: WindowSize,
     line: LineDiscipline,
     /// Received, but not yet taken by the line discipline.
@@ -216,6 +218,7 @@ impl Tty {
         let (readers, writers, master_readers, master_writers) = (queue()?, queue()?, queue()?, queue()?);
         let state = State {
             termios: kind.initial_settings(),
+            locked_settings: Termios::default(),
             window: WindowSize::default(),
             line: LineDiscipline::new(),
             pending,

@@ -72,6 +72,7 @@ impl Tty {
         }
         let mut state = self.state.lock();
         let old = state.termios;
+        let new = new.with_locked(&old, &state.locked_settings);
         state.termios = new;
         let released = state.line.settings_changed(&old, &new);
         let flow = |termios: &Termios| {
@@ -148,6 +149,21 @@ impl Tty {
         drop(state);
         self.writers.wake_all();
         self.master_readers.wake_all();
+    }
+
+    /// TIOCGLCKTRMIOS.
+    pub(super) fn locked_settings(&self, argument: u64) -> Result<usize> {
+        let locked = self.state.lock().locked_settings;
+        write_bytes(argument, &locked.to_bytes())
+    }
+    /// TIOCSLCKTRMIOS: EPERM without CAP_SYS_ADMIN.
+    pub(super) fn lock_settings(&self, task: &Task, argument: u64) -> Result<usize> {
+        if !task.capable(crate::process::Capability::SysAdmin) {
+            return Err(EPERM);
+        }
+        let locked = Termios::default().with_bytes(&read_bytes(argument)?);
+        self.state.lock().locked_settings = locked;
+        Ok(0)
     }
 
     /// TIOCGWINSZ.

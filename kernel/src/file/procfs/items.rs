@@ -1,7 +1,9 @@
 //! The constant tables: what is in /proc and in a process's directory.
 use super::descriptors::Descriptors;
 use super::node::Threads;
-use super::{Elsewhere, Item, Kind, Subject, maps, memory_files, mounts, process, stat, status, sysctl, system};
+use super::{
+    Elsewhere, Item, Kind, Subject, maps, memory_files, mounts, page_map, process, stat, status, sysctl, system,
+};
 use crate::file::inode::LinkTarget;
 use crate::process::namespace::Kind as Namespace;
 
@@ -62,6 +64,7 @@ static PROCESS: &[Item] = &[
         process::set_oom_adjustment,
         Elsewhere::Taken,
     ),
+    Item { name: "pagemap", mode: 0o400, kind: Kind::Special(page_map::open) },
     Item::text("personality", 0o400, process::personality),
     Item { name: "root", mode: 0o777, kind: Kind::Jump(process::root) },
     Item::text("sessionid", 0o444, process::login_session),

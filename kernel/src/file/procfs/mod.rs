@@ -8,6 +8,7 @@ mod maps;
 mod memory_files;
 mod mounts;
 mod node;
+mod page_map;
 mod process;
 mod records;
 mod stat;

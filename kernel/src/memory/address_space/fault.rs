@@ -88,6 +88,9 @@ impl Space {
     /// Resolves a fault of a user copy: whether the copy may go on. False for a wrong access, and when memory has run out and
     /// the current task is to die for it.
     pub fn copy_fault(&self, address: u64, access: Access) -> bool {
+        if self.key_denies(address, access) {
+            return false;
+        }
         match self.bring_in(address, access) {
             Ok(()) => true,
             Err(Trouble::Wrong(_)) => false,

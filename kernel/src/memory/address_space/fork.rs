@@ -17,6 +17,7 @@ impl AddressSpace {
     pub fn fork(&self) -> Result<Arc<AddressSpace>> {
         let child = AddressSpace::with_layout(Layout { end: self.end, ..Layout::new() })?;
         child.tables.copy_local_segments(&self.tables)?;
+        child.uses_keys.store(self.uses_keys.load(Ordering::Relaxed), Ordering::Relaxed);
         child.barriers.store(self.barriers.load(Ordering::Relaxed), Ordering::Relaxed);
         let mapper = child.mapper();
         // For writing: no fault may take a page from under the copy.
@@ -62,6 +63,7 @@ impl AddressSpace {
             auxiliary,
             no_huge_pages: layout.no_huge_pages,
             dump_filter: layout.dump_filter,
+            keys: layout.keys,
             executable: layout.executable.as_ref().and_then(Executable::hold),
         };
         if reserved.is_ok() {

@@ -1,4 +1,5 @@
 //! What the address space's lock protects: the areas, their totals, and the places that exec fixed.
+use super::keys::Keys;
 use super::program::Executable;
 use crate::error::{EAGAIN, ENOMEM, Result};
 use crate::memory::area::{Area, AreaFlags, AreaMap};
@@ -144,6 +145,8 @@ pub struct Layout {
     pub no_huge_pages: bool,
     /// What a core dump shows (/proc/PID/coredump_filter).
     pub dump_filter: u32,
+    /// The protection keys.
+    pub keys: Keys,
     /// The executable file (/proc/PID/exe).
     pub executable: Option<Executable>,
 }
@@ -170,6 +173,7 @@ impl Layout {
             auxiliary: Vec::new(),
             no_huge_pages: false,
             dump_filter: crate::process::core_dump::filter::DEFAULT,
+            keys: Keys::new(),
             executable: None,
         }
     }

@@ -8,6 +8,7 @@ mod brk;
 mod copy_on_write;
 mod fault;
 mod fork;
+mod keys;
 mod layout;
 mod lock;
 mod map;
@@ -32,7 +33,7 @@ use crate::error::{EFAULT, Result};
 use crate::sync::{RwLock, rank};
 use alloc::sync::{Arc, Weak};
 use core::ops::{Deref, Range};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use machine::memory::PAGE_SIZE;
 use machine::paging::{USER_END, UserSpace};
 
@@ -65,6 +66,8 @@ pub struct Space {
     peak_resident: AtomicUsize,
     /// The barriers that membarrier(2) was told of.
     barriers: AtomicU32,
+    /// Pages may have protection keys other than 0.
+    uses_keys: AtomicBool,
 }
 
 /// What a process uses, in pages (/proc/PID/status, /proc/PID/statm, getrusage).
@@ -97,6 +100,7 @@ impl AddressSpace {
             end,
             peak_resident: AtomicUsize::new(0),
             barriers: AtomicU32::new(0),
+            uses_keys: AtomicBool::new(false),
         })?;
         Ok(machine::memory::try_arc(AddressSpace { space })?)
     }

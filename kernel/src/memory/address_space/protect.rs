@@ -6,6 +6,8 @@ use crate::memory::area::{Area, AreaFlags};
 use crate::memory::commit;
 use abi::mman::{PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE};
 use core::ops::Range;
+use core::sync::atomic::Ordering;
+use machine::thread::has_protection_keys;
 
 impl Space {
     /// mprotect(2). Areas before the first that cannot be changed are changed. `key` is the protection key to set, if any.
@@ -41,6 +43,9 @@ impl Space {
         removed: &mut Removed,
     ) -> Result<()> {
         let (mut start, end) = (range.start, range.end);
+        if key.is_some_and(|key| !layout.keys.is_allocated(key)) {
+            return Err(EINVAL.because("a key that was not allocated"));
+        }
         let first = layout.areas.find_from(start).ok_or(ENOMEM)?;
         if grows == PROT_GROWSDOWN {
             if first.start >= end {
@@ -71,9 +76,17 @@ impl Space {
             }
             let (old, old_key) = (area.flags, area.key);
             let flags = old & !AreaFlags::ACCESS | access;
+            let new_key = match key {
+                Some(key) => key,
+                None if has_protection_keys() => layout.keys.for_access(area, access),
+                None => old_key,
+            };
             at = part.end;
-            if flags != old || key.is_some_and(|key| key != old_key) {
-                self.protect_part(layout, part, old, flags, key.unwrap_or(old_key), limits, removed)?;
+            if new_key != 0 {
+                self.uses_keys.store(true, Ordering::Relaxed);
+            }
+            if flags != old || new_key != old_key {
+                self.protect_part(layout, part, old, flags, new_key, limits, removed)?;
             }
         }
         Ok(())

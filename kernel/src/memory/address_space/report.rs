@@ -117,6 +117,40 @@ impl Space {
         }
         usage
     }
+    /// Entries of /proc/PID/pagemap for the pages from an address on, all 0 at first; with the numbers of frames, or without.
+    pub fn page_entries(&self, start: u64, entries: &mut [u64], shows_frames: bool) {
+        const SOFT_DIRTY: u64 = 1 << 55;
+        const EXCLUSIVE: u64 = 1 << 56;
+        const FILE: u64 = 1 << 61;
+        const PRESENT: u64 = 1 << 63;
+        let range = start..start + ((entries.len() as u64) << 12);
+        let place = |address: u64| ((address - start) >> 12) as usize;
+        let layout = self.layout.read();
+        for area in layout.areas.overlapping(range.clone()) {
+            let part = area.start.max(range.start)..area.end.min(range.end);
+            if let Some(pages) = entries.get_mut(place(part.start)..place(part.end)) {
+                // Which pages were written to since somebody asked is not tracked: all may have been.
+                pages.fill(SOFT_DIRTY);
+            }
+            let is_lent = area.has(AreaFlags::IO);
+            self.tables.for_each(part, &mut |address, page| {
+                let Some(entry) = entries.get_mut(place(address)) else { return };
+                *entry |= PRESENT;
+                if shows_frames {
+                    *entry |= page.frame.number();
+                }
+                if is_lent || page.frame.is_zero_page() {
+                    return;
+                }
+                // One reference is `page`'s.
+                let others = page.frame.reference_count().saturating_sub(1) as u64;
+                let is_copy = is_private_copy(area, others);
+                // The page cache has one of a file's.
+                *entry |=
+                    if is_copy { 0 } else { FILE } | if others == 1 + u64::from(!is_copy) { EXCLUSIVE } else { 0 };
+            });
+        }
+    }
     /// Reads what the lock protects (ranges of code, heap, arguments; auxiliary vector).
     pub fn with_layout<R>(&self, read: impl FnOnce(&super::Layout) -> R) -> R {
         read(&self.layout.read())

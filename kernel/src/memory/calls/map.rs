@@ -12,6 +12,7 @@ use abi::Abi;
 use abi::mman::*;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
+use machine::thread::has_protection_keys;
 
 /// Largest file offset that can be mapped, in pages.
 const MAX_PAGE_OFFSET: u64 = (i64::MAX as u64) >> 12;
@@ -98,6 +99,10 @@ fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: 
         };
         Ok(mapping.map(|mapping| (mapping, file.clone())))
     })?;
+    if area_flags(protection, flags) & AreaFlags::ACCESS == AreaFlags::EXECUTE && has_protection_keys() {
+        // What is to be executed only gets the key for that, as by mprotect(2).
+        space.protect(start, length, PROT_EXEC, None, &limits)?;
+    }
     if locked || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
         space.populate_what_is_there(start..start + length);
     }

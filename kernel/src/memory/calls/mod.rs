@@ -1,5 +1,6 @@
 //! The system calls on memory: they check arguments in Linux's order and call the address space.
 mod advice;
+pub mod keys;
 mod map;
 mod process_vm;
 pub mod remote;

@@ -1,8 +1,9 @@
 //! The code that the kernel lends to a new program (vdso(7)).
-use crate::error::Result;
+use crate::error::{EEXIST, EINVAL, Result};
 use crate::memory::address_space::{Fixed, MAY_ALL, MapRequest};
-use crate::memory::area::AreaFlags;
+use crate::memory::area::{Area, AreaFlags};
 use crate::memory::{AddressSpace, Limits, Mapping};
+use crate::process::Task;
 use crate::sync::Once;
 use abi::Abi;
 use abi::elf::{AT_SYSINFO, AT_SYSINFO_EHDR};
@@ -35,19 +36,40 @@ impl Mapped {
 
 /// Maps what programs of an ABI get.
 pub fn map(space: &AddressSpace, abi: Abi, limits: &Limits) -> Result<Mapped> {
+    map_at(space, abi, 0, limits)
+}
+
+/// Maps what programs of an ABI get into memory that has none, at an address if there is room (arch_prctl(2), ARCH_MAP_VDSO_*):
+/// bytes of the image. EEXIST.
+pub fn map_again(task: &Task, abi: Abi, address: u64) -> Result<u64> {
+    let space = task.memory().ok_or(EINVAL)?;
+    if space.with_layout(|layout| layout.areas.iter().any(is_ours)) {
+        return Err(EEXIST);
+    }
+    let mapped = map_at(&space, abi, address, &Limits::of(task))?;
+    if mapped.landing != 0 {
+        task.thread().set_fast_call_landing(mapped.landing);
+    }
+    Ok(PAGE)
+}
+fn is_ours(area: &Area) -> bool {
+    area.file.as_ref().is_some_and(|file| name_of(file.mapping(), 0).is_some())
+}
+
+fn map_at(space: &AddressSpace, abi: Abi, address: u64, limits: &Limits) -> Result<Mapped> {
     match abi {
         Abi::X86_64 => {
-            let start = map_image(space, pages(&X86_64, &[(0, vdso::x86_64())])?, limits)?;
+            let start = map_image(space, pages(&X86_64, &[(0, vdso::x86_64())])?, address, limits)?;
             Ok(Mapped { landing: 0, auxiliary: [(AT_SYSINFO_EHDR, start), (0, 0)], count: 1 })
         }
         Abi::I386 => {
             let image = vdso::i386();
-            let start = map_image(space, pages(&I386, &image.parts())?, limits)?;
+            let start = map_image(space, pages(&I386, &image.parts())?, address, limits)?;
             let auxiliary = [(AT_SYSINFO, start + u64::from(image.vsyscall)), (AT_SYSINFO_EHDR, start)];
             Ok(Mapped { landing: (start as u32).wrapping_add(image.landing), auxiliary, count: 2 })
         }
         Abi::X32 => {
-            let start = map_image(space, pages(&X32, &vdso::x32().parts())?, limits)?;
+            let start = map_image(space, pages(&X32, &vdso::x32().parts())?, address, limits)?;
             Ok(Mapped { landing: 0, auxiliary: [(AT_SYSINFO_EHDR, start), (0, 0)], count: 1 })
         }
     }
@@ -70,12 +92,12 @@ fn pages<'a>(shared: &'a Once<Arc<Mapping>>, parts: &[(usize, &[u8])]) -> Result
     shared.get().ok_or(crate::error::ENOMEM)
 }
 
-/// Maps both pages; where the image is.
-fn map_image(space: &AddressSpace, pages: &Arc<Mapping>, limits: &Limits) -> Result<u64> {
+/// Maps both pages, at an address if there is room and it is not 0; where the image is.
+fn map_image(space: &AddressSpace, pages: &Arc<Mapping>, address: u64, limits: &Limits) -> Result<u64> {
     // The clocks can be read, whatever mprotect(2) is asked for.
     let clocks = AreaFlags::READ | AreaFlags::MAY_READ | AreaFlags::NO_RESERVE | AreaFlags::DONT_DUMP | AreaFlags::IO;
     let mut request = MapRequest::anonymous(2 * PAGE, clocks);
-    request.file = Some((pages, None));
+    (request.address, request.file) = (address & !(PAGE - 1), Some((pages, None)));
     let start = space.map(&request, limits)? + PAGE;
     let code = AreaFlags::READ | AreaFlags::EXECUTE | AreaFlags::NO_RESERVE | MAY_ALL;
     let mut request = MapRequest::anonymous(PAGE, code);

@@ -52,7 +52,7 @@ rows! {
     [   -    -   13] time(tloc) => call crate::time::calls::time::<i32>, Full;
     [ 212  212  253] lookup_dcookie() => missing;
     /// Create a POSIX timer.
-    [ 222  526  259] timer_create(clockid, sevp, timerid) => call crate::time::posix_timer::timer_create, Partial("timers on processor time");
+    [ 222  526  259] timer_create(clockid, sevp, timerid) => call crate::time::posix_timer::timer_create, Full;
     /// Arm a POSIX timer.
     [ 223  223    -] timer_settime(timerid, flags, new_value, old_value) => call crate::time::posix_timer::timer_settime::<crate::time::Timespec>, Full;
     /// Arm a POSIX timer.
@@ -85,9 +85,9 @@ rows! {
     /// Make a timer that is read.
     [ 283  283  322] timerfd_create(clockid, flags) => call crate::file::timerfd::timerfd_create, Full;
     /// Arm a timer that is read.
-    [ 286  286    -] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Partial("absolute timers on the wall clock do not follow it being set");
+    [ 286  286    -] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Full;
     /// Arm a timer that is read.
-    [   -    -  325] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec32>, Partial("absolute timers on the wall clock do not follow it being set");
+    [   -    -  325] timerfd_settime(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec32>, Full;
     /// Read the setting of a timer that is read.
     [ 287  287    -] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
     /// Read the setting of a timer that is read.
@@ -125,5 +125,5 @@ rows! {
     /// Read the setting of a timer that is read.
     [   -    -  410] timerfd_gettime64(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
     /// Arm a timer that is read.
-    [   -    -  411] timerfd_settime64(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Partial("absolute timers on the wall clock do not follow it being set");
+    [   -    -  411] timerfd_settime64(fd, flags, utmr, otmr) => call crate::file::timerfd::timerfd_settime::<crate::time::Timespec>, Full;
 }

@@ -43,9 +43,12 @@ rows! {
     [ 323  323  374] userfaultfd() => missing;
     /// Locks pages in memory, at once or as they are touched.
     [ 325  325  376] mlock2(address, length, flags) => call crate::memory::calls::mlock2, Full;
-    [ 329  329  380] pkey_mprotect() => missing;
-    [ 330  330  381] pkey_alloc() => missing;
-    [ 331  331  382] pkey_free() => missing;
+    /// Change what may be done with pages, and mark them with a protection key.
+    [ 329  329  380] pkey_mprotect(address, length, protection, key) => call crate::memory::calls::keys::pkey_mprotect, Full;
+    /// Allocate a protection key.
+    [ 330  330  381] pkey_alloc(flags, rights) => call crate::memory::calls::keys::pkey_alloc, Full;
+    /// Free a protection key.
+    [ 331  331  382] pkey_free(key) => call crate::memory::calls::keys::pkey_free, Full;
     [ 447  447  447] memfd_secret() => missing;
     [ 450  450  450] set_mempolicy_home_node() => missing;
     /// Maps a file or anonymous memory, at an offset in pages.

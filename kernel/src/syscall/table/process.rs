@@ -97,7 +97,7 @@ rows! {
     /// Operations on a process or thread.
     [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Full;
     /// Segment bases.
-    [ 158  158    -] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Partial("a vDSO mapped again");
+    [ 158  158    -] arch_prctl(code, address) => call crate::process::prctl::arch_prctl, Full;
     /// Set resource limits.
     [ 160  160    -] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
     /// Set resource limits.
@@ -163,7 +163,7 @@ rows! {
     /// Compare objects of two tasks.
     [ 312  312  349] kcmp(one, other, kind, first, second) => call crate::process::compare::kcmp, Full;
     /// Load a module from a file.
-    [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Partial("compressed modules");
+    [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Full;
     /// Set scheduling policy and attributes.
     [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::calls::sched_setattr, Partial("real-time policies and utilization clamps");
     /// Scheduling policy and attributes.
@@ -217,7 +217,7 @@ rows! {
     [   -    -  126] sigprocmask(how, new, old) => call crate::signal::old::sigprocmask, Full;
     [   -    -  166] vm86() => missing;
     /// Settings of the processor.
-    [   -    -  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl_narrow, Partial("a vDSO mapped again");
+    [   -    -  384] arch_prctl(code, address) => call crate::process::prctl::arch_prctl_narrow, Full;
     /// Resource limits.
     [   -    -  191] ugetrlimit(resource, limit) => call crate::process::limits::ugetrlimit, Full;
     /// Wait for a signal of a set.

@@ -29,6 +29,9 @@ const MEMORY: &[Description] = describe! {
     mmap2(Address, Size, Bits(PROTECT, "PROT_???"), Word(memory::map_flags), Descriptor, Hex) => Answer::Hex;
     mmap(In("struct mmap_arg_struct", |show, address| behind_pointer(show, address, "mmap"))) => Answer::Hex;
     mprotect(Address, Size, Bits(PROTECT, "PROT_???"));
+    pkey_mprotect(Address, Size, Bits(PROTECT, "PROT_???"), Int);
+    pkey_alloc(Hex, Bits(KEY_RIGHTS, "PKEY_???"));
+    pkey_free(Int);
     munmap(Address, Size);
     brk(Address) => Answer::Hex;
     mremap(Address, Size, Size, Bits(MREMAP, "MREMAP_???"), If(memory::has_new_address, &Address)) => Answer::Hex;
