@@ -24,6 +24,7 @@ pub mod rank {
         CLOCK_FOLLOWERS = 77, "who is told that the wall clock was set";
         TTY_CONFIGURATION = 80, "a terminal's settings and open count";
         MOUNT_TREE = 100, "the mount tree of a namespace";
+        USER_NAMESPACE = 95, "the maps of a user namespace being written";
         RENAME = 110, "a file system's rename lock";
         INODE = 120, "an inode's content and directory lock; parent before child, then by address";
         FILE_POSITION = 115, "an open file description's position";

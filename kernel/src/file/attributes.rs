@@ -174,6 +174,7 @@ pub fn check_permission(
     group: u32,
     access: Access,
 ) -> crate::error::Result<()> {
+    let over = |capability| credentials.capable_over(owner, group, capability);
     let shift = if credentials.file_system_user == owner {
         6
     } else if (mode >> 3) & 7 != mode & 7 && credentials.in_group(group) {
@@ -185,18 +186,18 @@ pub fn check_permission(
         return Ok(());
     }
     if FileType::of_mode(mode) == FileType::Directory {
-        if !access.has(Access::WRITE) && credentials.capable(Capability::DacReadSearch) {
+        if !access.has(Access::WRITE) && over(Capability::DacReadSearch) {
             return Ok(());
         }
-        if credentials.capable(Capability::DacOverride) {
+        if over(Capability::DacOverride) {
             return Ok(());
         }
         return Err(crate::error::EACCES);
     }
-    if access == Access::READ && credentials.capable(Capability::DacReadSearch) {
+    if access == Access::READ && over(Capability::DacReadSearch) {
         return Ok(());
     }
-    if (!access.has(Access::EXECUTE) || mode & 0o111 != 0) && credentials.capable(Capability::DacOverride) {
+    if (!access.has(Access::EXECUTE) || mode & 0o111 != 0) && over(Capability::DacOverride) {
         return Ok(());
     }
     Err(crate::error::EACCES)

@@ -24,7 +24,10 @@ fn change_mode(task: &Task, place: &Path, mode: u32) -> Result<()> {
         return Err(EPERM);
     }
     let mut mode = mode & MODE_BITS;
-    if mode & SET_GROUP_ID != 0 && !credentials.in_group(inode.group()) && !credentials.capable(Capability::Fsetid) {
+    if mode & SET_GROUP_ID != 0
+        && !credentials.in_group(inode.group())
+        && !inode.is_governed_by(&credentials, Capability::Fsetid)
+    {
         mode &= !SET_GROUP_ID;
     }
     let changes =
@@ -47,7 +50,7 @@ pub fn fchmod(task: &Task, fd: Fd, mode: u32) -> Result<()> {
 /// Whether the credentials may give an inode this owner and this group.
 fn may_change_owner(credentials: &Credentials, inode: &Inode, user: Option<u32>, group: Option<u32>) -> bool {
     let owns = credentials.file_system_user == inode.user();
-    let capable = || credentials.capable(Capability::Chown);
+    let capable = || inode.is_governed_by(credentials, Capability::Chown);
     let user_allowed = user.is_none_or(|user| owns && user == inode.user() || capable());
     let own_group = |group| group == inode.group() || credentials.in_group(group);
     user_allowed && group.is_none_or(|group| owns && own_group(group) || capable())
@@ -57,8 +60,9 @@ fn change_owner(task: &Task, place: &Path, user: u32, group: u32) -> Result<()> 
     place.check_writable()?;
     let inode = place.inode()?;
     let credentials = task.credentials();
-    let given = |id: u32| (id != u32::MAX).then_some(id);
-    let (user, group) = (given(user), given(group));
+    let namespace = &credentials.namespace;
+    let user = if user == u32::MAX { None } else { Some(namespace.known_user(user)?) };
+    let group = if group == u32::MAX { None } else { Some(namespace.known_group(group)?) };
     let _guard = inode.lock.write();
     if user.is_some() || group.is_some() {
         inode.check_changeable()?;
@@ -71,7 +75,7 @@ fn change_owner(task: &Task, place: &Path, user: u32, group: u32) -> Result<()> 
         inode.remove_capabilities();
         let before = inode.mode();
         let mut gone = before & SET_USER_ID;
-        let keeps_group = credentials.in_group(inode.group()) || credentials.capable(Capability::Fsetid);
+        let keeps_group = credentials.in_group(inode.group()) || inode.is_governed_by(&credentials, Capability::Fsetid);
         if before & SET_GROUP_ID != 0 && (before & 0o010 != 0 || !keeps_group) {
             gone |= SET_GROUP_ID;
         }

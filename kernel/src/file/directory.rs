@@ -244,7 +244,7 @@ pub fn chroot(task: &Task, path: UserPath) -> Result<()> {
     let path = path.read()?;
     let place = walk::resolve(task, Fd::WORKING_DIRECTORY, &path, walk_flag::FOLLOW | walk_flag::DIRECTORY)?;
     searchable(task, &place)?;
-    if !task.capable(Capability::SysChroot) {
+    if !task.with_credentials(|own| own.capable_at_home(Capability::SysChroot)) {
         return Err(EPERM);
     }
     task.context().change(|places| places.root = place)

@@ -18,7 +18,7 @@ pub fn new_inode(credentials: &Credentials, directory: &Inode, mode: u32, device
             mode |= SET_GROUP_ID;
         } else if mode & (SET_GROUP_ID | 0o010) == SET_GROUP_ID | 0o010
             && !credentials.in_group(group)
-            && !credentials.capable(Capability::Fsetid)
+            && !directory.is_governed_by(credentials, Capability::Fsetid)
         {
             mode &= !SET_GROUP_ID;
         }
@@ -47,7 +47,7 @@ fn may_delete(credentials: &Credentials, directory: &Arc<Inode>, victim: &Dentry
     if directory.mode() & STICKY != 0
         && inode.user() != own
         && directory.user() != own
-        && !credentials.capable(Capability::Fowner)
+        && !inode.is_governed_by(credentials, Capability::Fowner)
     {
         return Err(EPERM.because("sticky directory"));
     }

@@ -4,10 +4,10 @@ use super::mount::{self, Mount, MountNamespace, mount_flag};
 use super::nsfs;
 use super::path::Path;
 use super::propagation::{self, Extent, Propagation, Relation};
-use super::superblock::{MountRequest, find_file_system, superblock_flag};
+use super::superblock::{MountRequest, Superblock, find_file_system, superblock_flag};
 use super::walk::{self, walk_flag};
 use crate::error::*;
-use crate::process::namespace::Namespace;
+use crate::process::namespace::{Namespace, UserNamespace};
 use crate::process::{Capability, Task};
 use crate::syscall::{Fd, UserAddress, UserPath};
 use alloc::{sync::Arc, vec::Vec};
@@ -92,6 +92,9 @@ pub fn mount(
             check_root(&path)?;
             check_locked_flags(&path.mount, mount_flags)?;
             let superblock = path.mount.superblock();
+            if !may_change_superblock(task, superblock) {
+                return Err(EPERM);
+            }
             superblock.operations().remount(superblock, &data)?;
             superblock.set_flags(superblock.flags() & !superblock_flag::ALL | flags & superblock_flag::ALL);
             path.mount.set_flags(mount_flags);
@@ -104,8 +107,17 @@ pub fn mount(
         () => {
             let kind = kind.ok_or(EINVAL)?;
             let source = source.unwrap_or_else(|| b"none".to_vec());
+            let file_system = find_file_system(&kind)?;
+            let owner = file_system.owner(task).or(UserNamespace::initial().ok()).ok_or(ENOMEM)?;
+            if !task.capable_in(&owner, Capability::SysAdmin) {
+                return Err(EPERM);
+            }
             let request = MountRequest { task, source: &source, flags: flags & superblock_flag::ALL, data: &data };
-            let superblock = find_file_system(&kind)?.mount(&request)?;
+            let superblock = file_system.mount(&request)?;
+            superblock.set_owner(owner);
+            if file_system.reveals_system() && namespace.identity().owner.level() != 0 {
+                check_visible(&namespace, superblock.type_name())?;
+            }
             let root = superblock.root_dentry()?;
             let mounted = Mount::new(root, &source, mount_flags)?;
             graft(&namespace, &mounted, &path)
@@ -125,6 +137,31 @@ fn mount_flags(flags: u32, remounted: Option<&Arc<Mount>>) -> u32 {
         result = result & !TIMES | mount.flags() & TIMES;
     }
     result
+}
+
+/// Whether the caller may change what belongs to a file system as a whole.
+fn may_change_superblock(task: &Task, superblock: &Superblock) -> bool {
+    match superblock.owner() {
+        None => task.capable(Capability::SysAdmin),
+        Some(owner) => task.capable_in(owner, Capability::SysAdmin),
+    }
+}
+
+/// EPERM unless a file system of the type is mounted whole in the namespace with nothing that is locked above it, but for mounts on
+/// directories that are empty anyway.
+fn check_visible(namespace: &Arc<MountNamespace>, type_name: &str) -> Result<()> {
+    let covers = |child: &Arc<Mount>| {
+        let place = child.place_counted();
+        let is_empty =
+            |place: &Path| place.dentry.inode().is_some_and(|inode| inode.is_directory() && inode.links() <= 2);
+        child.is_locked() && !place.is_some_and(|place| is_empty(&place))
+    };
+    let is_whole = |mount: &Arc<Mount>| {
+        mount.superblock().type_name() == type_name
+            && mount.root().parent().is_none()
+            && !mount.children().iter().any(covers)
+    };
+    if namespace.mounts()?.iter().any(is_whole) { Ok(()) } else { Err(EPERM) }
 }
 
 /// EPERM for flags that would take back what a namespace of another owner set.
@@ -327,6 +364,9 @@ pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
         drop(path);
     }
     if flags & DETACH == 0 && is_root {
+        if !may_change_superblock(task, mounted.superblock()) {
+            return Err(EPERM);
+        }
         // Linux makes the root read-only instead.
         mounted.superblock().set_flags(mounted.superblock().flags() | superblock_flag::READ_ONLY);
         return Ok(());
@@ -362,7 +402,8 @@ pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<
     }
     check_member(namespace, root)?;
     check_member(namespace, &new)?;
-    if new.mount.is_locked() {
+    // Linux has the bottom of everything locked too.
+    if new.mount.is_locked() || new.mount.place_counted().is_none() {
         return Err(EINVAL.because("came from a namespace of another owner"));
     }
     if new.dentry.is_deleted() {

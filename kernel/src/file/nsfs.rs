@@ -108,7 +108,8 @@ impl FileOperations for NamespaceFile {
             request::KIND => Ok(self.0.kind().flag() as usize),
             request::OWNER => match &self.0 {
                 Namespace::User(namespace) => {
-                    UserPtr::<u32>::new(argument).write(task, &namespace.owner_user()).map(|()| 0)
+                    let user = task.with_credentials(|own| own.namespace.user(namespace.owner_user()));
+                    UserPtr::<u32>::new(argument).write(task, &user).map(|()| 0)
                 }
                 _ => Err(EINVAL),
             },

@@ -136,7 +136,7 @@ pub fn remove_privileges(inode: &Inode) {
     if mode & (SET_GROUP_ID | 0o010) == SET_GROUP_ID | 0o010 {
         gone |= SET_GROUP_ID;
     }
-    if gone != 0 && !Task::current().capable(Capability::Fsetid) {
+    if gone != 0 && !Task::current().with_credentials(|own| inode.is_governed_by(own, Capability::Fsetid)) {
         inode.set_mode(mode & !gone);
     }
 }

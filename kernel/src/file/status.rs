@@ -33,7 +33,12 @@ fn copy_out(buffer: UserBytes, bytes: &[u8]) -> Result<()> {
 /// The attributes of an inode now.
 pub fn status(inode: &Arc<Inode>) -> Result<Status> {
     inode.operations().refresh(inode)?;
-    Ok(inode.status())
+    let mut status = inode.status();
+    Task::current().with_credentials(|own| {
+        status.user = own.namespace.user(status.user);
+        status.group = own.namespace.group(status.group);
+    });
+    Ok(status)
 }
 
 fn write_stat(status: &Status, buffer: UserBytes) -> Result<()> {
@@ -255,7 +260,7 @@ fn real(current: &Arc<Credentials>) -> Result<Arc<Credentials>> {
     real.file_system_user = real.user;
     real.file_system_group = real.group;
     if real.securebits & NO_SETUID_FIXUP == 0 {
-        real.effective = if real.user == 0 { real.permitted } else { 0 };
+        real.effective = if real.user == real.namespace.root_user() { real.permitted } else { 0 };
     }
     Ok(machine::memory::try_arc(real)?)
 }

@@ -4,7 +4,8 @@ use super::dentry::Dentry;
 use super::inode::Inode;
 use crate::error::*;
 use crate::process::Task;
-use crate::sync::{Mutex, SpinLock, rank};
+use crate::process::namespace::UserNamespace;
+use crate::sync::{Mutex, Once, SpinLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::any::Any;
@@ -123,6 +124,7 @@ pub struct Superblock {
     operations: Box<dyn SuperblockOperations>,
     /// Renames of directories between directories are one at a time.
     pub rename: Mutex<()>,
+    owner: Once<Arc<UserNamespace>>,
     /// Mounts of it, for `shut_down`.
     pub(super) mounts: AtomicU32,
 }
@@ -131,6 +133,17 @@ pub struct Superblock {
 static NEXT_ANONYMOUS_DEVICE: AtomicU32 = AtomicU32::new(1);
 
 impl Superblock {
+    /// The user namespace that made it; `None` for the first.
+    pub fn owner(&self) -> Option<&Arc<UserNamespace>> {
+        self.owner.get()
+    }
+    /// Says who made it; once, before it is mounted.
+    pub fn set_owner(&self, owner: Arc<UserNamespace>) {
+        if owner.level() != 0 {
+            // A file system that is mounted again has its first owner.
+            let _ = self.owner.set(owner);
+        }
+    }
     /// A file system without a block device; its root follows by `set_root`.
     pub fn new(
         type_name: &'static str,
@@ -147,6 +160,7 @@ impl Superblock {
             root_name: SpinLock::new(rank::LEAF, Weak::new()),
             operations,
             rename: Mutex::new(rank::RENAME, ()),
+            owner: Once::new(),
             mounts: AtomicU32::new(0),
         })?)
     }
@@ -240,6 +254,16 @@ pub trait FileSystemType: Send + Sync {
     fn name(&self) -> &'static str;
     /// Whether it needs a block device (without one, /proc/filesystems says nodev).
     fn needs_device(&self) -> bool {
+        false
+    }
+    /// The user namespace that owns what a task mounts: who has CAP_SYS_ADMIN there may mount it. `None`: only who has it in the
+    /// first one.
+    fn owner(&self, _task: &Task) -> Option<Arc<UserNamespace>> {
+        None
+    }
+    /// Whether it shows things of the system that an owner of mounts may have covered with others: in a mount namespace of another
+    /// user namespace it is mounted only where all of it is seen already.
+    fn reveals_system(&self) -> bool {
         false
     }
     /// Makes (or finds) the superblock.

@@ -5,9 +5,9 @@ use super::socket::Incoming;
 use crate::error::*;
 use crate::file::File;
 use crate::file::buffer::IoVector;
-use crate::process::Task;
 use crate::process::credentials::UserRecord;
 use crate::process::pid::PidEntry;
+use crate::process::{Credentials, Task};
 use crate::syscall::user::UserLayout;
 use crate::syscall::{Fd, UserBytes, UserPtr, UserSlice};
 use abi::Abi;
@@ -218,14 +218,13 @@ fn read_part(task: &Task, kind: i32, data: &[u8], found: &mut Ancillary) -> Resu
                 return Err(EINVAL);
             }
             let [process, user, group] = [0, 4, 8].map(|at| word(data, at, 4) as u32);
+            let own = task.credentials();
+            let (user, group) = (own.namespace.known_user(user)?, own.namespace.known_group(group)?);
             super::option_calls::may_claim(task, process, user, group)?;
             let process = match process == task.group().id_in_own_namespace() {
                 true => task.group().pid().clone(),
                 false => task.pid_namespace().find(process).ok_or(ESRCH)?,
             };
-            if user == u32::MAX || group == u32::MAX {
-                return Err(EINVAL);
-            }
             found.credentials = Some(MessageCredentials { process, user, group });
         }
         _ => return Err(EINVAL),
@@ -336,7 +335,9 @@ impl<'a> AncillaryWriter<'a> {
                 let bytes = match &incoming.credentials {
                     Some(MessageCredentials { process, user, group }) => {
                         let process = process.number_in(self.task.pid_namespace());
-                        [process, *user, *group].map(u32::to_ne_bytes)
+                        let shown = |own: &Credentials| (own.namespace.user(*user), own.namespace.group(*group));
+                        let (user, group) = self.task.with_credentials(shown);
+                        [process, user, group].map(u32::to_ne_bytes)
                     }
                     None => [0, OVERFLOW_ID, OVERFLOW_ID].map(u32::to_ne_bytes),
                 };

@@ -130,8 +130,8 @@ fn get(
             let [process, user, group] = match socket.peer_credentials() {
                 Some(peer) => [
                     peer.process.number_in(task.pid_namespace()),
-                    peer.credentials.effective_user,
-                    peer.credentials.effective_group,
+                    task.with_credentials(|own| own.namespace.user(peer.credentials.effective_user)),
+                    task.with_credentials(|own| own.namespace.group(peer.credentials.effective_group)),
                 ],
                 None => [0, u32::MAX, u32::MAX],
             };
@@ -147,7 +147,8 @@ fn get(
             }
             let pointer = UserPtr::<u32>::new(at);
             for (index, group) in groups.iter().enumerate() {
-                pointer.element(task, index).write(task, group)?;
+                let group = task.with_credentials(|own| own.namespace.group(*group));
+                pointer.element(task, index).write(task, &group)?;
             }
             length.write(task, &(groups.len() as i32 * 4))
         }
@@ -178,10 +179,11 @@ fn get(
 /// Whether the caller may send in the name of a process, user and group (SCM_CREDENTIALS); EPERM.
 pub(super) fn may_claim(task: &Task, process: u32, user: u32, group: u32) -> Result<()> {
     let own = task.credentials();
-    let process_allowed = process == task.group().id_in_own_namespace() || own.capable(Capability::SysAdmin);
+    let process_allowed = process == task.group().id_in_own_namespace()
+        || own.capable_in(&task.pid_namespace().identity.owner, Capability::SysAdmin);
     let user_allowed =
-        [own.user, own.effective_user, own.saved_user].contains(&user) || own.capable(Capability::Setuid);
+        [own.user, own.effective_user, own.saved_user].contains(&user) || own.capable_at_home(Capability::Setuid);
     let group_allowed =
-        [own.group, own.effective_group, own.saved_group].contains(&group) || own.capable(Capability::Setgid);
+        [own.group, own.effective_group, own.saved_group].contains(&group) || own.capable_at_home(Capability::Setgid);
     if process_allowed && user_allowed && group_allowed { Ok(()) } else { Err(EPERM) }
 }

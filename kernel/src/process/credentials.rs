@@ -223,7 +223,10 @@ impl Credentials {
             || new.effective_group != self.effective_group
             || new.file_system_user != self.file_system_user
             || new.file_system_group != self.file_system_group
-            || new.permitted & !self.permitted != 0
+            || match Arc::ptr_eq(&self.namespace, &new.namespace) {
+                true => new.permitted & !self.permitted != 0,
+                false => !self.covers(new),
+            }
     }
     /// Whether the file-system group or a supplementary group is this one.
     pub fn in_group(&self, group: u32) -> bool {
@@ -273,7 +276,7 @@ pub fn may_access_limits(caller: &Task, target: &Task) -> Result<()> {
     let other = target.credentials();
     let same = [other.user, other.effective_user, other.saved_user].iter().all(|user| *user == own.user)
         && [other.group, other.effective_group, other.saved_group].iter().all(|group| *group == own.group);
-    if same || own.capable(Capability::SysResource) { Ok(()) } else { Err(EPERM) }
+    if same || own.capable_in(&other.namespace, Capability::SysResource) { Ok(()) } else { Err(EPERM) }
 }
 
 /// Whether the caller may look into the target as ptrace(2) does (PTRACE_MODE_READ with file-system ids, or `attach` with real
@@ -287,7 +290,7 @@ pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
     let (user, group) = if real_ids { (own.user, own.group) } else { (own.file_system_user, own.file_system_group) };
     let same = [other.user, other.effective_user, other.saved_user].iter().all(|id| *id == user)
         && [other.group, other.effective_group, other.saved_group].iter().all(|id| *id == group);
-    let privileged = own.capable(Capability::SysPtrace);
+    let privileged = own.capable_in(&other.namespace, Capability::SysPtrace);
     if !same && !privileged {
         return false;
     }
@@ -295,5 +298,5 @@ pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
         return false;
     }
     let capabilities = if real_ids { own.permitted } else { own.effective };
-    other.permitted & !capabilities == 0 || privileged
+    Arc::ptr_eq(&own.namespace, &other.namespace) && other.permitted & !capabilities == 0 || privileged
 }

@@ -304,6 +304,7 @@ pub(crate) fn decode_status(status: i32) -> (i32, i32) {
 fn child_info(process: &ThreadGroup, parent: &ThreadGroup, number: u32) -> SignalInfo {
     let (code, status) = decode_status(process.exit_status.load(Ordering::Relaxed));
     let user = process.leader().map_or(0, |leader| leader.with_credentials(|credentials| credentials.user));
+    let user = signal::user_for(parent, user);
     let own = process.usage.lock().own;
     let times = (super::usage::ticks(own.user_time), super::usage::ticks(own.system_time));
     SignalInfo::child(number, code, process.pid().number_in(parent.pid().namespace()), user, status, times)

@@ -1,5 +1,5 @@
 //! i386's old calls with ids of 16 bits: all ones means -1, and an id that does not fit shows as 65534.
-use super::{Task, identity};
+use super::{Credentials, Task, identity};
 use crate::error::*;
 use crate::syscall::argument::{Argument, ArgumentReader};
 use crate::syscall::{Fd, UserPath, UserPtr};
@@ -88,12 +88,14 @@ fn write_three(task: &Task, places: [UserPtr<u16>; 3], ids: [u32; 3]) -> Result<
 }
 /// getresuid(2).
 pub fn getresuid(task: &Task, real: UserPtr<u16>, effective: UserPtr<u16>, saved: UserPtr<u16>) -> Result<()> {
-    let ids = task.with_credentials(|own| [own.user, own.effective_user, own.saved_user]);
+    let shown = |own: &Credentials| [own.user, own.effective_user, own.saved_user].map(|id| own.namespace.user(id));
+    let ids = task.with_credentials(shown);
     write_three(task, [real, effective, saved], ids)
 }
 /// getresgid(2).
 pub fn getresgid(task: &Task, real: UserPtr<u16>, effective: UserPtr<u16>, saved: UserPtr<u16>) -> Result<()> {
-    let ids = task.with_credentials(|own| [own.group, own.effective_group, own.saved_group]);
+    let shown = |own: &Credentials| [own.group, own.effective_group, own.saved_group].map(|id| own.namespace.group(id));
+    let ids = task.with_credentials(shown);
     write_three(task, [real, effective, saved], ids)
 }
 
@@ -108,7 +110,7 @@ pub fn getgroups(task: &Task, size: i32, list: UserPtr<u16>) -> Result<usize> {
         return Err(EINVAL);
     }
     for (index, group) in own.groups.iter().enumerate() {
-        list.element(task, index).write(task, &narrowed(*group))?;
+        list.element(task, index).write(task, &narrowed(own.namespace.group(*group)))?;
     }
     Ok(own.groups.len())
 }
@@ -118,7 +120,8 @@ pub fn setgroups(task: &Task, size: i32, list: UserPtr<u16>) -> Result<()> {
     let mut groups = Vec::new();
     groups.try_reserve_exact(size)?;
     for index in 0..size {
-        groups.push(Id16::widened(list.element(task, index).read(task)?));
+        let group = Id16::widened(list.element(task, index).read(task)?);
+        groups.push(task.with_credentials(|own| own.namespace.known_group(group))?);
     }
     identity::replace_groups(task, groups)
 }

@@ -1,13 +1,14 @@
 //! unshare(2).
 use super::Task;
-use super::clone::flags;
+use super::clone::{check_user_namespaces, flags};
 use super::credentials::Capability;
-use super::namespace::Owner;
+use super::namespace::{Owner, UserNamespace};
 use crate::error::*;
 
 /// unshare(2). Nothing changes unless everything can.
 pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     let mut bits = flag_bits & 0xffff_ffff;
+    check_user_namespaces(task, bits)?;
     const KNOWN: u64 = flags::THREAD
         | flags::FS
         | flags::SIGHAND
@@ -34,13 +35,17 @@ pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     if bits & (flags::THREAD | flags::SIGHAND | flags::VM) != 0 && task.group().thread_count() > 1 {
         return Err(EINVAL);
     }
-    if bits & flags::PRIVILEGED != 0 && !task.capable_in(&task.credentials().namespace, Capability::SysAdmin) {
+    let mut credentials = task.credentials();
+    let changed = bits & flags::NEWUSER != 0;
+    if changed {
+        let mut own = credentials.try_copy()?;
+        UserNamespace::make(task, &mut own)?;
+        credentials = machine::memory::try_arc(own)?;
+    }
+    if bits & flags::PRIVILEGED != 0 && !task.capable_in(&credentials.namespace, Capability::SysAdmin) {
         return Err(EPERM);
     }
-    if bits & flags::UNSUPPORTED != 0 {
-        return Err(EINVAL.because("this kind of namespace cannot be made yet"));
-    }
-    let owner = Owner::of(&task.credentials());
+    let owner = Owner::of(&credentials);
     let context = match bits & (flags::FS | flags::NEWNS) {
         0 => None,
         parts if parts & flags::NEWNS != 0 => Some(task.context().copy_with_namespace(&owner)?),
@@ -63,6 +68,9 @@ pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     }
     if let Some(namespaces) = namespaces {
         task.set_namespaces(namespaces);
+    }
+    if changed {
+        task.set_credentials(credentials);
     }
     Ok(())
 }

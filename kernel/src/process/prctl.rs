@@ -97,7 +97,7 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
             return Ok(task.with_credentials(|own| own.bounding & bit != 0).into());
         }
         option::CAPBSET_DROP => task.change_credentials(|new| {
-            if !new.capable(Capability::Setpcap) {
+            if !new.capable_at_home(Capability::Setpcap) {
                 return Err(EPERM);
             }
             new.bounding &= !capability_bit(second)?;
@@ -196,7 +196,7 @@ fn set_securebits(task: &Task, value: u64) -> Result<()> {
         let changes_locked = locked & (new.securebits ^ bits) != 0;
         let unlocks = new.securebits & securebit::LOCKS & !bits != 0;
         let unknown = value & !u64::from(securebit::ALL | securebit::LOCKS) != 0;
-        if changes_locked || unlocks || unknown || !new.capable(Capability::Setpcap) {
+        if changes_locked || unlocks || unknown || !new.capable_at_home(Capability::Setpcap) {
             return Err(EPERM);
         }
         new.securebits = bits;

@@ -1,6 +1,7 @@
 //! getpriority(2) and setpriority(2).
 use super::credentials::Capability;
 use super::limits::Resource;
+use super::namespace::Ids;
 use super::{Task, ThreadGroup};
 use crate::error::*;
 use alloc::sync::Arc;
@@ -55,7 +56,9 @@ pub(super) fn for_each(task: &Task, which: i32, who: i32, visit: &mut dyn FnMut(
             }
         }
         _ => {
-            let user = if who == 0 { task.with_credentials(|own| own.user) } else { who as u32 };
+            let own = task.credentials();
+            let known = own.namespace.known(Ids::Users, who as u32).unwrap_or(u32::MAX);
+            let user = if who == 0 { own.user } else { known };
             for_each_of_user(task, user, visit);
             Ok(())
         }

@@ -76,14 +76,14 @@ impl From<SystemInformation> for NarrowInformation {
 
 /// sysinfo(2): up time, load, memory in bytes, threads.
 pub fn sysinfo<T: UserLayout + From<SystemInformation>>(task: &Task, information: UserPtr<T>) -> Result<()> {
-    information.write(task, &T::from(collect()))
+    information.write(task, &T::from(collect(task)))
 }
 
-fn collect() -> SystemInformation {
+fn collect(task: &Task) -> SystemInformation {
     let memory = machine::memory::statistics();
     let bytes = |pages: usize| (pages as u64).saturating_mul(machine::memory::PAGE_SIZE as u64);
     SystemInformation {
-        uptime: machine::time::monotonic().div_ceil(1_000_000_000) as i64,
+        uptime: machine::time::monotonic().wrapping_add(task.boot_shift()).div_ceil(1_000_000_000) as i64,
         loads: super::schedule::load_averages_sample(),
         total_memory: bytes(memory.total),
         free_memory: bytes(memory.free),

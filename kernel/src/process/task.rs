@@ -108,6 +108,8 @@ pub struct Task {
     credentials: RcuCell<Credentials>,
     namespaces: RcuCell<NamespaceSet>,
     name: SpinLock<[u8; 16]>,
+    /// What the monotonic and the boot-time clocks are ahead of the machine's (time namespaces).
+    pub(super) clock_shifts: [AtomicU64; 2],
     /// Mask, private queue, alternate stack, saved mask.
     pub signals: TaskSignals,
     /// The interrupted call to resume.
@@ -217,6 +219,7 @@ impl Task {
             credentials: RcuCell::new(parts.credentials),
             namespaces: RcuCell::new(parts.namespaces),
             name: SpinLock::new(rank::LEAF, parts.name),
+            clock_shifts: [const { AtomicU64::new(0) }; 2],
             signals: parts.signals,
             restart: super::restart::RestartSlot::new(),
             counters: Counters::default(),
@@ -286,6 +289,11 @@ impl Task {
     #[inline(always)]
     pub fn id_in_own_namespace(&self) -> u32 {
         self.own_id.load(Ordering::Relaxed)
+    }
+    /// The thread id as a pid namespace knows it, 0 where it is not visible.
+    #[inline]
+    pub fn id_in(&self, namespace: &PidNamespace) -> u32 {
+        if namespace.level == 0 { self.id() } else { self.pid().number_in(namespace) }
     }
     /// The entry of the thread id.
     pub fn pid(&self) -> Arc<PidEntry> {
@@ -453,6 +461,10 @@ impl Task {
     /// The namespaces.
     pub fn namespaces(&self) -> Arc<NamespaceSet> {
         self.namespaces.get()
+    }
+    /// Looks at the namespaces without counting a reference.
+    pub fn with_namespaces<R>(&self, look: impl FnOnce(&NamespaceSet) -> R) -> R {
+        look(self.namespaces.read(&RcuGuard::new()))
     }
     /// Replaces the namespaces.
     pub fn set_namespaces(&self, namespaces: Arc<NamespaceSet>) {

@@ -46,7 +46,8 @@ impl Event {
         let mut sum = process.own_usage();
         sum.add(&process.usage.lock().children);
         let user = task.with_credentials(|credentials| credentials.user);
-        let id = task.pid().number_in(Task::current().pid_namespace());
+        let user = Task::current().with_credentials(|own| own.namespace.user(user));
+        let id = task.id_in(Task::current().pid_namespace());
         Event { id, user, code, detail, status, usage: ResourceUsage::from(&sum) }
     }
 }

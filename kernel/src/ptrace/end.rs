@@ -24,7 +24,7 @@ pub fn tell_end(task: &Task) {
         let times = (usage::ticks(sum.user_time), usage::ticks(sum.system_time));
         let _ = signal::send_to_group(
             process,
-            SignalInfo::child(SIGCHLD, code, task.pid().number_in(process.pid().namespace()), user, status, times),
+            SignalInfo::child(SIGCHLD, code, task.id_in(process.pid().namespace()), user, status, times),
         );
     }
     process.child_events.wake_all();

@@ -86,14 +86,7 @@ pub(crate) fn tell_tracer(task: &Task, why: i32, code: u32) {
         // Without memory for the information the signal is pending all the same.
         let _ = signal::send_to_group(
             process,
-            SignalInfo::child(
-                SIGCHLD,
-                why,
-                task.pid().number_in(process.pid().namespace()),
-                user,
-                status as i32,
-                times,
-            ),
+            SignalInfo::child(SIGCHLD, why, task.id_in(process.pid().namespace()), user, status as i32, times),
         );
     }
     process.child_events.wake_all();

@@ -70,7 +70,7 @@ impl Filter {
         if length == 0 || length > MOST_INSTRUCTIONS {
             return Err(EINVAL);
         }
-        if !task.has_no_new_privileges() && !task.capable(Capability::SysAdmin) {
+        if !task.has_no_new_privileges() && !task.with_credentials(|own| own.capable_at_home(Capability::SysAdmin)) {
             return Err(EACCES);
         }
         if at == 0 {

@@ -30,12 +30,12 @@ impl SignalInfo {
     }
     /// Sent by a process: kill(2) (SI_USER) or tkill(2) (SI_TKILL).
     pub fn sent(signal: u32, code: i32, sender: &Task) -> SignalInfo {
-        let user = sender.with_credentials(|credentials| credentials.user);
+        let user = sender.with_credentials(|own| own.namespace.user(own.user));
         SignalInfo { signal, errno: 0, code, fields: [pair(sender.group().id_in_own_namespace(), user), 0, 0, 0] }
     }
     /// Raised by a thread's own doing or sent by it: `si_pid` is the thread's number.
     pub fn from_thread(signal: u32, code: i32, thread: &Task) -> SignalInfo {
-        let user = thread.with_credentials(|credentials| credentials.user);
+        let user = thread.with_credentials(|own| own.namespace.user(own.user));
         SignalInfo { signal, errno: 0, code, fields: [pair(thread.id_in_own_namespace(), user), 0, 0, 0] }
     }
     /// Caused by an instruction that touched `address`.

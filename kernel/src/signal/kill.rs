@@ -20,7 +20,7 @@ fn check_permission(caller: &Task, target: &Task, signal: u32) -> Result<()> {
         return Ok(());
     }
     let allowed = caller.with_credentials(|own| target.with_credentials(|other| same_user(own, other)))
-        || caller.capable(Capability::Kill);
+        || caller.capable_in(&target.credentials().namespace, Capability::Kill);
     let same_session =
         || Arc::ptr_eq(caller.group().process_group().session(), target.group().process_group().session());
     match allowed || (signal == SIGCONT && same_session()) {

@@ -23,7 +23,7 @@ pub use group::{GroupSignals, GroupState};
 pub use information::SignalInfo;
 pub use send::{
     Prepared, force, force_fatal, force_fatal_with, send_to_current, send_to_group, send_to_process_group,
-    send_to_thread, send_to_thread_locked,
+    send_to_thread, send_to_thread_locked, user_for,
 };
 pub use thread::{AlternateStack, TaskSignals};
 

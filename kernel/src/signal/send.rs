@@ -3,6 +3,7 @@ use super::group::{Dropped, GroupState, mark, wake_thread};
 use super::queue::Queued;
 use super::*;
 use crate::error::*;
+use crate::process::namespace::Ids;
 use crate::process::schedule::state;
 use crate::process::session::ProcessGroup;
 use crate::process::thread_group::Resource;
@@ -119,7 +120,7 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bo
     if !is_valid(info.signal) || process.is_zombie() {
         return Ok(());
     }
-    let info = &as_seen_by(process, info);
+    let info = &as_seen_by(process, target, info);
     let made = match info.signal {
         SIGKILL => Some(None),
         // One may be kept.
@@ -130,8 +131,17 @@ fn send(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo, forced: bo
     Ok(())
 }
 
+/// A user as the user namespace of a process's leader shows it.
+pub fn user_for(process: &ThreadGroup, known: u32) -> u32 {
+    // Who tells is the process's child, or about one: it is in the same user namespace or in one below.
+    if Task::current().with_credentials(|own| own.namespace.level() == 0) {
+        return known;
+    }
+    process.leader().map_or(known, |leader| leader.with_credentials(|own| own.namespace.user(known)))
+}
+
 /// What the receiver is told: a sender that its pid namespace does not hold has the number 0.
-fn as_seen_by(process: &ThreadGroup, info: &SignalInfo) -> SignalInfo {
+fn as_seen_by(process: &ThreadGroup, target: Target<'_>, info: &SignalInfo) -> SignalInfo {
     let mut seen = *info;
     if process.pid().namespace().level != 0
         && info.names_sender()
@@ -139,6 +149,20 @@ fn as_seen_by(process: &ThreadGroup, info: &SignalInfo) -> SignalInfo {
         && is_from_above(process)
     {
         seen.fields[0] &= !0xffff_ffff;
+    }
+    if info.names_sender()
+        && !machine::cpu::in_interrupt()
+        && let Some(receiver) = target.receiver()
+    {
+        Task::current().with_credentials(|own| {
+            receiver.with_credentials(|other| {
+                if !Arc::ptr_eq(&own.namespace, &other.namespace) {
+                    let known = own.namespace.known(Ids::Users, info.user()).unwrap_or(u32::MAX);
+                    let user = other.namespace.user(known);
+                    seen.fields[0] = seen.fields[0] & 0xffff_ffff | u64::from(user) << 32;
+                }
+            });
+        });
     }
     seen
 }

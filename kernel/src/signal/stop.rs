@@ -184,6 +184,7 @@ pub(crate) fn tell_parent(process: &ThreadGroup, code: i32) {
             _ => SIGCONT as i32,
         };
         let user = process.leader().map_or(0, |leader| leader.with_credentials(|credentials| credentials.user));
+        let user = user_for(&parent, user);
         let usage = process.own_usage();
         let times = (crate::process::usage::ticks(usage.user_time), crate::process::usage::ticks(usage.system_time));
         // Without memory for the information the signal is pending all the same.

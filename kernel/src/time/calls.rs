@@ -8,7 +8,7 @@ use crate::syscall::{UserLayout, UserPtr};
 /// clock_gettime(2).
 pub fn clock_gettime<T: TimeLayout>(task: &Task, id: i32, time: UserPtr<T>) -> Result<()> {
     let now = match id {
-        1 => machine::time::monotonic(),
+        1 => machine::time::monotonic().wrapping_add(task.monotonic_shift()),
         0 => clock::realtime(),
         id => now_of(task, id)?,
     };

@@ -75,10 +75,11 @@ impl Clock {
     pub fn now(self, task: &Task) -> Result<u64> {
         Ok(match self {
             Clock::Realtime | Clock::RealtimeAlarm => realtime(),
-            Clock::Monotonic | Clock::Boottime | Clock::BoottimeAlarm => machine::time::monotonic(),
-            Clock::MonotonicRaw => machine::time::raw(),
+            Clock::Monotonic => machine::time::monotonic().wrapping_add(task.monotonic_shift()),
+            Clock::Boottime | Clock::BoottimeAlarm => machine::time::monotonic().wrapping_add(task.boot_shift()),
+            Clock::MonotonicRaw => machine::time::raw().wrapping_add(task.monotonic_shift()),
             Clock::RealtimeCoarse => realtime() / TICK * TICK,
-            Clock::MonotonicCoarse => machine::time::monotonic() / TICK * TICK,
+            Clock::MonotonicCoarse => (machine::time::monotonic() / TICK * TICK).wrapping_add(task.monotonic_shift()),
             Clock::Tai => realtime().wrapping_add(TAI_OFFSET.load(Ordering::Relaxed).wrapping_mul(super::NANOSECONDS)),
             Clock::Cpu(clock) => clock.now(task)?,
         })
@@ -249,7 +250,17 @@ pub fn to_monotonic(clock: Clock, time: u64) -> u64 {
                 time.saturating_sub(offset)
             }
         }
-        _ => time,
+        Clock::Boottime | Clock::BoottimeAlarm => unshifted(time, Task::current().boot_shift()),
+        Clock::Cpu(_) => time,
+        _ => unshifted(time, Task::current().monotonic_shift()),
+    }
+}
+
+/// What the machine's clock shows when one that is so far ahead (wrapping) shows a time; 0 for times before.
+fn unshifted(time: u64, shift: u64) -> u64 {
+    match i64::try_from(shift) {
+        Ok(_) => time.saturating_sub(shift),
+        Err(_) => time.saturating_add(shift.wrapping_neg()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::file::inode::{DirectoryEntry, Inode, InodeAttributes, InodeOperations
 use crate::file::superblock::*;
 use crate::file::{FileOperations, Mount};
 use crate::process::Task;
+use crate::process::namespace::UserNamespace;
 use crate::sync::{Mutex, SpinLock, rank};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -249,6 +250,9 @@ struct DevptsType;
 impl FileSystemType for DevptsType {
     fn name(&self) -> &'static str {
         "devpts"
+    }
+    fn owner(&self, task: &Task) -> Option<Arc<UserNamespace>> {
+        Some(task.credentials().namespace.clone())
     }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
         let options = Options::parse(request.data)?;

@@ -254,8 +254,13 @@ impl Inode {
         check_permission(credentials, self.mode(), self.user(), self.group(), access)
     }
     /// Whether the credentials own the inode or may act as owner.
+    pub fn is_governed_by(&self, credentials: &Credentials, capability: crate::process::Capability) -> bool {
+        credentials.capable_over(self.user(), self.group(), capability)
+    }
+    /// Whether the caller owns it, or may act as if.
     pub fn owner_or_capable(&self, credentials: &Credentials) -> bool {
-        credentials.file_system_user == self.user() || credentials.capable(crate::process::Capability::Fowner)
+        credentials.file_system_user == self.user()
+            || credentials.capable_over(self.user(), credentials.file_system_group, crate::process::Capability::Fowner)
     }
     /// Applies a change to the attributes kept here, truncating the page cache. The inode is locked.
     pub fn apply(&self, changes: &AttributeChanges) -> Result<()> {

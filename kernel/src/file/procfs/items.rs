@@ -2,7 +2,8 @@
 use super::descriptors::Descriptors;
 use super::node::Threads;
 use super::{
-    Elsewhere, Item, Kind, Subject, maps, memory_files, mounts, page_map, process, stat, status, sysctl, system,
+    Elsewhere, Item, Kind, Subject, id_maps, maps, memory_files, mounts, page_map, process, stat, status, sysctl,
+    system,
 };
 use crate::file::inode::LinkTarget;
 use crate::process::namespace::Kind as Namespace;
@@ -68,6 +69,11 @@ static PROCESS: &[Item] = &[
     Item::text("personality", 0o400, process::personality),
     Item { name: "root", mode: 0o777, kind: Kind::Jump(process::root) },
     Item::text("sessionid", 0o444, process::login_session),
+    Item { name: "uid_map", mode: 0o644, kind: Kind::Special(id_maps::users) },
+    Item { name: "gid_map", mode: 0o644, kind: Kind::Special(id_maps::groups) },
+    Item { name: "projid_map", mode: 0o644, kind: Kind::Special(id_maps::projects) },
+    Item { name: "setgroups", mode: 0o644, kind: Kind::Special(id_maps::setgroups) },
+    Item { name: "timens_offsets", mode: 0o644, kind: Kind::Special(id_maps::clocks) },
     Item::records("smaps", 0o444, maps::detailed_maps),
     Item::guarded("smaps_rollup", 0o444, maps::summed_maps),
     Item::text("stack", 0o400, process::kernel_stack),

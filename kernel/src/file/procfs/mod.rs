@@ -3,6 +3,7 @@
 //! The tree is a set of constant tables of [`Item`]s below two kinds of dynamic directories (processes and their descriptors).
 //! A file's text is made when it is read from its beginning and stays the same until it is read from there again.
 mod descriptors;
+mod id_maps;
 mod items;
 mod maps;
 mod memory_files;
@@ -30,6 +31,7 @@ use crate::error::*;
 use crate::output::Output;
 use crate::process::Task;
 use crate::process::credentials::may_inspect;
+use crate::process::namespace::UserNamespace;
 use crate::process::pid::{PidEntry, PidNamespace};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -50,6 +52,12 @@ struct ProcType;
 impl FileSystemType for ProcType {
     fn name(&self) -> &'static str {
         "proc"
+    }
+    fn owner(&self, task: &Task) -> Option<Arc<UserNamespace>> {
+        Some(task.pid_namespace().identity.owner.clone())
+    }
+    fn reveals_system(&self) -> bool {
+        true
     }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
         check_options(request.data)?;
@@ -176,6 +184,8 @@ enum Kind {
     Records(Records),
     /// A file of text that can be written.
     Writable(Generate, Accept, Elsewhere),
+    /// A file of text that those may write who have CAP_SYS_RESOURCE in their user namespace.
+    Governed(Generate, Accept),
     /// A symbolic link.
     Link(fn(&Subject) -> Result<super::inode::LinkTarget>),
     /// A link to a place whatever its name, with the text readlink(2) shows made from the place.

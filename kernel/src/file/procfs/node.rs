@@ -1,6 +1,6 @@
 //! The inodes of the tree.
 use super::records::RecordFile;
-use super::text::{Form, TextFile};
+use super::text::{Elsewhere, Form, TextFile};
 use super::{Item, Kind, Subject, items};
 use crate::error::*;
 use crate::file::attributes::{Access, AttributeChanges, FileType, NewInode, Timestamp};
@@ -9,7 +9,7 @@ use crate::file::superblock::Superblock;
 use crate::file::text::Line;
 use crate::file::{DeviceNumber, File, FileOperations};
 use crate::process::pid::{PidEntry, PidNamespace};
-use crate::process::{Credentials, Task};
+use crate::process::{Capability, Credentials, Task};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -101,6 +101,12 @@ impl InodeOperations for Entry {
             _ => Err(ENOTDIR),
         }
     }
+    fn permission(&self, inode: &Inode, credentials: &Credentials, access: Access) -> Result<()> {
+        match self.item.kind {
+            Kind::Governed(..) if credentials.capable_at_home(Capability::SysResource) => Ok(()),
+            _ => inode.check_mode(credentials, access),
+        }
+    }
     fn is_fresh(&self, inode: &Inode) -> bool {
         keep_owner(&self.subject, inode)
     }
@@ -137,6 +143,9 @@ impl InodeOperations for Entry {
             }
             Kind::Writable(generate, accept, elsewhere) => {
                 try_box(TextFile::writable(self.subject.clone(), generate, accept, elsewhere))?
+            }
+            Kind::Governed(generate, accept) => {
+                try_box(TextFile::writable(self.subject.clone(), generate, accept, Elsewhere::Ignored))?
             }
             Kind::Special(open) => open(&self.subject)?,
             _ => try_box(Directory)?,

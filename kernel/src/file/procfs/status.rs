@@ -52,12 +52,16 @@ fn identity(task: &Task, namespace: &PidNamespace, out: &mut Output) -> Result<(
     let parent = group.parent().map_or(0, |parent| parent.pid().number_in(namespace));
     writeln!(out, "PPid:\t{parent}\nTracerPid:\t{tracer}")?;
     let who = task.credentials();
-    writeln!(out, "Uid:\t{}\t{}\t{}\t{}", who.user, who.effective_user, who.saved_user, who.file_system_user)?;
-    writeln!(out, "Gid:\t{}\t{}\t{}\t{}", who.group, who.effective_group, who.saved_group, who.file_system_group)?;
+    let own = &Task::current().credentials().namespace;
+    let users = [who.user, who.effective_user, who.saved_user, who.file_system_user].map(|user| own.user(user));
+    let groups = [who.group, who.effective_group, who.saved_group, who.file_system_group].map(|group| own.group(group));
+    for (name, [real, effective, saved, file_system]) in [("Uid", users), ("Gid", groups)] {
+        writeln!(out, "{name}:\t{real}\t{effective}\t{saved}\t{file_system}")?;
+    }
     let capacity = task.files_if_any().map_or(0, |files| files.capacity());
     write!(out, "FDSize:\t{capacity}\nGroups:\t")?;
     for group in who.groups.iter() {
-        write!(out, "{group} ")?;
+        write!(out, "{} ", own.group(*group))?;
     }
     let process_group = group.process_group();
     out.put(b"\n")?;

@@ -1,10 +1,11 @@
 //! /proc/sys: what can be read and set of the kernel's parameters.
 use super::text::parse_number;
-use super::{Item, Output, Subject};
+use super::{Item, Kind as ItemKind, Output, Subject};
 use crate::error::*;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
 use crate::process::clone::TASKS_MAXIMUM;
-use crate::process::namespace::{RELEASE, SYSTEM_NAME, VERSION};
+use crate::process::namespace::user::UNPRIVILEGED;
+use crate::process::namespace::{Kind, RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
 use crate::process::{Task, core_dump};
 use crate::sync::Once;
@@ -21,8 +22,50 @@ macro_rules! constant {
 const MAX_THREADS: u32 = 0x3fff_ffff;
 
 /// The tree.
-pub static TREE: &[Item] =
-    &[Item::directory("fs", FILES), Item::directory("kernel", KERNEL), Item::directory("vm", MEMORY)];
+pub static TREE: &[Item] = &[
+    Item::directory("fs", FILES),
+    Item::directory("kernel", KERNEL),
+    Item::directory("user", NAMESPACES),
+    Item::directory("vm", MEMORY),
+];
+
+macro_rules! most_namespaces {
+    ($name:literal, $kind:ident) => {
+        Item {
+            name: $name,
+            mode: 0o644,
+            kind: ItemKind::Governed(|_, out| most(Kind::$kind, out), |_, text| set_most(Kind::$kind, text)),
+        }
+    };
+}
+
+/// How many namespaces the users of the caller's user namespace may have.
+static NAMESPACES: &[Item] = &[
+    most_namespaces!("max_cgroup_namespaces", Cgroup),
+    most_namespaces!("max_ipc_namespaces", Ipc),
+    most_namespaces!("max_mnt_namespaces", Mount),
+    most_namespaces!("max_net_namespaces", Network),
+    most_namespaces!("max_pid_namespaces", Pid),
+    most_namespaces!("max_time_namespaces", Time),
+    most_namespaces!("max_user_namespaces", User),
+    most_namespaces!("max_uts_namespaces", Uts),
+];
+fn most(kind: Kind, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", Task::current().credentials().namespace.counts().maximum(kind))?)
+}
+fn set_most(kind: Kind, text: &[u8]) -> Result<()> {
+    let namespace = Task::current().credentials().namespace.clone();
+    let value = i32::try_from(parse_number(text)?).ok().and_then(|value| u32::try_from(value).ok()).ok_or(EINVAL)?;
+    namespace.counts().set_maximum(kind, value);
+    Ok(())
+}
+fn unprivileged(_subject: &Subject, out: &mut Output) -> Result<()> {
+    Ok(writeln!(out, "{}", u8::from(UNPRIVILEGED.load(Ordering::Relaxed)))?)
+}
+fn set_unprivileged(_subject: &Subject, text: &[u8]) -> Result<()> {
+    UNPRIVILEGED.store(parse_number(text)? != 0, Ordering::Relaxed);
+    Ok(())
+}
 
 static FILES: &[Item] = &[
     constant!("file-max", i64::MAX),
@@ -68,6 +111,7 @@ static KERNEL: &[Item] = &[
         |_, text| crate::module::report::add_taint(parse_number(text)?),
     ),
     Item::writable("threads-max", 0o644, threads_max, set_threads_max),
+    Item::writable("unprivileged_userns_clone", 0o644, unprivileged, set_unprivileged),
     constant!("version", VERSION),
     Item::directory("yama", YAMA),
 ];

@@ -82,7 +82,8 @@ pub fn load(_subject: &Subject, out: &mut Output) -> Result<()> {
 
 pub fn uptime(_subject: &Subject, out: &mut Output) -> Result<()> {
     let show = |time: u64| (time / 1_000_000_000, time % 1_000_000_000 / 10_000_000);
-    let (up, idle) = (show(machine::time::monotonic()), show(idle_times().iter().sum()));
+    let (up, idle) =
+        (show(machine::time::monotonic().wrapping_add(Task::current().boot_shift())), show(idle_times().iter().sum()));
     Ok(writeln!(out, "{}.{:02} {}.{:02}", up.0, up.1, idle.0, idle.1)?)
 }
 

@@ -11,6 +11,8 @@ pub use tree::{Attribute, Node};
 use super::inode::Inode;
 use super::superblock::*;
 use crate::error::*;
+use crate::process::Task;
+use crate::process::namespace::UserNamespace;
 use crate::sync::Once;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -49,6 +51,12 @@ struct Type;
 impl FileSystemType for Type {
     fn name(&self) -> &'static str {
         "sysfs"
+    }
+    fn owner(&self, task: &Task) -> Option<Arc<UserNamespace>> {
+        Some(task.namespaces().network.identity.owner.clone())
+    }
+    fn reveals_system(&self) -> bool {
+        true
     }
     fn mount(&self, _: &MountRequest) -> Result<Arc<Superblock>> {
         Ok(INSTANCE.get().ok_or(ENODEV)?.superblock.clone())

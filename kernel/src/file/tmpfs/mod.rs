@@ -10,6 +10,8 @@ use super::attributes::{DeviceNumber, FileType, NewInode};
 use super::inode::Inode;
 use super::superblock::*;
 use crate::error::*;
+use crate::process::Task;
+use crate::process::namespace::UserNamespace;
 use alloc::sync::Arc;
 use core::any::Any;
 use core::fmt;
@@ -151,8 +153,11 @@ impl FileSystemType for TmpfsType {
     fn name(&self) -> &'static str {
         "tmpfs"
     }
+    fn owner(&self, task: &Task) -> Option<Arc<UserNamespace>> {
+        Some(task.credentials().namespace.clone())
+    }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
-        let superblock = Tmpfs::create("tmpfs", Options::parse(request.data)?)?;
+        let superblock = Tmpfs::create("tmpfs", Options::parse(request.data)?.of(&request.task.credentials())?)?;
         superblock.set_flags(request.flags);
         Ok(superblock)
     }

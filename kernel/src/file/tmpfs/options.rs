@@ -1,5 +1,6 @@
 //! The mount options of tmpfs(5).
 use crate::error::*;
+use crate::process::Credentials;
 use machine::memory::PAGE_SIZE;
 
 /// What was asked for; `None` where the default holds.
@@ -68,6 +69,15 @@ impl Options {
             }
         }
         Ok(options)
+    }
+    /// With the ids that the mounter's user namespace means; without any they are the mounter's. EINVAL for one that the namespace
+    /// does not have.
+    pub fn of(mut self, mounter: &Credentials) -> Result<Options> {
+        let namespace = &mounter.namespace;
+        let user = self.user.map_or(Ok(mounter.file_system_user), |user| namespace.known_user(user));
+        let group = self.group.map_or(Ok(mounter.file_system_group), |group| namespace.known_group(group));
+        (self.user, self.group) = (Some(user?), Some(group?));
+        Ok(self)
     }
     /// The page limit: half of memory by default.
     pub fn pages(&self) -> u64 {

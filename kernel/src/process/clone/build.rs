@@ -4,9 +4,9 @@ use crate::error::*;
 use crate::file::{FileSystemContext, FileTable};
 use crate::memory::AddressSpace;
 use crate::process::Task;
-use crate::process::credentials::Capability;
+use crate::process::credentials::{Capability, Credentials};
 use crate::process::limits::Resource;
-use crate::process::namespace::{NamespaceSet, Owner};
+use crate::process::namespace::{NamespaceSet, Owner, UserNamespace};
 use crate::process::pid::PidEntry;
 use crate::process::segments::ThreadLocal;
 use crate::process::task::{Parts, flag};
@@ -64,7 +64,16 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
         T::give(task, &thread, request.tls)?;
     }
     let (files, context) = (task.files(), task.context());
-    let owner = Owner::of(&task.credentials());
+    let mut credentials = task.credentials();
+    if has(flags::NEWUSER) {
+        let mut own = credentials.try_copy()?;
+        UserNamespace::make(task, &mut own)?;
+        credentials = machine::memory::try_arc(own)?;
+    }
+    if request.flags & flags::PRIVILEGED != 0 && !task.capable_in(&credentials.namespace, Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    let owner = Owner::of(&credentials);
     let context = match (has(flags::NEWNS), has(flags::FS)) {
         (true, _) => context.copy_with_namespace(&owner)?,
         (_, true) => context,
@@ -78,9 +87,18 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
             (false, false) => task.group().actions().copy()?,
         }),
     };
+    let old_namespaces = task.namespaces();
     let namespaces = match request.flags & flags::IN_SET {
-        0 => task.namespaces(),
-        bits => machine::memory::try_arc(task.namespaces().with_new(task, bits, &owner)?)?,
+        0 => old_namespaces.clone(),
+        bits => machine::memory::try_arc(old_namespaces.with_new(task, bits, &owner)?)?,
+    };
+    let namespaces = match has(flags::VM) || Arc::ptr_eq(&namespaces.time, &namespaces.time_for_children) {
+        true => namespaces,
+        // A process of its own is the first to have the clocks meant for children.
+        false => machine::memory::try_arc(NamespaceSet {
+            time: namespaces.time_for_children.clone(),
+            ..NamespaceSet::clone(&namespaces)
+        })?,
     };
     let namespace = &namespaces.pid_for_children;
     let pid = match &request.chosen {
@@ -92,7 +110,8 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
         pid.abandon();
         return Err(EBADF.because("the descriptor is not one of a cgroup"));
     }
-    let result = assemble(task, request, group_parts, &pid, thread, memory, context, files, namespaces.clone());
+    let result =
+        assemble(task, request, group_parts, &pid, thread, memory, context, files, namespaces.clone(), credentials);
     if result.is_err() {
         pid.abandon();
     }
@@ -110,6 +129,7 @@ fn assemble(
     context: Arc<FileSystemContext>,
     files: Arc<FileTable>,
     namespaces: Arc<NamespaceSet>,
+    credentials: Arc<Credentials>,
 ) -> Result<Arc<Task>> {
     let has = |flag: u64| request.flags & flag != 0;
     let group = match actions {
@@ -139,7 +159,7 @@ fn assemble(
         memory: Some(memory),
         files: files.clone(),
         context,
-        credentials: task.credentials(),
+        credentials,
         namespaces,
         signals: TaskSignals::new(task.signals.blocked(), alternate),
         name: task.name(),
@@ -147,7 +167,8 @@ fn assemble(
         personality: task.personality(),
     };
     let child = Task::new(parts)?;
-    task.io_context.inherit(&child.io_context, has(flags::IO))?;
+    let fitted = task.io_context.inherit(&child.io_context, has(flags::IO)).and_then(|()| share_clocks(task, &child));
+    fitted.inspect_err(|_| child.context().leave())?;
     task.ports.inherit(&child.ports);
     // The descriptor table comes last: from here on the new task must be ended properly.
     let own = if has(flags::FILES) { files.share() } else { files.copy()? };
@@ -171,4 +192,14 @@ fn assemble(
         child.note_switch();
     }
     Ok(child)
+}
+
+/// Gives a new task the clocks of its time namespace, and its memory the functions that fit them.
+fn share_clocks(task: &Task, child: &Task) -> Result<()> {
+    child.share_clocks(task);
+    if task.with_namespaces(|own| child.with_namespaces(|set| !Arc::ptr_eq(&own.time, &set.time))) {
+        child.take_clocks(&child.namespaces().time);
+        crate::process::exec::fit_vdso(task, child)?;
+    }
+    Ok(())
 }

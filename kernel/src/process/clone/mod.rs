@@ -9,6 +9,7 @@ pub(super) use build::count_out;
 pub use vfork::VforkDone;
 
 use super::credentials::Capability;
+use super::namespace::user::UNPRIVILEGED;
 use super::schedule::start_new;
 use super::segments::{FsBase, LocalSegment, ThreadLocal};
 use super::{Task, exit, pidfd};
@@ -56,8 +57,6 @@ pub mod flags {
     pub const INTO_CGROUP: u64 = 0x2_0000_0000;
     /// Namespaces that need CAP_SYS_ADMIN.
     pub const PRIVILEGED: u64 = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
-    /// Namespaces that cannot be made yet.
-    pub const UNSUPPORTED: u64 = NEWCGROUP | NEWIPC | NEWUSER | NEWNET | NEWTIME;
     /// Namespaces of a task's set.
     pub const IN_SET: u64 = NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET | NEWTIME;
 }
@@ -155,9 +154,11 @@ fn clone_with<T: ThreadLocal>(
 /// Combinations that make no sense: EINVAL, in Linux's order.
 fn check_flags(task: &Task, bits: u64) -> Result<()> {
     let has = |set: u64| bits & set == set;
-    if has(flags::NEWNS | flags::FS)
-        || has(flags::NEWUSER | flags::FS)
-        || (has(flags::THREAD) && !has(flags::SIGHAND))
+    if has(flags::NEWNS | flags::FS) || has(flags::NEWUSER | flags::FS) {
+        return Err(EINVAL);
+    }
+    check_user_namespaces(task, bits)?;
+    if (has(flags::THREAD) && !has(flags::SIGHAND))
         || (has(flags::SIGHAND) && !has(flags::VM))
         || (has(flags::PARENT) && task.group().signals.is_protected())
         || (has(flags::THREAD) && (bits & (flags::NEWUSER | flags::NEWPID) != 0 || !is_at_home(task)))
@@ -166,23 +167,25 @@ fn check_flags(task: &Task, bits: u64) -> Result<()> {
     {
         return Err(EINVAL);
     }
-    if bits & flags::PRIVILEGED != 0 && bits & flags::NEWUSER == 0 && !task.capable(Capability::SysAdmin) {
-        return Err(EPERM);
-    }
-    if bits & flags::UNSUPPORTED != 0 {
-        return Err(EINVAL.because("this kind of namespace cannot be made yet"));
+    if has(flags::NEWIPC | flags::SYSVSEM) {
+        return Err(EINVAL);
     }
     Ok(())
 }
 
+/// EPERM where only who has CAP_SYS_ADMIN may make user namespaces.
+pub(super) fn check_user_namespaces(task: &Task, bits: u64) -> Result<()> {
+    let allowed = bits & flags::NEWUSER == 0 || UNPRIVILEGED.load(Ordering::Relaxed);
+    if allowed || task.capable(Capability::SysAdmin) { Ok(()) } else { Err(EPERM) }
+}
+
 /// Whether the caller's children get their numbers where it has its own.
 fn is_at_home(task: &Task) -> bool {
-    Arc::ptr_eq(&task.namespaces().pid_for_children, task.pid_namespace())
+    task.with_namespaces(|set| Arc::ptr_eq(&set.pid_for_children, task.pid_namespace()))
 }
 /// Whether the caller's children have the clocks that it has.
 fn keeps_time(task: &Task) -> bool {
-    let set = task.namespaces();
-    Arc::ptr_eq(&set.time, &set.time_for_children)
+    task.with_namespaces(|set| Arc::ptr_eq(&set.time, &set.time_for_children))
 }
 
 /// Makes and starts a task; its id in the caller's namespace.
@@ -194,7 +197,7 @@ fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Res
     let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
     let child = build::<T>(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| exit::abandon(&child))?;
-    let id = child.pid().number_in(task.pid_namespace());
+    let id = child.id_in(task.pid_namespace());
     let vfork = match request.flags & flags::VFORK {
         0 => None,
         _ => {

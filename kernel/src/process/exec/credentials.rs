@@ -1,6 +1,7 @@
 //! What execve(2) makes of credentials: set-user-ID and set-group-ID bits, file capabilities, capabilities of root
 //! (capabilities(7), "Transformation of capabilities during execve()").
 use crate::error::{EPERM, Result};
+use crate::process::namespace::Ids;
 use crate::process::{Capability, Credentials};
 
 /// SECBIT_NOROOT.
@@ -25,7 +26,9 @@ pub struct FilePrivileges {
 /// EPERM for a file that demands capabilities which the bounding set does not hold: the program may not know how to do without.
 pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> Result<(Credentials, bool)> {
     let mut new = old.try_copy()?;
-    if !old.no_new_privileges {
+    // Ids without a place in the user namespace are not taken.
+    let has = |ids, id: Option<u32>| id.is_none_or(|id| old.namespace.shown(ids, id).is_some());
+    if !old.no_new_privileges && has(Ids::Users, file.set_user) && has(Ids::Groups, file.set_group) {
         new.effective_user = file.set_user.unwrap_or(new.effective_user);
         new.effective_group = file.set_group.unwrap_or(new.effective_group);
     }
@@ -38,7 +41,8 @@ pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> R
             return Err(EPERM);
         }
     }
-    let is_root = |user: u32| user == 0;
+    let root = old.namespace.root_user();
+    let is_root = |user: u32| user == root;
     let is_set_root = is_root(new.effective_user) && !is_root(new.user);
     if old.securebits & NO_ROOT == 0 && !(file.capabilities.is_some() && is_set_root) {
         if is_root(new.effective_user) || is_root(new.user) {
@@ -49,7 +53,7 @@ pub fn after_exec(old: &Credentials, file: &FilePrivileges, may_gain: bool) -> R
     let is_set_id = new.effective_user != old.user || new.effective_group != old.group;
     let gains = new.permitted & !old.permitted != 0;
     if (is_set_id || gains) && (!may_gain || old.no_new_privileges) {
-        if !old.capable(Capability::Setuid) || old.no_new_privileges {
+        if !old.capable_at_home(Capability::Setuid) || old.no_new_privileges {
             new.effective_user = new.user;
             new.effective_group = new.group;
         }

@@ -45,10 +45,22 @@ pub fn open_program(task: &Task, directory: Fd, path: &[u8], no_follow: bool) ->
     let operations = inode.operations().open(&inode, flags)?;
     File::new(place, operations, flags, credentials)
 }
+/// Whether a program's privileges count: not on a mount that says otherwise, nor one of another mount namespace, nor on a file
+/// system that another user namespace made.
+fn is_trusted(file: &File) -> bool {
+    let mount = &file.path().mount;
+    if mount.flags() & mount_flag::NO_SET_ID != 0 {
+        return false;
+    }
+    let task = Task::current();
+    let is_own = mount.namespace().is_some_and(|namespace| Arc::ptr_eq(&namespace, &task.context().namespace()));
+    let owner = mount.superblock().owner();
+    is_own && owner.is_none_or(|owner| task.with_credentials(|own| own.namespace.is_within(owner)))
+}
 /// The set-user-ID and set-group-ID bits and capabilities of a file, as far as its mount lets them count.
 pub fn file_privileges(file: &File) -> FilePrivileges {
     let inode = file.inode();
-    if file.path().mount.flags() & mount_flag::NO_SET_ID != 0 {
+    if !is_trusted(file) {
         return FilePrivileges::default();
     }
     let mode = inode.mode();

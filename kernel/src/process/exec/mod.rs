@@ -15,6 +15,7 @@ pub mod vdso;
 
 pub use arguments::Vector;
 pub use calls::{execve, execveat};
+pub use vdso::fit as fit_vdso;
 
 use super::{Credentials, Task};
 use crate::error::{ELOOP, ENOENT, ENOEXEC, Error, Result};
@@ -267,10 +268,10 @@ fn auxiliary_vector(
         (AT_BASE, base),
         (AT_FLAGS, 0),
         (AT_ENTRY, program.entry),
-        (AT_UID, u64::from(credentials.user)),
-        (AT_EUID, u64::from(credentials.effective_user)),
-        (AT_GID, u64::from(credentials.group)),
-        (AT_EGID, u64::from(credentials.effective_group)),
+        (AT_UID, u64::from(credentials.namespace.user(credentials.user))),
+        (AT_EUID, u64::from(credentials.namespace.user(credentials.effective_user))),
+        (AT_GID, u64::from(credentials.namespace.group(credentials.group))),
+        (AT_EGID, u64::from(credentials.namespace.group(credentials.effective_group))),
         (AT_SECURE, u64::from(prepared.is_secure)),
         (AT_RANDOM, 0),
         (AT_HWCAP2, hooks::hardware_capabilities_2()),

@@ -4,7 +4,7 @@ use crate::error::*;
 use crate::file::{FileSystemContext, nsfs};
 use crate::process::clone::flags;
 use crate::process::credentials::may_inspect;
-use crate::process::{Capability, Task, pidfd};
+use crate::process::{Capability, Credentials, Task, pidfd};
 use crate::syscall::Fd;
 use alloc::sync::Arc;
 
@@ -16,6 +16,7 @@ struct Change<'a> {
     set: NamespaceSet,
     /// The namespace whose capabilities the other ones are entered with: that which is entered too, else the caller's.
     users: Arc<UserNamespace>,
+    credentials: Option<Credentials>,
     context: Option<Arc<FileSystemContext>>,
     mounts: Option<Arc<crate::file::MountNamespace>>,
 }
@@ -28,7 +29,22 @@ impl Change<'_> {
     }
     fn add(&mut self, namespace: &Namespace) -> Result<()> {
         match namespace {
-            Namespace::User(_) => return Err(EINVAL.because("user namespaces cannot be entered yet")),
+            Namespace::User(users) => {
+                let own = self.task.credentials();
+                if Arc::ptr_eq(users, &own.namespace)
+                    || self.task.group().thread_count() > 1
+                    || self.task.context().users() != 1
+                {
+                    return Err(EINVAL);
+                }
+                if !own.capable_in(users, Capability::SysAdmin) {
+                    return Err(EPERM);
+                }
+                let mut own = own.try_copy()?;
+                own.enter(users.clone());
+                self.credentials = Some(own);
+                self.users = users.clone();
+            }
             Namespace::Mount(mounts) => {
                 self.check(&mounts.identity().owner)?;
                 if !self.task.capable_in(&self.users, Capability::SysChroot) {
@@ -76,6 +92,7 @@ impl Change<'_> {
     /// Enters what was gathered. What can fail comes first.
     fn commit(self) -> Result<()> {
         let set = machine::memory::try_arc(self.set)?;
+        let credentials = self.credentials.map(machine::memory::try_arc).transpose()?;
         if let Some(mounts) = self.mounts {
             let root = mounts.root_path();
             let context = self.context.as_ref().map_or_else(|| self.task.context(), Arc::clone);
@@ -88,7 +105,18 @@ impl Change<'_> {
         if let Some(context) = self.context {
             drop(self.task.replace_context(context));
         }
+        if !Arc::ptr_eq(&set.time, &self.task.namespaces().time) {
+            self.task.take_clocks(&set.time);
+            crate::process::exec::fit_vdso(self.task, self.task)?;
+        }
         self.task.set_namespaces(set);
+        if let Some(credentials) = credentials {
+            let hidden = self.task.credentials().hides_from(&credentials);
+            self.task.set_credentials(credentials);
+            if hidden {
+                self.task.group().dumpable.store(0, core::sync::atomic::Ordering::Relaxed);
+            }
+        }
         Ok(())
     }
 }
@@ -152,6 +180,7 @@ pub fn setns(task: &Task, fd: Fd, kinds: i32) -> Result<()> {
         task,
         set: NamespaceSet::clone(&task.namespaces()),
         users: task.credentials().namespace.clone(),
+        credentials: None,
         context,
         mounts: None,
     };

@@ -1,6 +1,6 @@
 //! What namespaces of all kinds have in common.
 use super::count::Charge;
-use super::{PlainNamespace, UserNamespace, UtsNamespace};
+use super::{PlainNamespace, TimeNamespace, UserNamespace, UtsNamespace};
 use crate::error::*;
 use crate::file::MountNamespace;
 use crate::process::Credentials;
@@ -42,7 +42,7 @@ pub mod first {
 static GIVEN: AtomicU32 = AtomicU32::new(0);
 
 /// A new number: from where Linux takes them, so that they fit 32 bits.
-fn next_inode() -> u64 {
+pub(super) fn next_inode() -> u64 {
     const FIRST: u64 = first::MOUNT + 1;
     FIRST + u64::from(GIVEN.fetch_add(1, Ordering::Relaxed)) % ((1 << 32) - FIRST)
 }
@@ -93,7 +93,7 @@ pub enum Namespace {
     Network(Arc<PlainNamespace>),
     Mount(Arc<MountNamespace>),
     Cgroup(Arc<PlainNamespace>),
-    Time(Arc<PlainNamespace>),
+    Time(Arc<TimeNamespace>),
 }
 impl Namespace {
     /// Its kind.

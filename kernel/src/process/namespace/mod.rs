@@ -6,11 +6,14 @@
 pub mod count;
 pub mod enter;
 mod identity;
-mod user;
+pub mod map;
+mod time;
+pub mod user;
 mod uts;
 
 pub use identity::{Identity, Kind, Namespace, Owner, first};
-pub use user::UserNamespace;
+pub use time::TimeNamespace;
+pub use user::{Ids, UserNamespace};
 pub use uts::*;
 
 use super::Task;
@@ -45,15 +48,15 @@ pub struct NamespaceSet {
     /// Cgroup root.
     pub cgroup: Arc<PlainNamespace>,
     /// Clock offsets.
-    pub time: Arc<PlainNamespace>,
+    pub time: Arc<TimeNamespace>,
     /// Clock offsets of children.
-    pub time_for_children: Arc<PlainNamespace>,
+    pub time_for_children: Arc<TimeNamespace>,
 }
 
 impl NamespaceSet {
     /// The first namespace of each kind.
     pub fn first(pid: Arc<PidNamespace>) -> Result<NamespaceSet> {
-        let time = PlainNamespace::first(first::TIME)?;
+        let time = TimeNamespace::first()?;
         Ok(NamespaceSet {
             uts: UtsNamespace::first()?,
             pid_for_children: pid,
@@ -76,6 +79,18 @@ impl NamespaceSet {
         }
         if bits & flags::NEWUTS != 0 {
             set.uts = self.uts.copy(owner)?;
+        }
+        if bits & flags::NEWTIME != 0 {
+            set.time_for_children = self.time_for_children.copy(owner)?;
+        }
+        for (bit, kind, place) in [
+            (flags::NEWIPC, Kind::Ipc, &mut set.ipc),
+            (flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup),
+            (flags::NEWNET, Kind::Network, &mut set.network),
+        ] {
+            if bits & bit != 0 {
+                *place = try_arc(PlainNamespace { identity: Identity::new(owner, kind)? })?;
+            }
         }
         Ok(set)
     }

@@ -40,7 +40,7 @@ fn find(task: &Task, pid: Pid) -> Result<Arc<Task>> {
 fn check_owner(task: &Task, target: &Task) -> Result<()> {
     let user = task.with_credentials(|own| own.effective_user);
     let same = target.with_credentials(|other| other.user == user || other.effective_user == user);
-    if same || task.capable(Capability::SysNice) { Ok(()) } else { Err(EPERM) }
+    if same || task.capable_in(&target.credentials().namespace, Capability::SysNice) { Ok(()) } else { Err(EPERM) }
 }
 
 fn online_mask() -> u64 {
