@@ -175,6 +175,10 @@ impl PidNamespace {
     pub fn close(&self) {
         self.table.lock().closed = true;
     }
+    /// Whether it gives out no more numbers.
+    pub fn is_closed(&self) -> bool {
+        self.table.lock().closed
+    }
     /// Waits until no more than so many numbers are in use. The namespace is closed.
     pub fn wait_for_end(&self, left: u32) {
         let done = || (self.used() <= left).then_some(());
@@ -289,9 +293,11 @@ impl PidNamespace {
         let task = self.find_task(number)?;
         task.is_leader().then(|| task.group().clone())
     }
-    fn free(&self, number: u32) {
+    /// Gives back the number of an entry, if it still is this entry's.
+    fn free(&self, entry: &PidEntry) {
         let mut table = self.table.lock();
-        let freed = table.slot(number).and_then(Option::take);
+        let is_it = |held: &mut Arc<PidEntry>| core::ptr::eq(&**held, entry);
+        let freed = table.slot(entry.number_in(self)).and_then(|slot| slot.take_if(is_it));
         if freed.is_some() {
             table.used -= 1;
             if table.used == 0 && !table.closed {
@@ -367,7 +373,7 @@ impl PidEntry {
     fn free(&self, end: u32) {
         let mut at = Some(&self.namespace);
         while let Some(namespace) = at.filter(|namespace| namespace.level >= end) {
-            namespace.free(self.number_in(namespace));
+            namespace.free(self);
             at = namespace.parent.as_ref();
         }
     }

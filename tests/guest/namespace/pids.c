@@ -482,6 +482,32 @@ CASE(chosen_numbers)
 	ERR(clone_chosen(0, ids, 1), EPERM);
 }
 
+CASE_WITHIN(nobody_outlives_the_first, 60)
+{
+	for (int round = 0; round < 30; round++)
+		IN_CHILD({
+			OK(unshare(CLONE_NEWPID));
+			pid_t first = OK(fork());
+			if (first == 0) {
+				usleep(round * 37 % 500);
+				_exit(0);
+			}
+			int count = 0;
+			pid_t child;
+			while (count < 200 && (child = fork()) >= 0) {
+				if (child == 0) {
+					pause();
+					_exit(1);
+				}
+				count++;
+			}
+			EQ(count == 200 ? ENOMEM : errno, ENOMEM);
+			for (int status; (child = wait(&status)) > 0;)
+				if (child != first)
+					CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		});
+}
+
 CASE(threads_of_the_first)
 {
 	pid_t child = OK(clone_new(CLONE_NEWPID));

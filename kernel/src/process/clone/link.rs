@@ -43,12 +43,14 @@ pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bo
     child.pid().attach_task(child.clone());
     let own = task.group();
     let tree = TREE.lock();
-    if task.signal_pending() {
+    // Who kills all of a pid namespace has seen the new one, or it sees the end.
+    let has_ended = child.pid_namespace().level != 0 && child.pid_namespace().is_closed();
+    if task.signal_pending() || has_ended {
         drop(tree);
         group.remove_thread(child);
         group.set_leader(None);
         child.pid().detach_task(child);
-        return Err(ERESTARTNOINTR);
+        return Err(if has_ended { ENOMEM } else { ERESTARTNOINTR });
     }
     let process_group: Arc<ProcessGroup> = own.process_group();
     if !Arc::ptr_eq(&process_group, &group.process_group()) {
