@@ -47,7 +47,7 @@ impl UserLayout for Action {
     }
     fn read_from(abi: Abi, address: u64) -> Result<Self> {
         if abi.has_narrow_pointers() {
-            return read_narrow(abi, address);
+            return crate::syscall::user::read_through::<Self, 20>(abi, address);
         }
         let [handler, flags, restorer, mask] = machine::user::load_words(address)?;
         Ok(Action { handler, flags, restorer, mask, abi })
@@ -72,12 +72,6 @@ impl UserLayout for Action {
         put(self.restorer, size);
         put(self.mask, 8);
     }
-}
-
-/// Reads what has narrow pointers, which is not for the path of 64-bit programs to bear.
-#[inline(never)]
-fn read_narrow(abi: Abi, address: u64) -> Result<Action> {
-    crate::syscall::user::read_through::<Action, 20>(abi, address)
 }
 
 /// The real-time signals' actions take memory only once one of them is set.
@@ -198,15 +192,12 @@ impl SignalActions {
         let index = signal.wrapping_sub(1) as usize;
         let Some(place) = actions.get_mut(index).filter(|old| allowed(old)) else { return false };
         core::mem::swap(place, action);
-        // Nothing to note where the new action is of the old one's kind.
-        if handler.min(SIG_IGN + 1) != action.handler.min(SIG_IGN + 1) {
-            let update = |set: &AtomicU64, on: bool| {
-                let bits = set.load(Ordering::Relaxed) & !bit;
-                set.store(if on { bits | bit } else { bits }, Ordering::Relaxed);
-            };
-            update(&self.ignored, handler == SIG_IGN);
-            update(&self.caught, handler > SIG_IGN);
-        }
+        let update = |set: &AtomicU64, on: bool| {
+            let bits = set.load(Ordering::Relaxed) & !bit;
+            set.store(if on { bits | bit } else { bits }, Ordering::Relaxed);
+        };
+        update(&self.ignored, handler == SIG_IGN);
+        update(&self.caught, handler > SIG_IGN);
         true
     }
     /// Signals whose action is SIG_IGN.

@@ -23,18 +23,8 @@ pub fn rt_sigaction(
         return show_action(task, signal, old);
     }
     let mut action = new.read(task)?;
-    if old.is_null() {
-        // The one before is read nowhere, so it need not be kept.
-        return change_action(task, signal, &mut action);
-    }
-    replace_action(task, signal, action, old)
-}
-
-/// sigaction(2) that sets and shows.
-#[inline(never)]
-fn replace_action(task: &Task, signal: u32, mut action: Action, old: UserPtr<Action>) -> Result<()> {
     change_action(task, signal, &mut action)?;
-    old.write(task, &action)
+    if old.is_null() { Ok(()) } else { old.write(task, &action) }
 }
 
 /// sigaction(2) that only asks.
@@ -63,7 +53,7 @@ pub(super) fn change_action(task: &Task, signal: u32, action: &mut Action) -> Re
     action.mask &= !UNBLOCKABLE;
     let ignores = action.ignores(signal);
     if signal as usize > super::action::STANDARD {
-        make_room(task)?;
+        task.group().actions().make_room()?;
     }
     if !task.group().with_actions(|actions| actions.change(signal, action)) {
         return Err(EINVAL);
@@ -73,12 +63,6 @@ pub(super) fn change_action(task: &Task, signal: u32, action: &mut Action) -> Re
         deliver::discard(task, signal);
     }
     Ok(())
-}
-
-/// Makes room for the actions of real-time signals. ENOMEM.
-#[cold]
-fn make_room(task: &Task) -> Result<()> {
-    task.group().actions().make_room()
 }
 
 /// rt_sigprocmask(2).
