@@ -6,7 +6,8 @@ use std::path::PathBuf;
 #[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Without --wall the figures are instructions per operation, counted exactly by QEMU (-icount): a second run gives the
-same. The status is 1 if a row failed on either kernel.
+same. Whole programs and calls of the vDSO are judged by the kernel's part of them. All rows take some minutes, whole
+programs and rows of 100,000 the most of them. The status is 1 if a row failed on either kernel.
 
 Examples:
   lstar bench                              every row, Linux beside Lstar
@@ -37,7 +38,7 @@ pub struct BenchOptions {
     /// Draw the ratios, as SVG or PNG by the file's name
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
-    /// Write performance.md with its plots into a folder; measures whole programs too
+    /// Write performance.md with its plots into a folder
     #[arg(long, value_name = "FOLDER")]
     pub report: Option<PathBuf>,
     /// Only see whether Lstar keeps the bounds of a page such as docs/guarantees.md
