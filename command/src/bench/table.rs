@@ -262,7 +262,8 @@ impl Table {
         }
         head.push_str("   ratio");
         if parts {
-            head.push_str("   of the kernel:  linux          lstar   ratio");
+            let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
+            head.push_str(&format!(" {:>37} {:>7}", format!("of the kernel: {}", names.join(" / ")), "ratio"));
         }
         println!("{head}");
         for row in self.rows() {
