@@ -3,6 +3,8 @@
 //! Dependencies point one way: `syscall` (the table) names handlers in the subsystems; subsystems use one another's objects
 //! through their public methods: `process` and `signal` know `memory` and `file` by the objects a task holds; `file` knows
 //! `memory` for the page cache; `device` implements `file`'s traits; everything waits on `wait` and locks by `sync`.
+// Whether a task can be sent to another thread is asked through all that it refers to.
+#![recursion_limit = "256"]
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 

@@ -29,6 +29,9 @@ pub mod rank {
         INODE = 120, "an inode's content and directory lock; parent before child, then by address";
         FILE_POSITION = 115, "an open file description's position";
         ADDRESS_SPACE = 140, "the VMAs of an address space";
+        IPC_TABLE = 145, "the System V objects of a kind in a namespace";
+        IPC_UNDO = 146, "the semaphore sets that a process has something to undo in";
+        IPC_OBJECT = 147, "a semaphore set or message queue";
         PAGE_CACHE_FILL = 150, "a page being read in";
         PIPE = 160, "a pipe's buffers";
         TTY_DATA = 165, "a terminal's line discipline";

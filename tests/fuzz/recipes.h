@@ -420,6 +420,59 @@ static void interval(uint64_t *words)
 {
 	is("setitimer") ? SET(1 + below(2), zeroed(), 0, 0, 0, 0) : SET(below(3), zeroed(), 0, 0, 0, 0);
 }
+/* Objects of System V IPC, which every worker has in a namespace of its own; chance may have removed them. */
+static uint64_t semaphore_set(void) { return (uint64_t)syscall(SYS_semget, 5, 4, 01777); }
+static uint64_t queue_of_messages(void) { return (uint64_t)syscall(SYS_msgget, 6, 01777); }
+static uint64_t shared_segment(void) { return (uint64_t)syscall(SYS_shmget, 7, PAGE, 01777); }
+static void semaphores(uint64_t *words)
+{
+	uint64_t set_id = semaphore_set(), at = zeroed();
+	((uint16_t *)at)[0] = (uint16_t)below(4);
+	((uint16_t *)at)[1] = one_in(2) ? 1 : 0;
+	((uint16_t *)at)[2] = one_in(2) ? 04000 : 014000; /* IPC_NOWAIT, SEM_UNDO */
+	if (is("semget"))
+		SET(5, below(5), 01777, 0, 0, 0);
+	else if (is("semctl"))
+		one_in(2) ? SET(set_id, below(4), 11 + below(2), 0, 0, 0) : SET(set_id, below(4), one_in(2) ? 2 : 13, POOL, 0, 0);
+	else if (is("ipc"))
+		one_in(2) ? SET(2, 5, 4, 01777, 0, 0) : SET(1, set_id, 1, 0, at, 0);
+	else
+		SET(set_id, at, 1, 0, 0, 0);
+}
+static void messages(uint64_t *words)
+{
+	uint64_t queue = queue_of_messages(), at = zeroed();
+	put_long(at, 0, 1 + below(3), abi == I386);
+	const uint64_t message[] = {1 + below(3), 0};
+	if (is("msgget"))
+		SET(one_in(2) ? 6 : 0, 01777, 0, 0, 0, 0);
+	else if (is("msgctl"))
+		SET(queue, 2, POOL, 0, 0, 0);
+	else if (is("msgsnd")) {
+		while (syscall(SYS_msgrcv, queue, POOL, 100, 0, 014000) >= 0)
+			;
+		memset((void *)at, 0, 16);
+		put_long(at, 0, 1 + below(3), abi == I386);
+		SET(queue, at, below(20), 04000, 0, 0);
+	} else {
+		syscall(SYS_msgsnd, queue, message, 8, 04000);
+		SET(queue, POOL, 100, 0, 014000, 0);
+	}
+}
+static void segments(uint64_t *words)
+{
+	uint64_t id = shared_segment();
+	if (is("shmget"))
+		SET(one_in(2) ? 7 : 0, PAGE, 01777, 0, 0, 0);
+	else if (is("shmctl"))
+		SET(id, one_in(2) ? 2 : 11 + below(2), POOL, 0, 0, 0);
+	else if (is("shmat"))
+		SET(id, AREA, 040000, 0, 0, 0); /* SHM_REMAP */
+	else {
+		syscall(SYS_shmat, id, AREA, 040000);
+		SET(AREA, 0, 0, 0, 0, 0);
+	}
+}
 
 static const struct {
 	const char *name;
@@ -468,6 +521,9 @@ static const struct {
 	{"process_madvise", other_advice}, {"process_mrelease", release}, {"ustat", old_statistics}, {"sysfs", old_statistics},
 	{"iopl", ports}, {"ioperm", ports}, {"pkey_alloc", keys}, {"pkey_free", keys}, {"pkey_mprotect", keys},
 	{"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
+	{"semget", semaphores}, {"semop", semaphores}, {"semtimedop", semaphores}, {"semtimedop_time64", semaphores},
+	{"semctl", semaphores}, {"ipc", semaphores}, {"msgget", messages}, {"msgsnd", messages}, {"msgrcv", messages},
+	{"msgctl", messages}, {"shmget", segments}, {"shmat", segments}, {"shmdt", segments}, {"shmctl", segments},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",
@@ -517,6 +573,8 @@ static void hurry(uint64_t *words)
 		words[0] = below(2);
 	if ((is("poll") || is("epoll_wait") || is("epoll_pwait")) && !one_in(8))
 		words[is("poll") ? 2 : 3] = below(2);
+	if ((is("msgsnd") || is("msgrcv")) && !one_in(30))
+		words[is("msgsnd") ? 3 : 4] |= 04000; /* IPC_NOWAIT */
 	if (is("fallocate") || is("ftruncate") || is("truncate") || is("pwrite64") || is("lseek"))
 		for (int i = 1; i < 4; i++)
 			if (words[i] > 1 << 22 && words[i] < POOL && !one_in(8))

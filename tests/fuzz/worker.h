@@ -360,6 +360,21 @@ static void call_known(int slot, int index)
 	else if (result == -EFAULT && one_in(50))
 		lay_out_pool();
 }
+/* System V IPC of the worker's own: few objects and small ones, gone with it. */
+static void own_objects(void)
+{
+	static const char *const limits[][2] = {
+		{"sem", "100 1000 100 30"}, {"shmall", "2000"}, {"shmmni", "30"}, {"msgmni", "30"}, {"shmmax", "1000000"}};
+	unshare(CLONE_NEWIPC);
+	for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/sys/kernel/%s", limits[i][0]);
+		int file = open(path, O_WRONLY);
+		(void)!write(file, limits[i][1], strlen(limits[i][1]));
+		close(file);
+	}
+}
+
 static void work(int slot, uint64_t seed, uint64_t batch)
 {
 	char folder[64];
@@ -368,6 +383,7 @@ static void work(int slot, uint64_t seed, uint64_t batch)
 	state = next();
 	root = batch % 2;
 	snprintf(folder, sizeof folder, "/tmp/fuzz/%d", slot);
+	own_objects();
 	settle(folder);
 	for (int count = 0; count < BATCH; count++) {
 		abi = (int)below(ABIS);

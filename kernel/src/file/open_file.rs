@@ -101,6 +101,10 @@ pub trait FileOperations: Any + Send + Sync {
     fn mapping(&self, file: &File) -> Result<Arc<crate::memory::Mapping>> {
         Err(ENODEV)
     }
+    /// The System V shared memory segment that it is, if it is one. Asked once for each mapping.
+    fn segment(&self) -> Option<&Arc<crate::ipc::system_v::shared_memory::Attachments>> {
+        None
+    }
     /// Whether lseek, pread and pwrite work on it (else ESPIPE). Asked once, at open.
     fn is_seekable(&self) -> bool {
         true

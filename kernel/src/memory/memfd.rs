@@ -17,7 +17,8 @@ const LONGEST_NAME: usize = 249;
 /// The tmpfs of files without a name, mounted for the kernel only.
 static MOUNT: Once<Arc<Mount>> = Once::new();
 
-fn mount() -> Result<Arc<Mount>> {
+/// Where they are, and the segments of System V shared memory too.
+pub fn mount() -> Result<Arc<Mount>> {
     if let Some(mount) = MOUNT.get() {
         return Ok(mount.clone());
     }

@@ -12,6 +12,9 @@ pub use mapping::{Mapping, PageSource};
 
 use machine::paging::Access;
 
+/// Bytes in a page.
+pub const PAGE_BYTES: u64 = machine::memory::PAGE_SIZE as u64;
+
 /// A user copy of `task` faulted: brings the page in as a user fault would. False if the access is not allowed, or memory
 /// has run out and the task is dying.
 pub fn resolve_copy_fault(task: &crate::process::Task, address: u64, access: Access) -> bool {

@@ -5,7 +5,7 @@ use crate::error::*;
 use crate::sync::{Once, SpinLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A capability number (capabilities(7)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +91,8 @@ pub struct UserRecord {
     pub pending_signals: AtomicU32,
     /// Files in messages that nobody has received yet.
     pub files_in_flight: AtomicU32,
+    /// Pages of shared memory segments that it has locked (RLIMIT_MEMLOCK).
+    pub locked_pages: AtomicU64,
 }
 static KERNEL: Once<Arc<Credentials>> = Once::new();
 static USERS: SpinLock<Vec<Weak<UserRecord>>> = SpinLock::new(rank::NAMESPACE, Vec::new());
@@ -103,6 +105,7 @@ impl UserRecord {
             processes: AtomicU32::new(0),
             pending_signals: AtomicU32::new(0),
             files_in_flight: AtomicU32::new(0),
+            locked_pages: AtomicU64::new(0),
         })?;
         let mut room: Vec<Weak<UserRecord>> = Vec::new();
         loop {

@@ -88,6 +88,8 @@ fn leave(task: &Task) {
         panic!("Attempted to kill init! exitcode={status:#010x}");
     }
     release_memory(task);
+    crate::ipc::system_v::semaphore::leave(task);
+    crate::ipc::system_v::shared_memory::leave(task);
     let spare = task.spare_waiter.lock().take();
     drop(spare);
     if let Some(timer) = task.sleep_timer.get() {

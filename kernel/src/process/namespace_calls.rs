@@ -4,6 +4,7 @@ use super::clone::{check_user_namespaces, flags};
 use super::credentials::Capability;
 use super::namespace::{Owner, UserNamespace};
 use crate::error::*;
+use crate::ipc::system_v::semaphore;
 
 /// unshare(2). Nothing changes unless everything can.
 pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
@@ -65,6 +66,9 @@ pub fn unshare(task: &Task, flag_bits: u64) -> Result<()> {
     }
     if let Some(files) = files {
         task.replace_files(files).leave();
+    }
+    if bits & (flags::SYSVSEM | flags::NEWIPC) != 0 {
+        semaphore::leave(task);
     }
     if let Some(namespaces) = namespaces {
         task.set_namespaces(namespaces);

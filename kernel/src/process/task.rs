@@ -141,6 +141,8 @@ pub struct Task {
     pub(super) io_context: super::io_priority::IoContext,
     /// The ports of the machine that it may use.
     pub(super) ports: super::ports::Permissions,
+    /// What the thread undoes of its operations on semaphores as it ends (SEM_UNDO).
+    pub(crate) undo_list: SpinLock<Option<Arc<crate::ipc::system_v::semaphore::UndoList>>>,
     /// Set while a vfork parent waits for this child.
     pub(super) vfork: SpinLock<Option<Arc<super::clone::VforkDone>>>,
     /// An entry for wait queues, kept from one sleep to the next.
@@ -236,6 +238,7 @@ impl Task {
             login: super::login::Login::new(),
             io_context: super::io_priority::IoContext::new(),
             ports: super::ports::Permissions::new(),
+            undo_list: SpinLock::new(rank::LEAF, None),
             vfork: SpinLock::new(rank::LEAF, None),
             spare_waiter: SpinLock::new(rank::LEAF, None),
             sleep_timer: crate::sync::Once::new(),

@@ -2,7 +2,9 @@
 use super::dispatch::table;
 use super::{Argument, UserBytes, UserPtr, UserSlice, argument::ArgumentReader};
 use crate::error::{EINVAL, ENOSYS, Result};
+use crate::ipc::system_v::{Form, message, semaphore, shared_memory};
 use crate::process::Task;
+use crate::time::value::Timespec32;
 use abi::Abi;
 use machine::entry::UserFrame;
 
@@ -51,76 +53,69 @@ fn make(task: &Task, frame: &UserFrame, number: usize, arguments: [u32; 6]) -> R
     Ok(entry(task, &mut changed))
 }
 
-/// The numbers in the table of what ipc(2) names.
-mod ipc_number {
-    pub const SEMGET: usize = 393;
-    pub const SEMCTL: usize = 394;
-    pub const SHMGET: usize = 395;
-    pub const SHMCTL: usize = 396;
-    pub const SHMAT: usize = 397;
-    pub const SHMDT: usize = 398;
-    pub const MSGGET: usize = 399;
-    pub const MSGSND: usize = 400;
-    pub const MSGRCV: usize = 401;
-    pub const MSGCTL: usize = 402;
-}
-/// In a command: with the structures of the calls of their own.
+/// In a command: with the structures of today.
 const IPC_64: u32 = 0x100;
 
 /// ipc(2): ENOSYS for no call's number; else what the call answers. The upper half of `call` is the version of its arguments.
-pub fn ipc(task: &Task, frame: &mut UserFrame, call: u32, arguments: IpcArguments) -> Result<i64> {
-    use ipc_number::*;
+pub fn ipc(task: &Task, call: u32, arguments: IpcArguments) -> Result<i64> {
     let IpcArguments { first, second, third, pointer, fifth } = arguments;
-    let version = call >> 16;
-    let (number, arguments) = match call & 0xffff {
-        2 => (SEMGET, [first, second, third, 0, 0, 0]),
+    let (id, version, address) = (first as i32, call >> 16, u64::from(pointer));
+    match call & 0xffff {
+        1 => semaphore::operate(task, id, address, second, None).map(|()| 0),
+        2 => semaphore::semget(task, first as i32, second as i32, third).map(i64::from),
         3 => {
             // The last argument, an int or a pointer, is behind the pointer.
             if pointer == 0 {
                 return Err(EINVAL);
             }
-            (SEMCTL, [first, second, current_form(third)?, UserPtr::<u32>::new(pointer.into()).read(task)?, 0, 0])
+            let argument = UserPtr::<u32>::new(address).read(task)?;
+            let (command, form) = command(third);
+            semaphore::control(task, id, second as i32, command, argument.into(), form).map(i64::from)
         }
-        11 => (MSGSND, [first, pointer, second, third, 0, 0]),
-        12 if (first as i32) < 0 || (second as i32) < 0 => return Err(EINVAL),
-        12 if version == 0 => {
-            if pointer == 0 {
-                return Err(EINVAL);
-            }
-            // Where the message goes to, and its kind.
-            let mut pair = [[0; 4]; 2];
-            UserSlice::new(pointer.into(), 8).read(pair.as_flattened_mut())?;
-            let [message, kind] = pair.map(u32::from_ne_bytes);
-            (MSGRCV, [first, message, second, kind, third, 0])
+        4 => {
+            let timeout = UserPtr::<Timespec32>::new(fifth.into());
+            semaphore::semtimedop(task, id, UserPtr::new(address), second, timeout).map(|()| 0)
         }
-        12 => (MSGRCV, [first, pointer, second, fifth, third, 0]),
-        13 => (MSGGET, [first, second, 0, 0, 0, 0]),
-        14 => (MSGCTL, [first, current_form(second)?, pointer, 0, 0, 0]),
-        21 if version == 1 => return Err(EINVAL),
+        11 => message::send(task, id, address, (second as i32).into(), third).map(|()| 0),
+        12 if id < 0 || (second as i32) < 0 => Err(EINVAL),
+        12 => {
+            // The first version has the message's place and type behind the pointer.
+            let (message, kind) = match version {
+                0 if pointer == 0 => return Err(EINVAL),
+                0 => {
+                    let mut pair = [[0; 4]; 2];
+                    UserSlice::new(address, 8).read(pair.as_flattened_mut())?;
+                    let [message, kind] = pair.map(u32::from_ne_bytes);
+                    (message, kind)
+                }
+                _ => (pointer, fifth),
+            };
+            message::receive(task, id, message.into(), second.into(), (kind as i32).into(), third)
+                .map(|length| length as i64)
+        }
+        13 => message::msgget(task, first as i32, second).map(i64::from),
+        14 => {
+            let (command, form) = command(second);
+            message::control(task, id, command, address, form).map(i64::from)
+        }
+        21 if version == 1 => Err(EINVAL),
         21 => {
-            let at = make(task, frame, SHMAT, [first, pointer, second, 0, 0, 0])?;
-            // Addresses look like errors only where errors are.
-            if (-4095..0).contains(&at) {
-                return Ok(at);
-            }
-            return UserPtr::<u32>::new(third.into()).write(task, &(at as u32)).map(|()| 0);
+            let at = shared_memory::shmat(task, id, address, second)?;
+            UserPtr::<u32>::new(third.into()).write(task, &(at.0 as u32)).map(|()| 0)
         }
-        22 => (SHMDT, [pointer, 0, 0, 0, 0, 0]),
-        23 => (SHMGET, [first, second, third, 0, 0, 0]),
-        24 => (SHMCTL, [first, current_form(second)?, pointer, 0, 0, 0]),
-        _ => return Err(ENOSYS),
-    };
-    make(task, frame, number, arguments)
-}
-
-/// A command as the calls of their own have it. The older structures are not known yet.
-fn current_form(command: u32) -> Result<u32> {
-    match command {
-        // Removal has none.
-        0 => Ok(0),
-        command if command & IPC_64 != 0 => Ok(command & !IPC_64),
+        22 => shared_memory::shmdt(task, address).map(|()| 0),
+        23 => shared_memory::shmget(task, first as i32, second as usize, third).map(i64::from),
+        24 => {
+            let (command, form) = command(second);
+            shared_memory::control(task, id, command, address, form).map(i64::from)
+        }
         _ => Err(ENOSYS),
     }
+}
+
+/// A command, and with which structures it comes.
+fn command(word: u32) -> (i32, Form) {
+    ((word & !IPC_64) as i32, if word & IPC_64 != 0 { Form::Current } else { Form::Old })
 }
 
 /// What follows the call's number.

@@ -39,20 +39,9 @@ static const short missing[] = {
 	357, /* bpf */
 	374, /* userfaultfd */
 	385, /* io_pgetevents */
-	393, /* semget */
-	394, /* semctl */
-	395, /* shmget */
-	396, /* shmctl */
-	397, /* shmat */
-	398, /* shmdt */
-	399, /* msgget */
-	400, /* msgsnd */
-	401, /* msgrcv */
-	402, /* msgctl */
 	416, /* io_pgetevents_time64 */
 	418, /* mq_timedsend_time64 */
 	419, /* mq_timedreceive_time64 */
-	420, /* semtimedop_time64 */
 	425, /* io_uring_setup */
 	426, /* io_uring_enter */
 	427, /* io_uring_register */
@@ -71,17 +60,6 @@ static const short missing[] = {
 };
 #else
 static const short missing[] = {
-	29, /* shmget */
-	30, /* shmat */
-	31, /* shmctl */
-	64, /* semget */
-	65, /* semop */
-	66, /* semctl */
-	67, /* shmdt */
-	68, /* msgget */
-	69, /* msgsnd */
-	70, /* msgrcv */
-	71, /* msgctl */
 	163, /* acct */
 	167, /* swapon */
 	168, /* swapoff */
@@ -91,7 +69,6 @@ static const short missing[] = {
 	208, /* io_getevents */
 	209, /* io_submit */
 	210, /* io_cancel */
-	220, /* semtimedop */
 	237, /* mbind */
 	238, /* set_mempolicy */
 	239, /* get_mempolicy */

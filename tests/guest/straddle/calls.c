@@ -61,6 +61,14 @@ static struct {
 	void *filter;
 } no_program;
 
+static struct {
+	word type;
+	char text[8];
+} sent = {1, "message"};
+/* What IPC_SET reads; the bytes of a queue are its 12th word, i386's 18th. */
+static word new_owner[30], new_queue[30] = {[sizeof(word) == 8 ? 11 : 17] = 16384};
+static unsigned short values[3] = {1, 2, 3};
+
 static const struct row rows_files[] = {
 	R(read, COUNT, V(FILE_FD), O(104), V(100)),
 	AS("read pipe", read, COUNT, V(PIPE_OUT), O(60), V(60)),
@@ -137,6 +145,21 @@ static const struct row rows_files[] = {
 	R(removexattr, 0, P("a"), P("trusted.a")),
 	R(lremovexattr, 0, P("a"), P("trusted.a")),
 	R(fremovexattr, 0, V(FILE_FD), P("trusted.a")),
+	R(shmctl, SILENT, V(0), V(2), O(116)),
+	AS("shmctl set", shmctl, 0, V(0), V(1), I(new_owner)),
+	AS("shmctl limits", shmctl, 0, V(0), V(3), O(76)),
+	AS("shmctl usage", shmctl, COUNT, V(0), V(14), O(52)),
+	AS("semctl status", semctl, SILENT, V(0), V(0), V(2), O(108)),
+	AS("semctl set", semctl, 0, V(0), V(0), V(1), I(new_owner)),
+	AS("semctl limits", semctl, COUNT, V(0), V(0), V(3), O(44)),
+	AS("semctl set all", semctl, 0, V(0), V(0), V(17), I(values)),
+	AS("semctl get all", semctl, 0, V(0), V(0), V(13), O(8)),
+	R(msgsnd, 0, V(0), I(sent), V(8), V(04000)),
+	R(msgrcv, COUNT, V(0), O(20), V(8), V(0), V(04000)),
+	AS("msgrcv copy", msgrcv, COUNT, V(0), O(20), V(8), V(0), V(044000)),
+	R(msgctl, SILENT, V(0), V(2), O(124)),
+	AS("msgctl set", msgctl, 0, V(0), V(1), I(new_queue)),
+	AS("msgctl limits", msgctl, COUNT, V(0), V(3), O(36)),
 	R(sendfile, COUNT, V(COPY_FD), V(FILE_FD), B(offset), V(10)),
 	R(splice, COUNT, V(FILE_FD), B(offset), V(PIPE_IN), V(0), V(10), V(0)),
 	AS("splice to a file", splice, COUNT, V(PIPE_OUT), V(0), V(COPY_FD), B(offset), V(10), V(0)),

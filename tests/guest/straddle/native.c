@@ -6,6 +6,7 @@
 #if !(defined __x86_64__ && defined __ILP32__)
 static uint64_t read_set = 1 << PIPE_OUT, no_set;
 static word zero_time[2];
+static uint16_t operation[3] = {0, 1, 04000};
 #ifdef __i386__
 static uint64_t zero_time64[2], short_time64[2] = {0, 1000}, bad_time64[2] = {5, -1}, long_timer64[4] = {0, 0, 1000, 0}, two_times64[4], no_change64[26];
 static uint64_t no_signals, usr1 = 1 << (SIGUSR1 - 1), offset;
@@ -19,6 +20,7 @@ static struct {
 	word size;
 } mask_pair = {&no_signals, 8};
 static uint32_t select_arguments[5] = {PIPE_OUT + 1, 0, 0, 0, 0}, map_arguments[6] = {0, 4096, 1, 0x22, -1, 0};
+static uint16_t old_owner[30], old_queue[30] = {[24] = 16384};
 static uint32_t segment[4] = {-1, 0, 0xfffff, 0x51}, known_segment[4] = {13, 0, 0, 0};
 static struct {
 	int16_t type, whence;
@@ -82,6 +84,13 @@ static const struct row rows_narrow[] = {
 	R(getresgid32, 0, O(8), O(8), O(8)),
 	R(set_thread_area, 0, I(segment)),
 	R(get_thread_area, 0, B(known_segment)),
+	R(semtimedop_time64, 0, V(0), I(operation), V(1), I(zero_time64)),
+	AS("ipc semop", ipc, 0, V(1), V(0), V(1), V(0), I(operation)),
+	AS("ipc semtimedop", ipc, 0, V(4), V(0), V(1), V(0), I(operation), I(zero_time)),
+	AS("ipc old shmctl", ipc, SILENT, V(24), V(0), V(2), V(0), O(52)),
+	AS("ipc old shmctl set", ipc, 0, V(24), V(0), V(1), V(0), I(old_owner)),
+	AS("ipc old msgctl", ipc, SILENT, V(14), V(0), V(2), V(0), O(60)),
+	AS("ipc old msgctl set", ipc, 0, V(14), V(0), V(1), V(0), I(old_queue)),
 };
 SWEEP(narrow)
 #else
@@ -91,6 +100,8 @@ static const struct row rows_wide[] = {
 	R(fstat, 0, V(FILE_FD), O(148)),
 	R(newfstatat, 0, V(HERE), P("a"), O(148), V(0)),
 	R(select, 0, V(PIPE_OUT + 1), B(read_set), B(no_set), B(no_set), I(zero_time)),
+	R(semop, 0, V(0), I(operation), V(1)),
+	R(semtimedop, 0, V(0), I(operation), V(1), I(zero_time)),
 	AS("arch_prctl fs", arch_prctl, SILENT, V(0x1003), O(12)),
 };
 SWEEP(wide)

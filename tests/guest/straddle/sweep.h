@@ -6,6 +6,9 @@
 #include "../check.h"
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 /* A long as the kernel sees it. */
@@ -104,9 +107,14 @@ static void furnish(void)
 	int timer;
 	OK(syscall(SYS_timer_create, CLOCK_MONOTONIC, &none, &timer));
 	EQ(timer, 0);
+	/* The first object of each kind has the number 0. */
+	OK(unshare(CLONE_NEWIPC));
+	EQ(semget(IPC_PRIVATE, 3, 0600), 0);
+	EQ(msgget(IPC_PRIVATE, 0600), 0);
+	EQ(shmget(IPC_PRIVATE, 4096, 0600), 0);
 }
 
-/* Before every call: the same offsets, bytes in the pipe, a pending signal, an expired timer. */
+/* Before every call: the same offsets, bytes in the pipe, one message in the queue, a pending signal, an expired timer. */
 static void prepare(const struct row *row)
 {
 	char bytes[100];
@@ -122,6 +130,14 @@ static void prepare(const struct row *row)
 	CHECK(write(PIPE_IN, bytes, 50) == 50);
 	CHECK(write(EVENT, &one, sizeof one) == sizeof one);
 	syscall(SYS_timerfd_settime, TIMER, 0, soon, 0);
+	struct {
+		long type;
+		char text[8];
+	} message = {1, "message"};
+	while (msgrcv(0, &message, 8, 0, IPC_NOWAIT | MSG_NOERROR) >= 0)
+		;
+	message.type = 1;
+	msgsnd(0, &message, 8, IPC_NOWAIT);
 	raise(SIGUSR1);
 	poll(&(struct pollfd){TIMER, POLLIN, 0}, 1, 1000);
 	if (row->flags & ZOMBIE) {

@@ -6,6 +6,7 @@ use super::{
     system,
 };
 use crate::file::inode::LinkTarget;
+use crate::ipc::system_v::report;
 use crate::process::namespace::Kind as Namespace;
 
 /// /proc itself.
@@ -28,6 +29,7 @@ pub static ROOT: &[Item] = &[
     Item::text("stat", 0o444, system::statistics),
     Item::text("swaps", 0o444, system::swaps),
     Item::directory("sys", sysctl::TREE),
+    Item::directory("sysvipc", SYSTEM_V),
     Item::text("uptime", 0o444, system::uptime),
     Item::text("version", 0o444, system::version),
     Item::text("vmstat", 0o444, system::memory_events),
@@ -35,6 +37,11 @@ pub static ROOT: &[Item] = &[
 
 /// What a process sees of its network namespace.
 static NET: &[Item] = &[Item::text("unix", 0o444, crate::net::unix::report::sockets)];
+static SYSTEM_V: &[Item] = &[
+    Item::records("msg", 0o444, |_, from, out| report::queues(from, out)),
+    Item::records("sem", 0o444, |_, from, out| report::semaphores(from, out)),
+    Item::records("shm", 0o444, |_, from, out| report::segments(from, out)),
+];
 
 /// A process's directory.
 static PROCESS: &[Item] = &[

@@ -1,6 +1,7 @@
 //! /proc/PID/maps, smaps and smaps_rollup.
 use super::{Output, Subject};
 use crate::error::*;
+use crate::file::File;
 use crate::memory::AddressSpace;
 use crate::memory::address_space::{AreaReport, AreaUsage};
 use crate::memory::area::AreaFlags;
@@ -57,7 +58,7 @@ fn header(report: &AreaReport, out: &mut Output) -> Result<()> {
     let (device, inode) = report
         .file
         .as_ref()
-        .map_or((Default::default(), 0), |file| (file.inode().superblock().device(), file.inode().number()));
+        .map_or((Default::default(), 0), |file| (file.inode().superblock().device(), shown_number(file)));
     write!(
         out,
         "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {inode} ",
@@ -85,6 +86,11 @@ fn header(report: &AreaReport, out: &mut Output) -> Result<()> {
         (None, None) => {}
     }
     out.put(b"\n")
+}
+
+/// The number of a file's inode; the id of a shared memory segment, as programs know it.
+fn shown_number(file: &File) -> u64 {
+    file.operations().segment().map_or(file.inode().number(), |segment| segment.id() as u64)
 }
 
 /// The first area that ends behind an address, and where it ends.

@@ -22,6 +22,7 @@ pub use node::process_of;
 pub use stat::flags as task_flags;
 pub use status::ranges;
 use text::Elsewhere;
+pub use text::number_at;
 
 use super::attributes::{FileType, Timestamp};
 use super::inode::{Inode, InodeAttributes, InodeOperations};
@@ -159,6 +160,9 @@ impl Subject {
     }
     /// Whether the current task may look into it (ptrace(2)'s check of read access). EACCES.
     fn check_access(&self) -> Result<()> {
+        if self.entry.is_none() {
+            return Ok(());
+        }
         let target = self.task()?;
         if may_inspect(Task::current(), &target, false) { Ok(()) } else { Err(EACCES) }
     }

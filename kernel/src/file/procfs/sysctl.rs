@@ -2,6 +2,7 @@
 use super::text::parse_number;
 use super::{Item, Kind as ItemKind, Output, Subject};
 use crate::error::*;
+use crate::ipc::system_v::limits;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
 use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::user::UNPRIVILEGED;
@@ -20,6 +21,17 @@ macro_rules! constant {
 
 /// The greatest threads-max: as many thread ids as a futex word holds.
 const MAX_THREADS: u32 = 0x3fff_ffff;
+/// A limit of System V IPC, in the namespace of whoever looks.
+macro_rules! ipc_limit {
+    ($name:literal, $limit:ident) => {
+        Item::writable(
+            $name,
+            0o644,
+            |_, out| limits::show(limits::Limit::$limit, out),
+            |_, text| limits::set(limits::Limit::$limit, text),
+        )
+    };
+}
 
 /// The tree.
 pub static TREE: &[Item] = &[
@@ -88,6 +100,10 @@ static KERNEL: &[Item] = &[
         |_, out| crate::module::report::show_disabled(out),
         |_, text| crate::module::report::disable(parse_number(text)?),
     ),
+    ipc_limit!("msg_next_id", NextQueue),
+    ipc_limit!("msgmax", MessageBytes),
+    ipc_limit!("msgmnb", QueueBytes),
+    ipc_limit!("msgmni", Queues),
     constant!("ngroups_max", 65_536),
     constant!("osrelease", RELEASE),
     constant!("ostype", SYSTEM_NAME),
@@ -104,6 +120,13 @@ static KERNEL: &[Item] = &[
     Item::directory("random", RANDOM),
     constant!("randomize_va_space", 2),
     Item::directory("seccomp", SECCOMP),
+    Item::writable("sem", 0o644, |_, out| limits::show_semaphores(out), |_, text| limits::set_semaphores(text)),
+    ipc_limit!("sem_next_id", NextSemaphore),
+    ipc_limit!("shm_next_id", NextSegment),
+    ipc_limit!("shm_rmid_forced", RemovalForced),
+    ipc_limit!("shmall", SegmentPages),
+    ipc_limit!("shmmax", SegmentBytes),
+    ipc_limit!("shmmni", Segments),
     Item::writable(
         "tainted",
         0o644,

@@ -172,3 +172,25 @@ pub fn parse_number(bytes: &[u8]) -> Result<i64> {
     let first = text.split([' ', '\t', '\n', '\0']).find(|word| !word.is_empty()).ok_or(EINVAL)?;
     first.parse().map_err(|_| EINVAL)
 }
+
+/// A number of any of C's bases at the beginning of what was written, and what is behind it (proc_get_long); `None` if there is nothing but
+/// white space. EINVAL for anything else.
+pub fn number_at(bytes: &[u8]) -> Result<Option<(i128, &[u8])>> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace();
+    let Some(start) = bytes.iter().position(|byte| !is_space(byte) && *byte != 0) else { return Ok(None) };
+    let rest = bytes.get(start..).unwrap_or_default();
+    let end = rest.iter().position(|byte| is_space(byte) || *byte == 0).unwrap_or(rest.len());
+    let (word, behind) = rest.split_at(end);
+    let text = core::str::from_utf8(word).map_err(|_| EINVAL)?;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (digits, base) = match digits.strip_prefix('0') {
+        Some(hexadecimal) if hexadecimal.starts_with(['x', 'X']) => (&hexadecimal[1..], 16),
+        Some(octal) if !octal.is_empty() => (octal, 8),
+        _ => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return Err(EINVAL);
+    }
+    let value = u64::from_str_radix(digits, base).map_err(|_| EINVAL)?;
+    Ok(Some((sign * i128::from(value), behind)))
+}

@@ -32,6 +32,7 @@ impl AddressSpace {
             }
             let file = match (&area.file, &last) {
                 (None, _) => None,
+                (Some(file), _) if file.segment().is_some() => Some(file.for_mapper(mapper.clone())?),
                 (Some(file), Some((seen, copy))) if file.is_same_attachment(seen) => Some(copy.clone()),
                 (Some(file), _) => {
                     let copy = file.for_mapper(mapper.clone())?;

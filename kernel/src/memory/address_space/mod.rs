@@ -17,6 +17,7 @@ mod protect;
 mod remap;
 mod remote;
 mod report;
+mod segment;
 mod unmap;
 
 pub use fault::FaultError;

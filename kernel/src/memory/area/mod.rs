@@ -187,7 +187,10 @@ impl Area {
         match (&self.file, &next.file) {
             (None, None) => true,
             (Some(own), Some(others)) => {
-                own.is_same_file(others) && self.page_offset.checked_add(self.pages()) == Some(next.page_offset)
+                // Areas of a segment stay apart, since it counts them.
+                own.is_same_file(others)
+                    && own.segment().is_none()
+                    && self.page_offset.checked_add(self.pages()) == Some(next.page_offset)
             }
             _ => false,
         }

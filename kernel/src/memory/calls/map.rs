@@ -1,6 +1,6 @@
 //! mmap(2), munmap(2), mremap(2), mprotect(2), brk(2).
 use super::space;
-use crate::error::{EACCES, EBADF, EINVAL, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Result};
+use crate::error::{EACCES, EBADF, EEXIST, EINVAL, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Result};
 use crate::file::File;
 use crate::file::mount::mount_flag;
 use crate::memory::address_space::{Fixed, Limits, MAY_ALL, MapRequest, page_align};
@@ -70,6 +70,43 @@ fn map(task: &Task, address: u64, length: u64, protection: u64, flags: u64, fd: 
     } else {
         None
     };
+    map_object(task, file, address, length, protection, flags, page_offset)
+}
+
+/// Where a file goes that the kernel maps for a caller.
+#[derive(Clone, Copy, Debug)]
+pub enum MapPlace {
+    /// Where there is room.
+    Anywhere,
+    /// At this address; EINVAL if something is there.
+    Free(u64),
+    /// At this address; what is there goes.
+    Replace(u64),
+}
+
+/// Maps the whole of an open file, shared, as shmat(2) does: where it is.
+pub fn map_open_file(task: &Task, file: Arc<File>, place: MapPlace, length: u64, protection: u64) -> Result<u64> {
+    let (address, fixed) = match place {
+        MapPlace::Anywhere => (0, 0),
+        MapPlace::Free(address) => (address, MAP_FIXED_NOREPLACE),
+        MapPlace::Replace(address) => (address, MAP_FIXED),
+    };
+    map_object(task, Some(file), address, length, protection, MAP_SHARED | fixed, 0).map_err(|error| match error {
+        EEXIST => EINVAL,
+        _ => error,
+    })
+}
+
+/// Maps an open file, or anonymous memory without one.
+fn map_object(
+    task: &Task,
+    file: Option<Arc<File>>,
+    address: u64,
+    length: u64,
+    protection: u64,
+    flags: u64,
+    page_offset: u64,
+) -> Result<u64> {
     if length == 0 {
         return Err(EINVAL);
     }

@@ -6,7 +6,7 @@ mod process_vm;
 pub mod remote;
 
 pub use advice::{madvise, mincore, mlock, mlock2, mlockall, msync, munlock, munlockall};
-pub use map::{brk, mmap, mmap2, mprotect, mremap, munmap, old_mmap, remap_file_pages};
+pub use map::{MapPlace, brk, map_open_file, mmap, mmap2, mprotect, mremap, munmap, old_mmap, remap_file_pages};
 pub use process_vm::{process_vm_readv, process_vm_writev};
 
 use super::AddressSpace;

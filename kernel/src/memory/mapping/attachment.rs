@@ -3,9 +3,10 @@ use super::Mapping;
 use super::cache::Store;
 use crate::error::Result;
 use crate::file::File;
+use crate::ipc::system_v::shared_memory::Attachments as Segment;
 use alloc::sync::{Arc, Weak};
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use machine::collections::{Linked, Links};
 use machine::memory::Frame;
 
@@ -34,10 +35,12 @@ pub struct Attachment {
     mapper: Weak<dyn Mapper>,
     mapping: Arc<Mapping>,
     file: Option<Arc<File>>,
+    /// The shared memory segment that the file is, which counts the areas that map it.
+    segment: Option<Arc<Segment>>,
+    /// Areas that use it.
+    uses: AtomicU32,
     /// Counts as a shared mapping that may become writable.
     counts_writable: bool,
-    /// Areas that use it.
-    uses: AtomicUsize,
 }
 impl Linked for Attachment {
     fn links(&self) -> &Links {
@@ -70,7 +73,8 @@ impl AttachedFile {
     ) -> Result<Self> {
         let uncount = if counts_writable { Some(mapping.clone()) } else { None };
         let links = Links::new();
-        let attachment = Attachment { links, mapper, mapping, file, counts_writable, uses: AtomicUsize::new(1) };
+        let segment = file.as_ref().and_then(|file| file.operations().segment().cloned());
+        let attachment = Attachment { links, mapper, mapping, file, segment, uses: AtomicU32::new(1), counts_writable };
         let attachment = machine::memory::try_arc(attachment).inspect_err(|_| {
             if let Some(mapping) = &uncount {
                 mapping.remove_writable();
@@ -78,6 +82,9 @@ impl AttachedFile {
         })?;
         // A fresh node is on no list.
         let _ = attachment.mapping.store.attachments.lock().push_back(attachment.clone());
+        if let Some(segment) = &attachment.segment {
+            segment.attached();
+        }
         Ok(AttachedFile(attachment))
     }
     /// The same file mapped by another address space (fork).
@@ -95,6 +102,10 @@ impl AttachedFile {
     /// The open file; none for shared anonymous memory.
     pub fn file(&self) -> Option<&Arc<File>> {
         self.0.file.as_ref()
+    }
+    /// The shared memory segment that is mapped, if it is one: each area counts for it.
+    pub fn segment(&self) -> Option<&Arc<Segment>> {
+        self.0.segment.as_ref()
     }
     /// Whether both are holds on the same attachment.
     pub fn is_same_attachment(&self, other: &AttachedFile) -> bool {
@@ -115,11 +126,17 @@ impl AttachedFile {
 impl Clone for AttachedFile {
     fn clone(&self) -> Self {
         self.0.uses.fetch_add(1, Ordering::Relaxed);
+        if let Some(segment) = &self.0.segment {
+            segment.attached();
+        }
         AttachedFile(self.0.clone())
     }
 }
 impl Drop for AttachedFile {
     fn drop(&mut self) {
+        if let Some(segment) = &self.0.segment {
+            segment.detached();
+        }
         if self.0.uses.fetch_sub(1, Ordering::AcqRel) == 1 {
             let removed = self.0.mapping.store.attachments.lock().remove(&self.0);
             drop(removed);

@@ -177,6 +177,12 @@ fn assemble(
     child.timer_slack.store(slack, Ordering::Relaxed);
     child.default_timer_slack.store(slack, Ordering::Relaxed);
     child.login.inherit(&task.login);
+    if has(flags::SYSVSEM)
+        && let Err(error) = crate::ipc::system_v::semaphore::inherit(task, &child)
+    {
+        child.files().leave();
+        return Err(error);
+    }
     if has(flags::CHILD_CLEARTID) {
         child.clear_child_tid.store(request.child_tid, Ordering::Relaxed);
     }

@@ -163,6 +163,7 @@ fn check_flags(task: &Task, bits: u64) -> Result<()> {
         || (has(flags::PARENT) && task.group().signals.is_protected())
         || (has(flags::THREAD) && (bits & (flags::NEWUSER | flags::NEWPID) != 0 || !is_at_home(task)))
         || (bits & (flags::THREAD | flags::VM) != 0 && !keeps_time(task))
+        || has(flags::NEWIPC | flags::SYSVSEM)
         || (has(flags::PIDFD) && bits & (flags::DETACHED | flags::THREAD) != 0)
     {
         return Err(EINVAL);

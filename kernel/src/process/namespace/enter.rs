@@ -109,6 +109,9 @@ impl Change<'_> {
             self.task.take_clocks(&set.time);
             crate::process::exec::fit_vdso(self.task, self.task)?;
         }
+        if !Arc::ptr_eq(&self.task.namespaces().ipc, &set.ipc) {
+            crate::ipc::system_v::semaphore::leave(self.task);
+        }
         self.task.set_namespaces(set);
         if let Some(credentials) = credentials {
             let hidden = self.task.credentials().hides_from(&credentials);

@@ -3,6 +3,7 @@ use super::count::Charge;
 use super::{PlainNamespace, TimeNamespace, UserNamespace, UtsNamespace};
 use crate::error::*;
 use crate::file::MountNamespace;
+use crate::ipc::system_v::IpcNamespace;
 use crate::process::Credentials;
 use crate::process::clone::flags;
 use crate::process::pid::PidNamespace;
@@ -89,7 +90,7 @@ pub enum Namespace {
     User(Arc<UserNamespace>),
     Pid(Arc<PidNamespace>),
     Uts(Arc<UtsNamespace>),
-    Ipc(Arc<PlainNamespace>),
+    Ipc(Arc<IpcNamespace>),
     Network(Arc<PlainNamespace>),
     Mount(Arc<MountNamespace>),
     Cgroup(Arc<PlainNamespace>),

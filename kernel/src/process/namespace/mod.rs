@@ -20,6 +20,7 @@ use super::Task;
 use super::clone::flags;
 use super::pid::PidNamespace;
 use crate::error::*;
+use crate::ipc::system_v::IpcNamespace;
 use alloc::sync::Arc;
 use machine::memory::try_arc;
 
@@ -42,7 +43,7 @@ pub struct NamespaceSet {
     /// Where children get their numbers.
     pub pid_for_children: Arc<PidNamespace>,
     /// System V IPC and POSIX message queues.
-    pub ipc: Arc<PlainNamespace>,
+    pub ipc: Arc<IpcNamespace>,
     /// Network.
     pub network: Arc<PlainNamespace>,
     /// Cgroup root.
@@ -60,7 +61,7 @@ impl NamespaceSet {
         Ok(NamespaceSet {
             uts: UtsNamespace::first()?,
             pid_for_children: pid,
-            ipc: PlainNamespace::first(first::IPC)?,
+            ipc: IpcNamespace::first()?,
             network: PlainNamespace::first(first::NETWORK)?,
             cgroup: PlainNamespace::first(first::CGROUP)?,
             time: time.clone(),
@@ -80,11 +81,13 @@ impl NamespaceSet {
         if bits & flags::NEWUTS != 0 {
             set.uts = self.uts.copy(owner)?;
         }
+        if bits & flags::NEWIPC != 0 {
+            set.ipc = IpcNamespace::new(owner)?;
+        }
         if bits & flags::NEWTIME != 0 {
             set.time_for_children = self.time_for_children.copy(owner)?;
         }
         for (bit, kind, place) in [
-            (flags::NEWIPC, Kind::Ipc, &mut set.ipc),
             (flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup),
             (flags::NEWNET, Kind::Network, &mut set.network),
         ] {

@@ -5,9 +5,12 @@ rows! {
 //  x86-64  x32  i386
     /// Makes a pipe.
     [  22   22   42] pipe(descriptors) => call crate::ipc::pipe::pipe, Full;
-    [  29   29  395] shmget() => missing;
-    [  30   30  397] shmat() => missing;
-    [  31   31  396] shmctl() => missing;
+    /// Find or make a shared memory segment.
+    [  29   29  395] shmget(key, size, flags) => call crate::ipc::system_v::shared_memory::shmget, Full;
+    /// Attach a shared memory segment.
+    [  30   30  397] shmat(id, address, flags) => call crate::ipc::system_v::shared_memory::shmat, Full;
+    /// Look at, change or remove a shared memory segment.
+    [  31   31  396] shmctl(id, command, buffer) => call crate::ipc::system_v::shared_memory::shmctl, Full;
     /// Make a socket.
     [  41   41  359] socket(family, kind, protocol) => call crate::net::calls::socket, Partial("families other than AF_UNIX");
     /// Connect a socket to an address.
@@ -38,17 +41,26 @@ rows! {
     [  54  541  366] setsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::setsockopt, Partial("families other than AF_UNIX");
     /// Get an option of a socket.
     [  55  542  365] getsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::getsockopt, Partial("families other than AF_UNIX");
-    [  64   64  393] semget() => missing;
-    [  65   65    -] semop() => missing;
-    [  66   66  394] semctl() => missing;
-    [  67   67  398] shmdt() => missing;
-    [  68   68  399] msgget() => missing;
-    [  69   69  400] msgsnd() => missing;
-    [  70   70  401] msgrcv() => missing;
-    [  71   71  402] msgctl() => missing;
+    /// Find or make a set of semaphores.
+    [  64   64  393] semget(key, count, flags) => call crate::ipc::system_v::semaphore::semget, Full;
+    /// Operate on semaphores.
+    [  65   65    -] semop(id, operations, count) => call crate::ipc::system_v::semaphore::semop, Full;
+    /// Look at, set or remove semaphores.
+    [  66   66  394] semctl(id, semaphore, command, argument) => call crate::ipc::system_v::semaphore::semctl, Full;
+    /// Detach a shared memory segment.
+    [  67   67  398] shmdt(address) => call crate::ipc::system_v::shared_memory::shmdt, Full;
+    /// Find or make a message queue.
+    [  68   68  399] msgget(key, flags) => call crate::ipc::system_v::message::msgget, Full;
+    /// Send a message to a queue.
+    [  69   69  400] msgsnd(id, message, length, flags) => call crate::ipc::system_v::message::msgsnd, Full;
+    /// Receive a message from a queue.
+    [  70   70  401] msgrcv(id, message, length, kind, flags) => call crate::ipc::system_v::message::msgrcv, Full;
+    /// Look at, change or remove a message queue.
+    [  71   71  402] msgctl(id, command, buffer) => call crate::ipc::system_v::message::msgctl, Full;
     [ 181  181  188] getpmsg() => missing;
     [ 182  182  189] putpmsg() => missing;
-    [ 220  220    -] semtimedop() => missing;
+    /// Operate on semaphores, waiting for some time at most.
+    [ 220  220    -] semtimedop(id, operations, count, timeout) => call crate::ipc::system_v::semaphore::semtimedop::<crate::time::value::Timespec>, Full;
     [ 240  240  277] mq_open() => missing;
     [ 241  241  278] mq_unlink() => missing;
     [ 242  242  279] mq_timedsend() => missing;
@@ -74,10 +86,11 @@ rows! {
     /// Makes the call about sockets that a number names.
     [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("families other than AF_UNIX");
     /// Make a call about System V queues, semaphores or shared memory that is named by its number.
-    [   -    -  117] ipc(call, tail) => frame crate::syscall::multiplex::ipc, Partial("the calls that it names are missing, and so are their older structures");
+    [   -    -  117] ipc(call, tail) => call crate::syscall::multiplex::ipc, Full;
     /// Receive several messages, with a time-out of 64-bit seconds.
     [   -    -  417] recvmmsg_time64(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg_time64, Partial("families other than AF_UNIX");
     [   -    -  418] mq_timedsend_time64() => missing;
     [   -    -  419] mq_timedreceive_time64() => missing;
-    [   -    -  420] semtimedop_time64() => missing;
+    /// Operate on semaphores, waiting for some time at most.
+    [   -    -  420] semtimedop_time64(id, operations, count, timeout) => call crate::ipc::system_v::semaphore::semtimedop::<crate::time::value::Timespec>, Full;
 }

@@ -7,6 +7,7 @@
 //! their types.
 mod descriptions;
 mod file;
+mod ipc;
 mod memory;
 mod names;
 mod poll;

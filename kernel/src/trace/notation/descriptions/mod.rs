@@ -1,7 +1,7 @@
 //! How each call is written, by family.
 use super::names::*;
 use super::{Answer, Description, Notation::*, early};
-use super::{file as files, memory, poll, process as processes, signal, socket, system, time};
+use super::{file as files, ipc, memory, poll, process as processes, signal, socket, system, time};
 use crate::trace::show::Show;
 
 macro_rules! describe {
@@ -146,6 +146,18 @@ const COMMUNICATION: &[Description] = describe! {
     listen(Descriptor, Int);
     shutdown(Descriptor, Choice(SHUTDOWN, "SHUT_???"));
     socketcall(Int, Pointer("const unsigned long"));
+    shmget(Word(ipc::key), Size, Word(ipc::segment_flags));
+    shmat(Int, Address, Bits(ATTACH_FLAGS, "SHM_???")) => Answer::Hex;
+    shmctl(Int, Choice(SEGMENT_COMMANDS, "SHM_???"), Late("inout struct shmid64_ds *", ipc::segment));
+    shmdt(Address);
+    semget(Word(ipc::key), Int, Word(ipc::resource_flags));
+    semop(Int, In("struct sembuf", ipc::operations), Unsigned);
+    semctl(Int, Int, Choice(SEMAPHORE_COMMANDS, "SEM_???"), Late("", ipc::semaphores));
+    semtimedop(Int, In("struct sembuf", ipc::operations), Unsigned, In("struct timespec", time::timespec));
+    msgget(Word(ipc::key), Word(ipc::resource_flags));
+    msgsnd(Int, In("struct msgbuf", ipc::sent_message), Size, Bits(QUEUE_FLAGS, "MSG_???"));
+    msgrcv(Int, Out("struct msgbuf", ipc::received_message), Size, Long, Bits(QUEUE_FLAGS, "MSG_???"));
+    msgctl(Int, Choice(QUEUE_COMMANDS, "MSG_???"), Late("inout struct msqid64_ds *", ipc::queue));
     ipc(Unsigned, Int, Int, Int, Pointer("inout void"), Int);
     sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), In("struct sockaddr", socket::target), Unsigned);
     recvfrom(
