@@ -1,10 +1,11 @@
-/* Pipes, context switches, futexes. */
+/* Pipes, sockets, context switches, futexes. */
 #include "bench.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@ static char bytes[65536];
 static int own[2];
 
 static int own_prepare(void) { return pipe(own); }
+static int stream_prepare(void) { return socketpair(AF_UNIX, SOCK_STREAM, 0, own); }
+static int datagram_prepare(void) { return socketpair(AF_UNIX, SOCK_DGRAM, 0, own); }
 static void own_finish(void) { close(own[0]); close(own[1]); }
 static int move(long count, long size)
 {
@@ -211,6 +214,9 @@ const struct row pipe_rows[] = {
     { "pipe-stream-1", 32768, stream_run, stream_1, other_finish },
     { "pipe-stream-4k", 1024, stream_run, stream_4k, other_finish },
     { "pipe-stream-64k", 100, stream_run, stream_64k, other_finish },
+    { "unix-1", 3000, pipe_1, stream_prepare, own_finish },
+    { "unix-4k", 1000, pipe_4k, stream_prepare, own_finish },
+    { "unix-datagram", 3000, pipe_1, datagram_prepare, own_finish },
     { "switch-2", 1000, ring_run, ring_2, ring_finish },
     { "switch-8", 1600, ring_run, ring_8, ring_finish },
     { "switch-32", 3200, ring_run, ring_32, ring_finish },

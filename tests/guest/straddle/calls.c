@@ -68,6 +68,34 @@ static struct {
 /* What IPC_SET reads; the bytes of a queue are its 12th word, i386's 18th. */
 static word new_owner[30], new_queue[30] = {[sizeof(word) == 8 ? 11 : 17] = 16384};
 static unsigned short values[3] = {1, 2, 3};
+static int32_t name_room = 110, option_room = 4;
+static struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
+static uint16_t family_alone = AF_UNIX;
+static struct iovec part = {bytes, sizeof bytes};
+static struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+static struct mmsghdr messages = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+
+static const struct row rows_sockets[] = {
+	AS("read socket", read, COUNT, V(SOCKET_OUT), O(60), V(60)),
+	AS("write socket", write, COUNT, V(SOCKET_IN), I(bytes), V(100)),
+	AS("readv socket", readv, COUNT, V(SOCKET_OUT), W, V(2)),
+	AS("writev socket", writev, COUNT, V(SOCKET_IN), W, V(2)),
+	R(sendto, COUNT, V(SOCKET_IN), I(bytes), V(100), V(0), V(0), V(0)),
+	R(recvfrom, COUNT, V(SOCKET_OUT), O(60), V(60), V(0), O(4), B(name_room)),
+	R(sendmsg, COUNT, V(SOCKET_IN), I(message), V(0)),
+	R(recvmsg, COUNT, V(SOCKET_OUT), B(message), V(0)),
+	R(sendmmsg, COUNT, V(SOCKET_IN), B(messages), V(1), V(0)),
+	R(recvmmsg, COUNT, V(SOCKET_OUT), B(messages), V(1), V(0), V(0)),
+	R(bind, 0, V(LONE_SOCKET), I(family_alone), V(2)),
+	R(connect, 0, V(LONE_SOCKET), I(unspecified), V(16)),
+	R(getsockname, 0, V(SOCKET_IN), O(4), B(name_room)),
+	R(getpeername, 0, V(SOCKET_IN), O(4), B(name_room)),
+	R(socketpair, SILENT, V(AF_UNIX), V(SOCK_STREAM), V(0), O(8)),
+	R(setsockopt, 0, V(SOCKET_IN), V(SOL_SOCKET), V(SO_KEEPALIVE), I(one_word), V(4)),
+	R(getsockopt, 0, V(SOCKET_IN), V(SOL_SOCKET), V(SO_TYPE), O(4), B(option_room)),
+	AS("ioctl queued", ioctl, 0, V(SOCKET_OUT), V(FIONREAD), O(8)),
+};
+SWEEP(sockets)
 
 static const struct row rows_files[] = {
 	R(read, COUNT, V(FILE_FD), O(104), V(100)),

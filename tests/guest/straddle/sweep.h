@@ -9,6 +9,7 @@
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 /* A long as the kernel sees it. */
@@ -43,7 +44,8 @@ struct row {
 #define R(call, flags, ...) AS(#call, call, flags, __VA_ARGS__)
 
 /* Descriptors that every call finds. */
-enum { FILE_FD = 20, COPY_FD, FOLDER, PIPE_OUT, PIPE_IN, EVENT, POLLER, TIMER, SIGNALS, SELF_FD, ZERO, NULL_FD, PROC, TERMINAL, LAST_FD };
+enum { FILE_FD = 20, COPY_FD, FOLDER, PIPE_OUT, PIPE_IN, EVENT, POLLER, TIMER, SIGNALS, SELF_FD, ZERO, NULL_FD, PROC, TERMINAL, SOCKET_OUT,
+       SOCKET_IN, LONE_SOCKET, LAST_FD };
 #define HERE AT_FDCWD
 /* Stands for the process's own number. */
 #define SELF 0x7e57
@@ -99,6 +101,12 @@ static void furnish(void)
 	OK(dup2(OK(open("/dev/zero", O_RDWR)), ZERO));
 	OK(dup2(OK(open("/dev/null", O_RDWR)), NULL_FD));
 	OK(dup2(OK(open("/proc/self/status", O_RDONLY)), PROC));
+	OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair));
+	OK(dup2(pair[0], SOCKET_OUT));
+	OK(dup2(pair[1], SOCKET_IN));
+	OK(close(pair[0]));
+	OK(close(pair[1]));
+	OK(dup2(OK(socket(AF_UNIX, SOCK_DGRAM, 0)), LONE_SOCKET));
 	OK(dup2(OK(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)), TERMINAL));
 	struct {
 		union sigval value;
@@ -128,6 +136,9 @@ static void prepare(const struct row *row)
 		;
 	memset(bytes, 'y', sizeof bytes);
 	CHECK(write(PIPE_IN, bytes, 50) == 50);
+	while (read(SOCKET_OUT, bytes, sizeof bytes) > 0)
+		;
+	CHECK(write(SOCKET_IN, bytes, 60) == 60);
 	CHECK(write(EVENT, &one, sizeof one) == sizeof one);
 	syscall(SYS_timerfd_settime, TIMER, 0, soon, 0);
 	struct {
