@@ -17,7 +17,8 @@
 /* What `furnish` opens. */
 enum {
 	FILE_A = 3, FOLDER, PIPE_OUT, PIPE_IN, EVENT, EPOLL, TIMER, SIGNALS, MEMORY, DEV_NULL, DEV_ZERO, MASTER, SLAVE, PIDFD,
-	MEMINFO, RANDOM, VERSION, APPENDED, READ_ONLY, VICTIM_FD, OTHER_OUT, OTHER_IN, FILE_C, FURNISHED
+	MEMINFO, RANDOM, VERSION, APPENDED, READ_ONLY, VICTIM_FD, OTHER_OUT, OTHER_IN, FILE_C, SOCKET_OUT,
+	SOCKET_IN, LISTENER, FURNISHED
 };
 /* Addresses beside the pool that only recipes use. */
 #define AREA (POOL + 80 * PAGE)
@@ -474,6 +475,8 @@ static void segments(uint64_t *words)
 	}
 }
 
+#include "sockets.h"
+
 static const struct {
 	const char *name;
 	void (*apply)(uint64_t *words);
@@ -519,6 +522,11 @@ static const struct {
 	{"chdir", change_folder}, {"fchdir", change_folder}, {"pidfd_open", open_process}, {"pidfd_getfd", open_process},
 	{"kcmp", comparison}, {"membarrier", barrier}, {"ioprio_set", io_priority}, {"ioprio_get", io_priority},
 	{"process_madvise", other_advice}, {"process_mrelease", release}, {"ustat", old_statistics}, {"sysfs", old_statistics},
+	{"socket", on_socket}, {"socketpair", on_socket}, {"bind", on_socket}, {"connect", on_socket}, {"listen", on_socket},
+	{"shutdown", on_socket}, {"setsockopt", on_socket}, {"getsockopt", on_socket}, {"getsockname", on_socket},
+	{"getpeername", on_socket}, {"accept", accept_one}, {"accept4", accept_one}, {"sendto", send_something},
+	{"sendmsg", send_something}, {"sendmmsg", send_something}, {"recvfrom", receive_something}, {"recvmsg", receive_something},
+	{"recvmmsg", receive_something}, {"recvmmsg_time64", receive_something}, {"socketcall", call_by_number},
 	{"iopl", ports}, {"ioperm", ports}, {"pkey_alloc", keys}, {"pkey_free", keys}, {"pkey_mprotect", keys},
 	{"silly_copy", copy_bytes}, {"brk", zero}, {"setitimer", interval}, {"getitimer", interval}, {"setpgid", zero},
 	{"semget", semaphores}, {"semop", semaphores}, {"semtimedop", semaphores}, {"semtimedop_time64", semaphores},

@@ -198,6 +198,10 @@ static void furnish(const char *folder)
 	take((int)syscall(SYS_pidfd_open, victim, 0));
 	(void)!pipe2(pair, O_NONBLOCK);
 	take(open("c", O_CREAT | O_RDWR, 0666));
+	(void)!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair);
+	int listener = take(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	bind(listener, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t));
+	listen(listener, 5);
 }
 /* What was closed, unmapped or set otherwise comes back. */
 static void restore(const char *folder)

@@ -1,0 +1,97 @@
+/* Recipes of calls about sockets. */
+#include <sys/socket.h>
+
+static const int socket_kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+
+/* A message's header in the layout of the ABI, with a file now and then. */
+static void message_header(uint64_t at, int sends)
+{
+	const int is_narrow = abi != X86_64;
+	put_long(at, 2, at + 256, is_narrow);
+	put_long(at, 3, 1, is_narrow);
+	put_long(at + 256, 0, POOL + PAGE, is_narrow);
+	put_long(at + 256, 1, 1 + below(200), is_narrow);
+	if (one_in(3)) {
+		const uint32_t item[] = {SOL_SOCKET, 1 /* SCM_RIGHTS */, one_in(2) ? FILE_A : SOCKET_IN};
+		put_long(at, 4, at + 512, is_narrow);
+		put_long(at, 5, is_narrow ? 16 : 24, is_narrow);
+		if (sends) {
+			put_long(at + 512, 0, is_narrow ? 16 : 20, is_narrow);
+			memcpy((void *)(at + (is_narrow ? 516 : 520)), item, sizeof item);
+		}
+	}
+}
+/* A new socket, which stays open until many are closed. */
+static uint64_t new_socket(int kind) { return (uint64_t)syscall(SYS_socket, 1, kind, 0); }
+static void connect_to_listener(int and_close)
+{
+	struct sockaddr_storage name;
+	socklen_t length = sizeof name;
+	int fd = (int)new_socket(SOCK_STREAM | SOCK_NONBLOCK);
+	syscall(SYS_getsockname, LISTENER, &name, &length);
+	syscall(SYS_connect, fd, &name, length);
+	if (and_close)
+		syscall(SYS_close, fd);
+}
+static void on_socket(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	*(uint32_t *)(at + 1024) = 100;
+	if (is("socket"))
+		SET(1, (uint64_t)socket_kinds[below(3)], 0, 0, 0, 0);
+	else if (is("socketpair"))
+		SET(1, (uint64_t)socket_kinds[below(3)], 0, at, 0, 0);
+	else if (is("bind")) {
+		*(uint16_t *)at = 1;
+		SET(new_socket(socket_kinds[below(3)]), at, 2, 0, 0, 0);
+	} else if (is("connect"))
+		SET(new_socket(SOCK_DGRAM), at, 16, 0, 0, 0);
+	else if (is("listen"))
+		SET(LISTENER, below(10), 0, 0, 0, 0);
+	else if (is("shutdown"))
+		SET(new_socket(SOCK_STREAM), below(3), 0, 0, 0, 0);
+	else if (is("setsockopt"))
+		SET(SOCKET_IN, SOL_SOCKET, one_in(2) ? SO_KEEPALIVE : SO_PRIORITY, at, 4, 0);
+	else if (is("getsockopt"))
+		SET(SOCKET_IN, SOL_SOCKET, one_in(2) ? SO_TYPE : SO_PEERCRED, at, at + 1024, 0);
+	else
+		SET(is("getpeername") ? SOCKET_IN : one_in(2) ? SOCKET_IN : LISTENER, at, at + 1024, 0, 0, 0);
+}
+static void accept_one(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	*(uint32_t *)(at + 1024) = 100;
+	connect_to_listener(one_in(2));
+	SET(LISTENER, one_in(2) ? 0 : at, at + 1024, 0, 0, 0);
+}
+static void send_something(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	char bytes[256];
+	while (one_in(2) && syscall(SYS_read, SOCKET_OUT, bytes, sizeof bytes) > 0)
+		;
+	message_header(at, 1);
+	if (is("sendto"))
+		SET(SOCKET_IN, POOL, below(200), MSG_DONTWAIT, 0, 0);
+	else
+		is("sendmmsg") ? SET(SOCKET_IN, at, 1, MSG_DONTWAIT, 0, 0) : SET(SOCKET_IN, at, MSG_DONTWAIT, 0, 0, 0);
+}
+static void receive_something(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	(void)!syscall(SYS_write, SOCKET_IN, POOL, 20);
+	message_header(at, 0);
+	if (is("recvfrom"))
+		SET(SOCKET_OUT, POOL, below(200), MSG_DONTWAIT, 0, 0);
+	else if (is("recvmsg"))
+		SET(SOCKET_OUT, at, MSG_DONTWAIT, 0, 0, 0);
+	else
+		SET(SOCKET_OUT, at, 1, MSG_DONTWAIT, 0, 0);
+}
+static void call_by_number(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	const uint32_t arguments[] = {SOCKET_IN, POOL, 10, MSG_DONTWAIT, 0, 0};
+	memcpy((void *)at, arguments, sizeof arguments);
+	SET(9, at, 0, 0, 0, 0);
+}
