@@ -243,3 +243,22 @@ CASE(times_of_messages)
 	sent = (void *)CMSG_DATA(item);
 	CHECK(sent->tv_sec >= before.tv_sec && sent->tv_sec <= after.tv_sec);
 }
+
+CASE(looking_ahead)
+{
+	static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+	for (int i = 0; i < 2; i++) {
+		int offset = 0;
+		OK(socketpair(AF_UNIX, types[i], 0, pair));
+		OK(setsockopt(pair[1], SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof offset));
+		EQ(send(pair[0], "abc", 3, 0), 3);
+		EQ(send(pair[0], "defg", 4, 0), 4);
+		for (int j = 0; j < 4; j++) {
+			memset(block, 0, 8);
+			ssize_t count = recv(pair[1], block, 2, MSG_PEEK | MSG_DONTWAIT);
+			OUT("%zd: %s, at %d", count, block, option(pair[1], SO_PEEK_OFF));
+		}
+		EQ(recv(pair[1], block, 8, 0), 3);
+		OUT("at %d", option(pair[1], SO_PEEK_OFF));
+	}
+}

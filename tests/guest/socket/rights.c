@@ -348,3 +348,24 @@ CASE(messages_of_several_senders_do_not_mix)
 	EQ(take(pair[1], 64, 0), 2);
 	EQ(take(pair[1], 64, 0), 2);
 }
+
+CASE(urgent_byte_with_a_file)
+{
+	int file = 0;
+	struct iovec part = {"x", 1};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
+	struct cmsghdr *item = (void *)control.bytes;
+	OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	for (int i = 0; i < 3; i++) {
+		message.msg_controllen = CMSG_SPACE(sizeof file);
+		*item = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof file), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(item), &file, sizeof file);
+		message.msg_control = control.bytes;
+		EQ(sendmsg(pair[0], &message, MSG_OOB), 1);
+		EQ(recv(pair[1], block, 1, MSG_OOB), 1);
+	}
+	/* The messages are empty now, but in the queue still. */
+	EQ(write(pair[0], "a", 1), 1);
+	EQ(recv(pair[1], block, 8, MSG_DONTWAIT), 1);
+	ERR(recv(pair[1], block, 8, MSG_DONTWAIT), EAGAIN);
+}

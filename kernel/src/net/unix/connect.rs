@@ -60,10 +60,12 @@ impl UnixSocket {
             }
             {
                 let mut state = self.state.lock();
-                match state.phase {
-                    Phase::Idle if !self.is_dead() => {}
-                    Phase::Connected => return Err(EISCONN),
-                    _ => return Err(EINVAL),
+                if state.phase != Phase::Idle || self.is_dead() {
+                    let error = if state.phase == Phase::Connected { EISCONN } else { EINVAL };
+                    drop(state);
+                    // The room that it was woken for is somebody else's.
+                    listener.room.wake_one();
+                    return Err(error);
                 }
                 // Whoever accepts the connection finds this end ready.
                 state.phase = Phase::Connected;
@@ -200,6 +202,7 @@ impl UnixSocket {
         let messages = {
             let mut queue = self.queue.lock();
             self.queued.store(0, Ordering::Release);
+            self.files_queued.store(0, Ordering::Relaxed);
             core::mem::take(&mut queue.messages)
         };
         if !messages.is_empty() {

@@ -119,48 +119,36 @@ impl UnixSocket {
     /// out of band is passed over or taken out, as manage_oob of Linux does.
     fn next_piece(&self, incoming: &Incoming, skip: &mut usize, copied: bool) -> Option<Arc<Message>> {
         let peeks = incoming.has(message_flag::PEEK);
-        let mut gone: Option<Arc<Message>> = None;
         loop {
             let mut queue = self.queue.lock();
-            let first = queue.messages.front().cloned();
-            let Some(first) = first else {
-                drop(queue);
-                drop(gone);
-                return None;
-            };
+            let first = queue.messages.front().cloned()?;
             let is_urgent = queue.urgent.as_ref().is_some_and(|urgent| Arc::ptr_eq(urgent, &first));
-            if first.is_read_out() && !peeks {
-                gone = self.unlink(&mut queue, &first);
-            } else if is_urgent && copied {
-                return None;
-            } else if is_urgent && self.options.keeps_urgent_inline() {
-                if !peeks {
-                    gone = queue.urgent.take();
-                }
+            let is_inline = is_urgent && self.options.keeps_urgent_inline();
+            if first.is_read_out() && !peeks || is_urgent && !copied && !is_inline && !peeks {
+                let urgent = if is_urgent { queue.urgent.take() } else { None };
+                let taken = self.unlink(&mut queue, &first);
+                // Messages, and the files in them, go when the queue is not locked any more.
                 drop(queue);
-                drop(gone);
-                return Some(first);
-            } else if is_urgent && peeks {
+                self.files_received(&first);
+                drop((urgent, taken, first));
+                continue;
+            }
+            if is_urgent && (copied || !is_inline) {
                 return None;
-            } else if is_urgent {
-                let urgent = queue.urgent.take();
-                gone = self.unlink(&mut queue, &first);
+            }
+            if is_inline {
+                let urgent = if peeks { None } else { queue.urgent.take() };
                 drop(queue);
                 drop(urgent);
-            } else {
-                let mut found = None;
-                for message in queue.messages.iter_arcs() {
-                    if *skip == 0 || *skip < message.left() {
-                        found = Some(message.clone());
-                        break;
-                    }
-                    *skip -= message.left();
-                }
-                drop(queue);
-                drop(gone);
-                return found;
+                return Some(first);
             }
-            drop(first);
+            for message in queue.messages.iter_arcs() {
+                if *skip == 0 || *skip < message.left() {
+                    return Some(message.clone());
+                }
+                *skip -= message.left();
+            }
+            return None;
         }
     }
     /// Takes a message out of the queue.
