@@ -143,7 +143,8 @@ impl UnixSocket {
                 return Some(first);
             }
             for message in queue.messages.iter_arcs() {
-                if *skip == 0 || *skip < message.left() {
+                // One that only held a byte out of band is empty.
+                if message.left() > *skip {
                     return Some(message.clone());
                 }
                 *skip -= message.left();
