@@ -72,13 +72,14 @@ CASE(poll_wakes_up)
 		close(pair[0]);
 		sleep_ms(30);
 		EQ(write(pair[1], "a", 1), 1);
-		sleep_ms(30);
+		EQ(read(pair[1], block, 1), 1);
 		_exit(0);
 	}
 	close(pair[1]);
 	EQ(poll(&entry, 1, 5000), 1);
 	OUT("events %#x", entry.revents);
 	EQ(read(pair[0], block, 1), 1);
+	EQ(write(pair[0], "b", 1), 1);
 	EQ(poll(&entry, 1, 5000), 1);
 	OUT("events %#x", entry.revents);
 	EQ(exit_code(child), 0);
