@@ -23,6 +23,7 @@ pub mod rank {
         PROCESSOR_TIMERS = 76, "the timers that count a process's processor time";
         CLOCK_FOLLOWERS = 77, "who is told that the wall clock was set";
         TTY_CONFIGURATION = 80, "a terminal's settings and open count";
+        ACCOUNTING = 98, "where a pid namespace's records of ended processes go";
         MOUNT_TREE = 100, "the mount tree of a namespace";
         USER_NAMESPACE = 95, "the maps of a user namespace being written";
         RENAME = 110, "a file system's rename lock";

@@ -1,4 +1,5 @@
 //! The end of tasks and processes: exit(2), exit_group(2), orphans, telling the parent.
+use super::accounting;
 use super::schedule::{self, state};
 use super::task::flag;
 use super::thread_group::Life;
@@ -87,7 +88,12 @@ fn leave(task: &Task) {
         let status = process.exit_begun().unwrap_or(task.exit_status.load(Ordering::Relaxed));
         panic!("Attempted to kill init! exitcode={status:#010x}");
     }
+    let accounted = if last { accounting::memory_in_use(task) } else { None };
     release_memory(task);
+    if let Some(memory) = accounted {
+        let status = process.exit_begun().unwrap_or(task.exit_status.load(Ordering::Relaxed));
+        accounting::note(task, process, status, memory);
+    }
     crate::ipc::system_v::semaphore::leave(task);
     crate::ipc::system_v::shared_memory::leave(task);
     let spare = task.spare_waiter.lock().take();

@@ -1,4 +1,5 @@
 //! Processes: tasks and thread groups, their birth and end, scheduling, identity.
+pub mod accounting;
 pub mod capability;
 pub mod choice;
 pub mod clone;

@@ -3,6 +3,7 @@
 //! What bears a number in one namespace bears another in each namespace above it.
 //! A number is in use as long as a thread, a process group or a session bears it. Tables are looked up under a spin lock that
 //! is held for a few instructions; nobody needs one to know his own numbers.
+use super::accounting::Accounting;
 use super::namespace::{Identity, Kind, Owner, first};
 use super::session::{ProcessGroup, Session};
 use super::{Task, ThreadGroup};
@@ -49,6 +50,8 @@ pub struct PidNamespace {
     emptied: WaitQueue,
     /// What its first process is told to have ended by (reboot(2)), 0 for nothing.
     pub reboot_signal: AtomicU32,
+    /// Where the records of its processes go.
+    pub accounting: Accounting,
 }
 /// One more than the highest number given out (pid_max).
 static MAXIMUM: AtomicU32 = AtomicU32::new(32_768);
@@ -111,6 +114,7 @@ impl PidNamespace {
             table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
             emptied: WaitQueue::new(),
             reboot_signal: AtomicU32::new(0),
+            accounting: Accounting::new(),
         })?)
     }
     /// A namespace in this one (CLONE_NEWPID). EINVAL for an owner that does not lie within this one's, ENOSPC.
@@ -128,6 +132,7 @@ impl PidNamespace {
             table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
             emptied: WaitQueue::new(),
             reboot_signal: AtomicU32::new(0),
+            accounting: Accounting::new(),
         })?)
     }
     /// The namespace it was made in; `None` for the root.

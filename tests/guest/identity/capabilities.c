@@ -5,7 +5,6 @@
  *   CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW   sockets
  *   CAP_NET_BROADCAST                                  Linux asks for it nowhere
  *   CAP_IPC_OWNER                                      System V's semaphores, queues and memory
- *   CAP_SYS_PACCT                                      acct(2)
  *   CAP_LEASE                                          fcntl(2)'s F_SETLEASE
  *   CAP_AUDIT_WRITE, CAP_AUDIT_READ                    netlink sockets
  *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN                    security modules that Debian does not turn on
@@ -193,6 +192,7 @@ CAPABILITY(CAP_SETUID, return setresuid(1234, 1234, 1234))
 CAPABILITY(CAP_SETPCAP, return prctl(PR_CAPBSET_DROP, CAP_SYS_PACCT))
 CAPABILITY(CAP_IPC_LOCK, return lock_beyond_the_limit())
 CAPABILITY(CAP_SYS_MODULE, return syscall(SYS_delete_module, "no-such-module", O_NONBLOCK))
+CAPABILITY(CAP_SYS_PACCT, return acct(0))
 CAPABILITY(CAP_SYS_CHROOT, return chroot("."))
 CAPABILITY(CAP_SYS_ADMIN, return sethostname("capable", 7))
 CAPABILITY(CAP_SYS_BOOT, return syscall(SYS_reboot, 1, 2, 3, 0))

@@ -4,6 +4,7 @@ use super::{Item, Kind as ItemKind, Output, Subject};
 use crate::error::*;
 use crate::ipc::system_v::limits;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::process::accounting::PARAMETERS;
 use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::user::UNPRIVILEGED;
 use crate::process::namespace::{Kind, RELEASE, SYSTEM_NAME, VERSION};
@@ -89,6 +90,7 @@ static FILES: &[Item] = &[
 ];
 
 static KERNEL: &[Item] = &[
+    Item::writable("acct", 0o644, accounting, set_accounting),
     constant!("cap_last_cap", 40),
     Item::writable("core_pattern", 0o644, core_pattern, set_core_pattern),
     Item::writable("core_uses_pid", 0o644, core_uses_pid, set_core_uses_pid),
@@ -208,6 +210,17 @@ fn set_threads_max(_subject: &Subject, text: &[u8]) -> Result<()> {
     let value =
         u32::try_from(parse_number(text)?).ok().filter(|value| (1..=MAX_THREADS).contains(value)).ok_or(EINVAL)?;
     TASKS_MAXIMUM.store(value, Ordering::Relaxed);
+    Ok(())
+}
+fn accounting(_subject: &Subject, out: &mut Output) -> Result<()> {
+    let [resume, pause, seconds] = PARAMETERS.each_ref().map(|value| value.load(Ordering::Relaxed));
+    Ok(writeln!(out, "{resume}\t{pause}\t{seconds}")?)
+}
+fn set_accounting(_subject: &Subject, text: &[u8]) -> Result<()> {
+    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    for (parameter, word) in PARAMETERS.iter().zip(words) {
+        parameter.store(u64::try_from(parse_number(word)?).map_err(|_| EINVAL)?, Ordering::Relaxed);
+    }
     Ok(())
 }
 fn printk(_subject: &Subject, out: &mut Output) -> Result<()> {

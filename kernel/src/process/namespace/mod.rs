@@ -87,10 +87,9 @@ impl NamespaceSet {
         if bits & flags::NEWTIME != 0 {
             set.time_for_children = self.time_for_children.copy(owner)?;
         }
-        for (bit, kind, place) in [
-            (flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup),
-            (flags::NEWNET, Kind::Network, &mut set.network),
-        ] {
+        for (bit, kind, place) in
+            [(flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup), (flags::NEWNET, Kind::Network, &mut set.network)]
+        {
             if bits & bit != 0 {
                 *place = try_arc(PlainNamespace { identity: Identity::new(owner, kind)? })?;
             }

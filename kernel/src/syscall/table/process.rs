@@ -102,7 +102,8 @@ rows! {
     [ 160  160    -] setrlimit(resource, limit) => call crate::process::limits::setrlimit, Full;
     /// Set resource limits.
     [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
-    [ 163  163   51] acct() => missing;
+    /// Keep a record of every process that ends.
+    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("used privileges are not marked; the file keeps its mount in use");
     [ 174    -  127] create_module() => missing;
     /// Load a module from memory.
     [ 175  175  128] init_module(image, length, parameters) => call crate::module::calls::init_module, Full;

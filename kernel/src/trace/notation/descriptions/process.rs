@@ -25,6 +25,7 @@ pub const CALLS: &[Description] = describe! {
     );
     fork();
     vfork();
+    acct(Path);
     execve(Path, In("char *const", process::arguments), In("char *const", process::environment));
     exit(Int);
     wait4(Int, Late("int *", process::status), Bits(WAIT, "W???"), Out("struct rusage", process::child_usage));
