@@ -187,7 +187,7 @@ impl TimerFile {
             let deadline = match value {
                 0 => 0,
                 value if follows => shown_at(value, ahead),
-                value if is_absolute => value,
+                value if is_absolute => clock::to_monotonic(self.clock, value).max(1),
                 value => machine::time::monotonic().saturating_add(value).min(LONGEST),
             };
             let was_cancelled = state.cancelled && cancels;

@@ -241,7 +241,7 @@ impl PosixTimer {
         }
         let deadline = match value {
             0 => None,
-            value if is_absolute => Some(value),
+            value if is_absolute => Some(clock::to_monotonic(self.clock, value)),
             value => Some(now.saturating_add(value)),
         };
         let before = match follower.get() {
