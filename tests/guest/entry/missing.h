@@ -2,7 +2,6 @@
  * can only shrink. */
 #ifdef __i386__
 static const short missing[] = {
-	51, /* acct */
 	86, /* uselib */
 	87, /* swapon */
 	115, /* swapoff */
@@ -60,7 +59,6 @@ static const short missing[] = {
 };
 #else
 static const short missing[] = {
-	163, /* acct */
 	167, /* swapon */
 	168, /* swapoff */
 	179, /* quotactl */
