@@ -40,8 +40,8 @@ struct Account {
 }
 
 impl Accounting {
-    /// Off.
-    pub const fn new() -> Self {
+    /// No records are wanted.
+    pub const fn off() -> Self {
         Accounting { account: Mutex::new(rank::ACCOUNTING, None) }
     }
     /// Turns it on or off.

@@ -55,7 +55,7 @@ pub fn kcmp(task: &Task, one: Pid, other: Pid, kind: i32, first: u64, second: u6
         kind::CONTEXT => both(|task| task.context_if_any().as_ref().map_or(0, |context| Arc::as_ptr(context).addr())),
         kind::HANDLERS => both(|task| Arc::as_ptr(&task.group().actions()).addr()),
         kind::IO_CONTEXT => both(|task| task.io_context.place()),
-        kind::SEMAPHORE_UNDO => both(|_| 0),
+        kind::SEMAPHORE_UNDO => both(|task| task.undo_list.lock().as_ref().map_or(0, |list| Arc::as_ptr(list).addr())),
         kind::WATCHED_FILE => {
             let slot = UserPtr::<Slot>::new(second).read(task)?;
             let (file, instance) = (file(&one, first)?, file(&other, slot.instance.into())?);

@@ -32,7 +32,7 @@ pub struct IoContext(SpinLock<Option<Arc<AtomicU16>>>);
 
 impl IoContext {
     /// None.
-    pub const fn new() -> Self {
+    pub const fn none() -> Self {
         IoContext(SpinLock::new(rank::LEAF, None))
     }
     /// Where it is, 0 for none; for comparison.
@@ -44,10 +44,11 @@ impl IoContext {
         self.0.lock().as_ref().map_or(0, |context| context.load(Ordering::Relaxed))
     }
     fn set(&self, priority: u16) -> Result<()> {
-        let fresh = match self.0.lock().as_ref() {
-            Some(context) => return Ok(context.store(priority, Ordering::Relaxed)),
-            None => machine::memory::try_arc(AtomicU16::new(priority)),
-        }?;
+        if let Some(context) = self.0.lock().as_ref() {
+            context.store(priority, Ordering::Relaxed);
+            return Ok(());
+        }
+        let fresh = machine::memory::try_arc(AtomicU16::new(priority))?;
         let mut place = self.0.lock();
         let unused = match &*place {
             // Somebody else has made one meanwhile.

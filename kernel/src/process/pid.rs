@@ -114,7 +114,7 @@ impl PidNamespace {
             table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
             emptied: WaitQueue::new(),
             reboot_signal: AtomicU32::new(0),
-            accounting: Accounting::new(),
+            accounting: Accounting::off(),
         })?)
     }
     /// A namespace in this one (CLONE_NEWPID). EINVAL for an owner that does not lie within this one's, ENOSPC.
@@ -132,7 +132,7 @@ impl PidNamespace {
             table: SpinLock::new(rank::NAMESPACE, Table::EMPTY),
             emptied: WaitQueue::new(),
             reboot_signal: AtomicU32::new(0),
-            accounting: Accounting::new(),
+            accounting: Accounting::off(),
         })?)
     }
     /// The namespace it was made in; `None` for the root.

@@ -41,7 +41,7 @@ pub struct Permissions(SpinLock<Option<Arc<Ports>>>);
 
 impl Permissions {
     /// None.
-    pub const fn new() -> Self {
+    pub const fn none() -> Self {
         Permissions(SpinLock::new(rank::LEAF, None))
     }
     fn get(&self) -> Option<Arc<Ports>> {

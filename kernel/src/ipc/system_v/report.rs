@@ -22,7 +22,7 @@ pub fn segments(from: u64, out: &mut Output) -> Result<Option<u64>> {
         return Ok(behind(0));
     };
     let task = Task::current();
-    let Some((place, segment)) = namespace(task).segments.from_place(place as usize) else { return Ok(None) };
+    let Some((place, segment)) = namespace(task).segments.at_or_after(place as usize) else { return Ok(None) };
     let status = segment.status(task);
     let values = &status.permissions;
     write!(
@@ -49,7 +49,7 @@ pub fn semaphores(from: u64, out: &mut Output) -> Result<Option<u64>> {
         return Ok(behind(0));
     };
     let task = Task::current();
-    let Some((place, set)) = namespace(task).semaphores.from_place(place as usize) else { return Ok(None) };
+    let Some((place, set)) = namespace(task).semaphores.at_or_after(place as usize) else { return Ok(None) };
     let status = set.status();
     let values = &status.permissions;
     write!(out, "{:>10} {:>10}  {:>4o} {:>10}", values.key, set.id(), values.mode, status.count)?;
@@ -65,7 +65,7 @@ pub fn queues(from: u64, out: &mut Output) -> Result<Option<u64>> {
         return Ok(behind(0));
     };
     let task = Task::current();
-    let Some((place, queue)) = namespace(task).queues.from_place(place as usize) else { return Ok(None) };
+    let Some((place, queue)) = namespace(task).queues.at_or_after(place as usize) else { return Ok(None) };
     let status = queue.status();
     let values = &status.permissions;
     write!(

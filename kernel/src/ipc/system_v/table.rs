@@ -85,7 +85,7 @@ impl<T: Object> Table<T> {
         self.0.read().places.get(place_of(id)).and_then(Option::as_ref).cloned().ok_or(EINVAL)
     }
     /// The first object at this place or behind it, and its place.
-    pub fn from_place(&self, place: usize) -> Option<(usize, Arc<T>)> {
+    pub fn at_or_after(&self, place: usize) -> Option<(usize, Arc<T>)> {
         let inner = self.0.read();
         let mut places = (place..).zip(inner.places.iter_from(place));
         places.find_map(|(place, object)| object.clone().map(|object| (place, object)))

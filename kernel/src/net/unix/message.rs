@@ -87,7 +87,7 @@ impl Message {
                 take_all(from, bytes.get_mut(..length).unwrap_or(&mut []))?;
                 Data::Inline(bytes)
             }
-            ..=BLOCK => {
+            length if length <= BLOCK => {
                 let mut bytes = Vec::new();
                 bytes.try_reserve_exact(length)?;
                 bytes.resize(length, 0);

@@ -73,7 +73,7 @@ fn information(task: &Task, space: &IpcNamespace, is_usage: bool) -> Packer {
     if is_usage {
         (pool, map, headers) = (space.queues.usage().used as u32, 0, 0);
         let mut at = 0;
-        while let Some((place, queue)) = space.queues.from_place(at) {
+        while let Some((place, queue)) = space.queues.at_or_after(at) {
             let state = queue.state.lock();
             map += state.messages.len() as u32;
             headers += state.bytes as u32;

@@ -56,7 +56,7 @@ pub fn shmat(task: &Task, id: i32, address: u64, flags: u32) -> Result<UserAddre
     }
     let replaces = flags & flag::REPLACE != 0;
     let mut start = address;
-    if address % PAGE != 0 {
+    if !address.is_multiple_of(PAGE) {
         if flags & flag::ROUND == 0 {
             return Err(EINVAL);
         }

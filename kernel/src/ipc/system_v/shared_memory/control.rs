@@ -82,7 +82,7 @@ fn limits(task: &Task, space: &IpcNamespace, form: Form) -> Packer {
 /// `struct shm_info`.
 fn usage(task: &Task, space: &IpcNamespace) -> Packer {
     let (usage, mut resident, mut at) = (space.segments.usage(), 0, 0);
-    while let Some((place, segment)) = space.segments.from_place(at) {
+    while let Some((place, segment)) = space.segments.at_or_after(at) {
         resident += segment.resident_pages();
         at = place + 1;
     }

@@ -214,7 +214,7 @@ pub fn remove_orphans(space: &IpcNamespace) {
 }
 fn remove_unused(space: &IpcNamespace, choose: impl Fn(&Segment) -> bool) {
     let mut at = 0;
-    while let Some((place, segment)) = space.segments.from_place(at) {
+    while let Some((place, segment)) = space.segments.at_or_after(at) {
         at = place + 1;
         if choose(&segment) && segment.attachments.end_if_unused(false) {
             space.segments.remove(&segment);
