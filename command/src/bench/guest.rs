@@ -112,10 +112,7 @@ impl Guest {
         rows.extend(programs::ROWS.iter().map(|(row, _)| Row::new("programs", row, Mode::Both, Boot::Debian)));
         // Families stay together.
         let families: Vec<String> = rows.iter().map(|row| row.name.family.clone()).collect();
-        rows.sort_by_key(|row| {
-            let place = families.iter().rposition(|family| *family == row.name.family);
-            place
-        });
+        rows.sort_by_key(|row| families.iter().rposition(|family| *family == row.name.family));
         Ok(rows)
     }
 
