@@ -38,6 +38,8 @@ pub(crate) const DEVICE_NOT_AVAILABLE: u8 = 7;
 pub(crate) const DOUBLE_FAULT: u8 = 8;
 pub(crate) const GENERAL_PROTECTION: u8 = 13;
 pub(crate) const PAGE_FAULT: u8 = 14;
+/// Bit of a page fault's error code: a protection key forbids the access.
+pub(crate) const PROTECTION_KEY: u32 = 1 << 5;
 pub(crate) const MACHINE_CHECK: u8 = 18;
 
 /// Flags cleared on system calls: TF, IF, DF, IOPL, NT, RF, AC and ID matter, the arithmetic ones are cleared for order.

@@ -1,6 +1,6 @@
 //! Exceptions on the current stack: user ones go to the kernel, those of user copies to their recovery, the rest is fatal.
 use super::frame::{CS, ORIGINAL_RAX, RFLAGS, RIP, TrapFrame, UserFrame};
-use super::{Exception, PAGE_FAULT, exit};
+use super::{Exception, PAGE_FAULT, PROTECTION_KEY, exit};
 use crate::cpu::{local, tables::set_gate};
 use crate::module::fault;
 use crate::paging::Access;
@@ -148,7 +148,9 @@ unsafe extern "C" fn from_kernel<K: Kernel>(frame: *mut TrapFrame, vector: u8, e
         }
         crate::report::fatal_exception(frame, vector, error_code, address);
     };
-    if vector == PAGE_FAULT && fixup.may_sleep && frame.interrupts_were_on() && thread::may_sleep() {
+    // What a protection key forbids stays forbidden, whatever is brought in.
+    let is_forbidden = error_code & PROTECTION_KEY != 0;
+    if vector == PAGE_FAULT && !is_forbidden && fixup.may_sleep && frame.interrupts_were_on() && thread::may_sleep() {
         let access = if error_code & 2 != 0 { Access::Write } else { Access::Read };
         // SAFETY: a current task exists, since it may sleep; it stays alive while it runs.
         let task = unsafe { &*(local::current_task() as *const K::Task) };

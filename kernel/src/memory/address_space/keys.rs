@@ -77,6 +77,8 @@ impl Space {
     /// access; a copy that was put off is asked again and again.
     #[inline]
     pub(super) fn key_denies(&self, address: u64, access: Access) -> bool {
-        self.uses_keys.load(Ordering::Relaxed) && !key_allows(self.key_at(address), access)
+        // Key 0, which all pages have at first, can be forbidden as well.
+        let key = if self.uses_keys.load(Ordering::Relaxed) { self.key_at(address) } else { 0 };
+        !key_allows(key, access)
     }
 }
