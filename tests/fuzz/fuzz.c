@@ -228,12 +228,14 @@ static uint64_t succeeded(void)
 }
 
 /* Children of workers that went into a process group of their own sleep on when that of the worker is killed: whoever is left
-   is, and init reaps. What cannot be killed stays, and counts. */
+   is, and init reaps. Those that a worker gave to the supervisor (CLONE_PARENT) are waited for here. What cannot be killed stays,
+   and counts. */
 static void end_strays(int tasks)
 {
 	kill(-1, SIGKILL);
-	for (double since = now(); processes() > tasks && now() - since < 5;)
-		usleep(1000);
+	for (double since = now(); processes() > tasks && now() - since < 5; usleep(1000))
+		while (waitpid(-1, 0, WNOHANG | __WALL) > 0)
+			;
 }
 
 int main(int count, char **arguments)

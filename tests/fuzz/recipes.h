@@ -405,6 +405,14 @@ static void load_module(uint64_t *words)
 		SET(AREA + 15 * PAGE, O_NONBLOCK, 0, 0, 0, 0);
 	} else {
 		syscall(SYS_delete_module, "fuzz", O_NONBLOCK);
+		if (is("finit_module")) {
+			const int place = 61;
+			int fd = (int)syscall(SYS_open, "/module.ko", O_RDONLY);
+			syscall(SYS_dup2, fd, place);
+			syscall(SYS_close, fd);
+			SET((uint64_t)place, AREA + 15 * PAGE + 8, 0, 0, 0, 0);
+			return;
+		}
 		SET(AREA, (uint64_t)module_size, AREA + 15 * PAGE + 8, 0, 0, 0);
 	}
 }
@@ -521,7 +529,7 @@ static const struct {
 	{"sethostname", message}, {"setdomainname", message}, {"syslog", kernel_log}, {"stime", present}, {"settimeofday", present},
 	{"clock_settime", present}, {"clock_settime64", present}, {"adjtimex", read_steering},
 	{"clock_adjtime", read_steering}, {"clock_adjtime64", read_steering}, {"reboot", restart}, {"umount", unmount}, {"umount2", unmount},
-	{"init_module", load_module}, {"delete_module", load_module}, {"execve", execute}, {"execveat", execute}, {"chroot", own_folder},
+	{"init_module", load_module}, {"finit_module", load_module}, {"delete_module", load_module}, {"execve", execute}, {"execveat", execute}, {"chroot", own_folder},
 	{"chdir", change_folder}, {"fchdir", change_folder}, {"pidfd_open", open_process}, {"pidfd_getfd", open_process},
 	{"kcmp", comparison}, {"membarrier", barrier}, {"ioprio_set", io_priority}, {"ioprio_get", io_priority},
 	{"process_madvise", other_advice}, {"process_mrelease", release}, {"ustat", old_statistics}, {"sysfs", old_statistics},
@@ -538,7 +546,7 @@ static const struct {
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",
-					     "clock_adjtime64", "reboot", "init_module",
+					     "clock_adjtime64", "reboot", "init_module", "finit_module",
 					     "delete_module", "syslog", "umount", "umount2", 0};
 
 /* ---- Harm ------------------------------------------------------------------------------------------------------------ */

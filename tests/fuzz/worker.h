@@ -31,7 +31,7 @@ static int is_any(const char *name, const char *const *list)
 	return 0;
 }
 /* What would end or change the whole system. */
-static const char *const never[] = {"kexec_load", "kexec_file_load", "finit_module", "swapon", "swapoff", 0};
+static const char *const never[] = {"kexec_load", "kexec_file_load", "swapon", "swapoff", 0};
 /* What a superuser does to everybody. */
 static const char *const user_only[] = {"mount", "pivot_root", "acct", "iopl", "ioperm", 0};
 /* What waits, or changes what the other calls of the batch meet. */
@@ -42,7 +42,7 @@ static const char *const seldom[] = {
 	"pselect6_time64", "poll", "ppoll", "ppoll_time64", "epoll_wait", "epoll_pwait", "epoll_pwait2", "flock", "read", "readv", "prctl",
 	"setsid", "vhangup", "chroot", "sgetmask", "ssetmask", "mlockall", "rseq", "set_robust_list", "set_tid_address", "dup2", "dup3",
 	"fcntl", "fcntl64", "restart_syscall", "setfsuid", "setuid", "setreuid", "setresuid", "setuid32", "setreuid32", "setresuid32",
-	"reboot", "init_module", "delete_module", "umount", "umount2", "testsyscall", "capset", "ptrace", "set_thread_area", 0};
+	"reboot", "init_module", "finit_module", "delete_module", "umount", "umount2", "testsyscall", "capset", "ptrace", "set_thread_area", 0};
 /* What ends the worker, or its child, or takes its memory away. */
 static const char *const deadly[] = {
 	"exit", "exit_group", "execve", "execveat", "rt_sigreturn", "sigreturn", "kill", "tkill", "tgkill", "rt_sigqueueinfo",

@@ -175,12 +175,14 @@ pub fn note(task: &Task, process: &ThreadGroup, status: i32, memory: u64) {
 fn record_of(task: &Task, process: &ThreadGroup, status: i32, memory: u64) -> Record {
     const VERSION: u8 = 3;
     let flags = task.flags();
-    let marks = [(flag::FORKED, 1), (flag::DUMPED_CORE, 8), (flag::SIGNALED, 16)];
+    const KILLED: u8 = 16;
+    let marks = [(flag::FORKED, 1), (flag::DUMPED_CORE, 8)];
+    let killed = if status & 0x7f != 0 { KILLED } else { 0 };
     let usage = process.own_usage();
     let run = machine::time::monotonic().saturating_sub(process.start_time);
     let (user, group) = task.with_credentials(|credentials| (credentials.user, credentials.group));
     Record {
-        flags: marks.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, mark)| mark).sum(),
+        flags: marks.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, mark)| mark).sum::<u8>() | killed,
         version: VERSION,
         terminal: process.terminal().map_or(0, |terminal| terminal.device_number()) as u16,
         exit_code: status as u32,
