@@ -61,8 +61,7 @@ pub fn die(task: &Task, status: i32) -> ! {
 /// Ends the current kernel thread: it leaves no zombie.
 pub(super) fn finish_kernel_thread(task: &Task) -> ! {
     task.set_flag(flag::EXITING);
-    let spare = task.spare_waiter.lock().take();
-    drop(spare);
+    drop_spare_waiter(task);
     let process = task.group();
     process.live.store(0, Ordering::Release);
     process.remove_thread(task);
@@ -159,6 +158,12 @@ fn leave_session(process: &ThreadGroup) {
     }
 }
 
+/// What was kept for the task's next wait holds the task itself. After a wait that may have been the last one.
+fn drop_spare_waiter(task: &Task) {
+    let spare = task.spare_waiter.lock().take();
+    drop(spare);
+}
+
 fn account(task: &Task, process: &ThreadGroup) {
     let usage = task.usage();
     // The leader's own numbers are added as the process is reaped, unless others outlive it.
@@ -195,6 +200,7 @@ fn end_namespace(task: &Task, process: &Arc<ThreadGroup>) {
 fn notify(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
     if last && process.begins_namespace() {
         end_namespace(task, process);
+        drop_spare_waiter(task);
     }
     if process.has_children() {
         pass_on_children(task, process, last);

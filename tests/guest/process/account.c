@@ -36,10 +36,11 @@ static pid_t run(void (*body)(void))
 
 static void show(const char *what, struct acct_v3 record)
 {
-	OUT("%s: flags %#x, version %d, status %#x, ids %u %u, name %s, swaps %d, io %d %d", what, record.ac_flag & ~ASU,
-	    record.ac_version, record.ac_exitcode, record.ac_uid, record.ac_gid, record.ac_comm, record.ac_swaps, record.ac_io,
+	OUT("%s: flags %#x, version %d, status %#x, ids %u %u, swaps %d, io %d %d", what, record.ac_flag & ~ASU,
+	    record.ac_version, record.ac_exitcode, record.ac_uid, record.ac_gid, record.ac_swaps, record.ac_io,
 	    record.ac_rw);
 	EQ(record.ac_ppid, (unsigned)getpid());
+	CHECK(strncmp(record.ac_comm, "account", 7) == 0);
 	CHECK(record.ac_mem > 0 && record.ac_minflt > 0);
 	CHECK(labs((long)record.ac_btime - (long)time(0)) < 20);
 }
