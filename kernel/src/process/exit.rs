@@ -95,8 +95,6 @@ fn leave(task: &Task) {
     }
     crate::ipc::system_v::semaphore::leave(task);
     crate::ipc::system_v::shared_memory::leave(task);
-    let spare = task.spare_waiter.lock().take();
-    drop(spare);
     if let Some(timer) = task.sleep_timer.get() {
         timer.stop();
     }
@@ -110,6 +108,8 @@ fn leave(task: &Task) {
     crate::ptrace::end_tracer(task);
     account(task, process);
     notify(task, process, last);
+    // Nothing waits from here on.
+    drop_spare_waiter(task);
 }
 
 /// What the thread owes to others who use its memory, before it leaves it (exit, execve(2)): robust futexes are released, who
@@ -158,7 +158,7 @@ fn leave_session(process: &ThreadGroup) {
     }
 }
 
-/// What was kept for the task's next wait holds the task itself. After a wait that may have been the last one.
+/// Drops what was kept for the task's next wait, which holds the task itself.
 fn drop_spare_waiter(task: &Task) {
     let spare = task.spare_waiter.lock().take();
     drop(spare);
@@ -200,7 +200,6 @@ fn end_namespace(task: &Task, process: &Arc<ThreadGroup>) {
 fn notify(task: &Task, process: &Arc<ThreadGroup>, last: bool) {
     if last && process.begins_namespace() {
         end_namespace(task, process);
-        drop_spare_waiter(task);
     }
     if process.has_children() {
         pass_on_children(task, process, last);
