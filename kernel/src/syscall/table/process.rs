@@ -103,7 +103,7 @@ rows! {
     /// Set resource limits.
     [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
     /// Keep a record of every process that ends.
-    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("used privileges are not marked; the file keeps its mount in use");
+    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("used privileges and core signals without a core are not marked; the file keeps its mount in use");
     [ 174    -  127] create_module() => missing;
     /// Load a module from memory.
     [ 175  175  128] init_module(image, length, parameters) => call crate::module::calls::init_module, Full;
