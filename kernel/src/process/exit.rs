@@ -42,8 +42,7 @@ pub fn request_group_exit(task: &Task, status: i32) {
 /// threads.
 pub fn finish(task: &Task) -> ! {
     super::core_dump::take_part(task);
-    let status = task.group().exit_begun().unwrap_or_else(|| task.exit_status.load(Ordering::Relaxed));
-    crate::ptrace::exit_stop(task, status);
+    crate::ptrace::exit_stop(task, status_of(task));
     leave(task);
     task.schedule.set_state(state::DEAD);
     loop {
@@ -76,22 +75,25 @@ pub(super) fn finish_kernel_thread(task: &Task) -> ! {
     }
 }
 
+/// The status that a thread ends with, as wait(2) encodes it: its process's, if that ends as a whole.
+pub(crate) fn status_of(task: &Task) -> i32 {
+    task.group().exit_begun().unwrap_or_else(|| task.exit_status.load(Ordering::Relaxed))
+}
+
 /// Everything up to the last switch; all that it owns is gone when this returns.
 fn leave(task: &Task) {
     task.set_flag(flag::EXITING);
     signal::stop::leave(task);
     let process = task.group();
-    crate::trace::ended(task, process.exit_begun().unwrap_or(task.exit_status.load(Ordering::Relaxed)));
+    crate::trace::ended(task, status_of(task));
     let last = process.live.fetch_sub(1, Ordering::AcqRel) == 1;
     if last && process.id() == 1 {
-        let status = process.exit_begun().unwrap_or(task.exit_status.load(Ordering::Relaxed));
-        panic!("Attempted to kill init! exitcode={status:#010x}");
+        panic!("Attempted to kill init! exitcode={:#010x}", status_of(task));
     }
     let accounted = if last { accounting::memory_in_use(task) } else { None };
     release_memory(task);
     if let Some(memory) = accounted {
-        let status = process.exit_begun().unwrap_or(task.exit_status.load(Ordering::Relaxed));
-        accounting::note(task, process, status, memory);
+        accounting::note(task, process, status_of(task), memory);
     }
     crate::ipc::system_v::semaphore::leave(task);
     crate::ipc::system_v::shared_memory::leave(task);

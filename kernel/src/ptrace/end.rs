@@ -1,17 +1,12 @@
 //! Ends: of tracees, which their tracers see first, and of tracers.
 use super::attach::unlink;
 use super::state::option;
-use crate::process::exit::{self, decode_status};
+use crate::process::exit::{self, decode_status, status_of};
 use crate::process::tree::TREE;
 use crate::process::{Task, usage};
 use crate::signal::{self, SIG_IGN, SIGCHLD, SIGKILL, SignalInfo};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-
-/// The status a thread ended with, as wait(2) encodes it.
-fn status_of(task: &Task) -> i32 {
-    task.group().exit_begun().unwrap_or_else(|| task.exit_status.load(Ordering::Relaxed))
-}
 
 /// Tells the tracer of the end of a thread that is not a leader.
 pub fn tell_end(task: &Task) {
