@@ -312,6 +312,21 @@ __attribute__((unused)) static char state_of(pid_t pid)
 	return end && end[1] == ' ' ? end[2] : 0;
 }
 
+/* A child that only waits for signals, and its end. */
+__attribute__((unused)) static pid_t sleeping_child(void)
+{
+	pid_t child = OK(fork());
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+__attribute__((unused)) static void end_child(pid_t child)
+{
+	OK(kill(child, SIGKILL));
+	wait_status(child);
+}
+
 /* Waits up to two seconds until the process shows this state. */
 #define WAIT_STATE(pid, letter)                                                                                        \
 	do {                                                                                                           \

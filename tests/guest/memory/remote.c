@@ -33,18 +33,9 @@ static char area[8 * 4096] __attribute__((aligned(4096)));
 static pid_t waiting_child(void)
 {
 	memset(area, 1, sizeof area);
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
+	pid_t child = sleeping_child();
 	return child;
 }
-static void end(pid_t child)
-{
-	OK(kill(child, SIGKILL));
-	wait_status(child);
-}
-
 CASE(advice_for_another)
 {
 	pid_t child = waiting_child();
@@ -73,7 +64,7 @@ CASE(advice_for_another)
 	struct iovec kernel[1] = {{(void *)-4096L, 4096}};
 	ERR(advise(fd, kernel, 1, COLD, 0), EFAULT);
 #endif
-	end(child);
+	end_child(child);
 	show("of who has ended", advise(fd, all, 3, COLD, 0));
 }
 
@@ -97,7 +88,7 @@ CASE(advice_needs_permission)
 		int own = pidfd(getpid());
 		show("of oneself without the right", advise(own, &piece, 1, COLD, 0));
 	});
-	end(child);
+	end_child(child);
 	wait_status(dead);
 }
 

@@ -13,19 +13,10 @@ static char text[65536], path[256];
 /* A child that waits in pause(2). */
 static pid_t sleeper(void)
 {
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
+	pid_t child = sleeping_child();
 	WAIT_STATE(child, 'S');
 	return child;
 }
-static void end(pid_t child)
-{
-	OK(kill(child, SIGKILL));
-	wait_status(child);
-}
-
 static long read_of(pid_t pid, const char *name)
 {
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
@@ -51,7 +42,7 @@ CASE(every_limit)
 	CHECK(read_of(child, "limits") > 0);
 	for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n"))
 		OUT("[%s]", line);
-	end(child);
+	end_child(child);
 }
 
 CASE(auxv_has_the_programs_words)
@@ -142,7 +133,7 @@ CASE(syscall_of_a_call_in_this_abi)
 	EQ(words[1], (unsigned long)&byte);
 	EQ(words[2], 1);
 	CHECK(sp != 0 && pc != 0 && rest == '\n');
-	end(child);
+	end_child(child);
 }
 
 /* Reads a file of procfs with a call whose every register is known: its number and its arguments are in the text. */
@@ -243,7 +234,7 @@ CASE(stack_and_wchan_of_a_sleeper)
 	CHECK(lines > 0);
 	CHECK(read_of(child, "wchan") > 0);
 	CHECK(strchr(text, '\n') == 0 && strcmp(text, "0") != 0);
-	end(child);
+	end_child(child);
 	CHECK(read_of(getpid(), "wchan") > 0);
 	OUT("own wchan: %s", text);
 }
@@ -291,7 +282,7 @@ CASE(the_map_of_pages)
 			pause();
 	WAIT_STATE(child, 'S');
 	show_entries(fd, "after a fork", at, 1);
-	end(child);
+	end_child(child);
 	IN_CHILD({
 		OK(setuid(1000));
 		int other = open("/proc/self/pagemap", O_RDONLY);

@@ -5,21 +5,6 @@
 
 static char text[65536], path[256];
 
-static pid_t sleeper(void)
-{
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
-static void end(pid_t child)
-{
-	OK(kill(child, SIGKILL));
-	wait_status(child);
-}
-
 /* The value of a line `NAME:\tVALUE` of /proc/PID/status, NULL when there is none. */
 static const char *status_field(pid_t pid, const char *name)
 {
@@ -63,7 +48,7 @@ CASE(stat_has_52_fields)
 
 CASE(stat_identifies_the_process)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	EQ(stat_field(child, 1), child);
 	EQ(stat_field(child, 4), getpid());
 	EQ(stat_field(child, 5), getpgrp());
@@ -77,7 +62,7 @@ CASE(stat_identifies_the_process)
 	CHECK(stat_field(child, 23) > 100000);
 	CHECK(stat_field(child, 24) > 0);
 	EQ(stat_field(child, 38), SIGCHLD);
-	end(child);
+	end_child(child);
 }
 
 CASE(stat_shows_the_name_in_parentheses)
@@ -100,7 +85,7 @@ CASE(states)
 	int ends[2];
 	OK(pipe(ends));
 	EQ(state_of(getpid()), 'R');
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	WAIT_STATE(child, 'S');
 	OK(kill(child, SIGSTOP));
 	WAIT_STATE(child, 'T');
@@ -184,7 +169,7 @@ CASE(command_line_and_environment)
 	snprintf(path, sizeof path, "/proc/%d/comm", child);
 	CHECK(read_file(path, text, sizeof text) > 0);
 	OUT("comm %s", strtok(text, "\n"));
-	end(child);
+	end_child(child);
 }
 
 __attribute__((constructor)) static void sleep_when_asked(int count, char **arguments)
@@ -423,15 +408,15 @@ CASE(tasks)
 	snprintf(path, sizeof path, "/proc/self/task/%d/stat", getpid());
 	CHECK(read_file(path, text, sizeof text) > 0);
 	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	CHECK(read_file(path, text, sizeof text) > 0);
 	EQ(atoi(text), child);
-	end(child);
+	end_child(child);
 }
 
 CASE(others_may_not_read_private_files)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
 		snprintf(path, sizeof path, "/proc/%d/environ", child);
@@ -445,17 +430,17 @@ CASE(others_may_not_read_private_files)
 		snprintf(path, sizeof path, "/proc/%d/cmdline", child);
 		OK(open(path, O_RDONLY));
 	});
-	end(child);
+	end_child(child);
 }
 
 CASE(open_files_of_a_dead_process)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	snprintf(path, sizeof path, "/proc/%d/status", child);
 	int fd = OK(open(path, O_RDONLY));
 	snprintf(path, sizeof path, "/proc/%d", child);
 	int folder = OK(open(path, O_RDONLY | O_DIRECTORY));
-	end(child);
+	end_child(child);
 	ERR(read(fd, text, 10), ESRCH);
 	ERR(openat(folder, "stat", O_RDONLY), ESRCH);
 	ERR(open(path, O_RDONLY), ENOENT);
@@ -481,19 +466,19 @@ CASE(owner_of_the_folder_is_the_user)
 	EQ(status.st_uid, 1000);
 	EQ(status.st_gid, 1001);
 	OUT("mode %o links %ld", status.st_mode, (long)status.st_nlink > 2 ? 3L : 2L);
-	end(child);
+	end_child(child);
 }
 
 CASE(syscall_file_of_a_sleeper)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	WAIT_STATE(child, 'S');
 	snprintf(path, sizeof path, "/proc/%d/syscall", child);
 	CHECK(read_file(path, text, sizeof text) > 0);
 #ifdef __x86_64__
 	EQ(atoi(text), SYS_pause);
 #endif
-	end(child);
+	end_child(child);
 }
 
 /* A word without a newline: the kernel's own name, which is not compared. */

@@ -16,23 +16,9 @@ static const char *relation(pid_t one, pid_t other, int kind, unsigned long firs
 	return result < 0 ? errno_name(errno) : result == 0 ? "equal" : result < 3 ? "differ" : "?";
 }
 
-static pid_t waiting_child(void)
-{
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-static void end(pid_t child)
-{
-	OK(kill(child, SIGKILL));
-	wait_status(child);
-}
-
 CASE(objects_of_a_forked_child)
 {
-	pid_t me = getpid(), child = waiting_child();
+	pid_t me = getpid(), child = sleeping_child();
 	static const char *names[] = {"FILE", "VM", "FILES", "FS", "SIGHAND", "IO", "SYSVSEM"};
 	for (int kind = KCMP_VM; kind <= KCMP_IO; kind++) {
 		OUT("%s of a child: %s", names[kind], relation(me, child, kind, 0, 0));
@@ -40,7 +26,7 @@ CASE(objects_of_a_forked_child)
 	}
 	OUT("order: %d", (int)(compare(me, child, KCMP_VM, 0, 0) + compare(child, me, KCMP_VM, 0, 0)));
 	OUT("another order: %d", (int)(compare(me, child, KCMP_FS, 0, 0) + compare(child, me, KCMP_FS, 0, 0)));
-	end(child);
+	end_child(child);
 }
 
 CASE(files)
@@ -48,7 +34,7 @@ CASE(files)
 	int ends[2];
 	OK(pipe(ends));
 	int copy = OK(dup(ends[0])), path = OK(open("/tmp", O_PATH)), path_copy = OK(dup(path));
-	pid_t me = getpid(), child = waiting_child();
+	pid_t me = getpid(), child = sleeping_child();
 	OUT("copy: %s", relation(me, me, KCMP_FILE, ends[0], copy));
 	OUT("other end: %s", relation(me, me, KCMP_FILE, ends[0], ends[1]));
 	OUT("the child's: %s", relation(me, child, KCMP_FILE, ends[0], copy));
@@ -57,7 +43,7 @@ CASE(files)
 	OUT("closed: %s", relation(me, me, KCMP_FILE, 999, ends[0]));
 	OUT("the other closed: %s", relation(me, me, KCMP_FILE, ends[0], 999));
 	OUT("negative: %s", relation(me, me, KCMP_FILE, ends[0], -1UL));
-	end(child);
+	end_child(child);
 }
 
 static void *idle(void *tid)
@@ -109,7 +95,7 @@ CASE(what_an_epoll_instance_watches)
 
 CASE(comparison_errors)
 {
-	pid_t me = getpid(), child = waiting_child(), dead = OK(fork());
+	pid_t me = getpid(), child = sleeping_child(), dead = OK(fork());
 	if (dead == 0)
 		_exit(0);
 	WAIT_STATE(dead, 'Z');
@@ -127,7 +113,7 @@ CASE(comparison_errors)
 		OUT("of root: %s", relation(getpid(), child, KCMP_VM, 0, 0));
 		OUT("of root both, and a wrong kind: %s", relation(child, child, 99, 0, 0));
 	});
-	end(child);
+	end_child(child);
 }
 
 enum { QUERY, GLOBAL = 1, GLOBAL_EXPEDITED = 2, REGISTER_GLOBAL = 4, PRIVATE = 8, REGISTER_PRIVATE = 16, CORE = 32, REGISTER_CORE = 64,

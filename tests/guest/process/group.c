@@ -1,15 +1,6 @@
 /* Process groups and sessions: setpgid(2), setsid(2), getpgid(2), getsid(2), kill(2) to groups, orphaned groups. */
 #include "../check.h"
 
-static pid_t sleeper(void)
-{
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
 static void end(pid_t child)
 {
 	kill(child, SIGKILL);
@@ -28,7 +19,7 @@ CASE(setpgid_zero_zero_makes_a_leader)
 
 CASE(setpgid_moves_a_child)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	OK(setpgid(child, 0));
 	EQ(getpgid(child), child);
 	OK(setpgid(child, getpgrp()));
@@ -38,7 +29,7 @@ CASE(setpgid_moves_a_child)
 
 CASE(setpgid_to_a_siblings_group)
 {
-	pid_t a = sleeper(), b = sleeper();
+	pid_t a = sleeping_child(), b = sleeping_child();
 	OK(setpgid(a, a));
 	OK(setpgid(b, a));
 	EQ(getpgid(b), a);
@@ -49,7 +40,7 @@ CASE(setpgid_to_a_siblings_group)
 
 CASE(setpgid_to_no_group_is_EPERM)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	ERR(setpgid(child, 999999), EPERM);
 	end(child);
 }
@@ -147,8 +138,8 @@ CASE(kill_zero_reaches_my_group)
 	pid_t child = OK(fork());
 	if (child == 0) {
 		OK(setpgid(0, 0));
-		sleeper();
-		sleeper();
+		sleeping_child();
+		sleeping_child();
 		signal(SIGTERM, SIG_IGN);
 		OK(kill(0, SIGTERM));
 		EQ(WTERMSIG(({ int s; OK(wait(&s)); s; })), SIGTERM);

@@ -10,15 +10,6 @@ static pid_t child_exiting(int code)
 	return child;
 }
 
-static pid_t child_sleeping(void)
-{
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
 CASE(exit_code_is_the_low_eight_bits)
 {
 	int codes[] = {0, 1, 127, 128, 255, 256, 257, -1};
@@ -37,7 +28,7 @@ CASE(status_word_of_each_fatal_signal)
 			 SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,
 			 SIGPWR, SIGSYS, 34, 64};
 	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
-		pid_t child = child_sleeping();
+		pid_t child = sleeping_child();
 		OK(kill(child, signals[i]));
 		OUT("signal %d gives status word 0x%x", signals[i], wait_status(child));
 	}
@@ -45,7 +36,7 @@ CASE(status_word_of_each_fatal_signal)
 
 CASE(WNOHANG_is_zero_while_the_child_lives)
 {
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	EQ(waitpid(child, 0, WNOHANG), 0);
 	EQ(waitpid(-1, 0, WNOHANG), 0);
 	OK(kill(child, SIGKILL));
@@ -118,7 +109,7 @@ CASE(minus_one_takes_any_child)
 
 CASE(zero_takes_only_my_group)
 {
-	pid_t other = child_sleeping();
+	pid_t other = sleeping_child();
 	OK(setpgid(other, other));
 	ERR(waitpid(0, 0, WNOHANG), ECHILD);
 	pid_t mine = child_exiting(0);
@@ -129,7 +120,7 @@ CASE(zero_takes_only_my_group)
 
 CASE(minus_group_takes_that_group)
 {
-	pid_t leader = child_sleeping(), other = child_sleeping();
+	pid_t leader = sleeping_child(), other = sleeping_child();
 	OK(setpgid(leader, leader));
 	OK(kill(leader, SIGKILL));
 	EQ(OK(waitpid(-leader, 0, 0)), leader);
@@ -141,7 +132,7 @@ CASE(minus_group_takes_that_group)
 CASE(WUNTRACED_reports_a_stop_once)
 {
 	int status;
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGSTOP));
 	EQ(OK(waitpid(child, &status, WUNTRACED)), child);
 	EQ(WIFSTOPPED(status), 1);
@@ -153,7 +144,7 @@ CASE(WUNTRACED_reports_a_stop_once)
 
 CASE(a_stop_is_not_reported_without_WUNTRACED)
 {
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGSTOP));
 	WAIT_STATE(child, 'T');
 	EQ(waitpid(child, 0, WNOHANG), 0);
@@ -164,7 +155,7 @@ CASE(a_stop_is_not_reported_without_WUNTRACED)
 CASE(WCONTINUED_reports_a_continue_once)
 {
 	int status;
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGSTOP));
 	EQ(OK(waitpid(child, &status, WUNTRACED)), child);
 	OK(kill(child, SIGCONT));
@@ -181,7 +172,7 @@ CASE(stop_signals_each_show_in_the_status_word)
 	int signals[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
 	for (int i = 0; i < 4; i++) {
 		int status;
-		pid_t child = child_sleeping();
+		pid_t child = sleeping_child();
 		OK(kill(child, signals[i]));
 		EQ(OK(waitpid(child, &status, WUNTRACED)), child);
 		OUT("signal %d gives 0x%x", signals[i], status);
@@ -193,7 +184,7 @@ CASE(stop_signals_each_show_in_the_status_word)
 CASE(wait_is_interrupted_by_a_handler)
 {
 	CATCH(SIGALRM, 0);
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	alarm_ms(30);
 	ERR(waitpid(child, 0, 0), EINTR);
 	OK(kill(child, SIGKILL));
@@ -252,7 +243,7 @@ CASE(waitid_exit_fills_siginfo)
 CASE(waitid_signal_fills_siginfo)
 {
 	siginfo_t info;
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGTERM));
 	OK(waitid(P_ALL, 0, &info, WEXITED));
 	OUT("signo %d code %d status %d", info.si_signo, info.si_code, info.si_status);
@@ -261,7 +252,7 @@ CASE(waitid_signal_fills_siginfo)
 CASE(waitid_stop_and_continue_fill_siginfo)
 {
 	siginfo_t info;
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGSTOP));
 	OK(waitid(P_PID, child, &info, WSTOPPED));
 	OUT("stop: code %d status %d", info.si_code, info.si_status);
@@ -284,7 +275,7 @@ CASE(waitid_WNOWAIT_leaves_the_child_waitable)
 CASE(waitid_WNOHANG_zeroes_siginfo)
 {
 	siginfo_t info;
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	memset(&info, 0xff, sizeof info);
 	EQ(OK(waitid(P_PID, child, &info, WEXITED | WNOHANG)), 0);
 	EQ(info.si_pid, 0);
@@ -340,7 +331,7 @@ CASE(waitid_bad_descriptor_for_P_PIDFD_is_EBADF)
 
 CASE(pidfd_open_polls_readable_at_exit)
 {
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	int fd = OK(syscall(SYS_pidfd_open, child, 0));
 	struct pollfd watch = {fd, POLLIN, 0};
 	EQ(poll(&watch, 1, 0), 0);
@@ -353,7 +344,7 @@ CASE(pidfd_open_polls_readable_at_exit)
 CASE(a_directory_of_proc_names_a_process)
 {
 	char path[64];
-	pid_t child = child_sleeping();
+	pid_t child = sleeping_child();
 	snprintf(path, sizeof path, "/proc/%d", child);
 	int fd = OK(open(path, O_RDONLY | O_DIRECTORY));
 	OK(syscall(SYS_pidfd_send_signal, fd, 0, 0, 0));

@@ -2,18 +2,9 @@
 #include "../check.h"
 #include <pthread.h>
 
-static pid_t sleeper(void)
-{
-	pid_t child = OK(fork());
-	if (child == 0)
-		for (;;)
-			pause();
-	return child;
-}
-
 CASE(signal_zero_only_checks)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	OK(kill(child, 0));
 	OK(kill(child, SIGKILL));
 	wait_status(child);
@@ -46,7 +37,7 @@ CASE(bad_thread_ids_are_EINVAL)
 
 CASE(tgkill_checks_the_group)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	ERR(syscall(SYS_tgkill, getpid(), child, SIGTERM), ESRCH);
 	OK(syscall(SYS_tgkill, child, child, SIGTERM));
 	EQ(death_signal(child), SIGTERM);
@@ -54,7 +45,7 @@ CASE(tgkill_checks_the_group)
 
 CASE(other_user_is_EPERM)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
 		ERR(kill(child, SIGTERM), EPERM);
@@ -87,7 +78,7 @@ CASE(same_user_may)
 
 CASE(SIGCONT_may_go_anywhere_in_the_session)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
 		OK(kill(child, SIGCONT));
@@ -110,7 +101,7 @@ CASE(minus_one_spares_caller_and_init)
 	pid_t runner = OK(fork());
 	if (runner == 0) {
 		OK(setresuid(4242, 4242, 4242));
-		pid_t a = sleeper(), b = sleeper();
+		pid_t a = sleeping_child(), b = sleeping_child();
 		OK(kill(-1, SIGKILL));
 		EQ(death_signal(a), SIGKILL);
 		EQ(death_signal(b), SIGKILL);
@@ -123,7 +114,7 @@ CASE(minus_one_spares_caller_and_init)
 CASE(sigqueue_refuses_to_forge_a_kill)
 {
 	siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_USER};
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	ERR(syscall(SYS_rt_sigqueueinfo, child, SIGUSR1, &info), EPERM);
 	info.si_code = SI_TKILL;
 	ERR(syscall(SYS_rt_sigqueueinfo, child, SIGUSR1, &info), EPERM);
@@ -256,7 +247,7 @@ CASE(SIGCONT_discards_pending_stops_and_the_reverse)
 
 CASE(KILL_ends_a_stopped_process)
 {
-	pid_t child = sleeper();
+	pid_t child = sleeping_child();
 	OK(kill(child, SIGSTOP));
 	WAIT_STATE(child, 'T');
 	OK(kill(child, SIGTERM));
