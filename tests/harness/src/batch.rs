@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::RangeFrom;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PROGRAM_LIMIT: u32 = 600;
 /// Boots without progress after which the rest is given up.
 const MOST_IDLE_BOOTS: u32 = 3;
+/// Bytes of programs that one boot is given. They are in memory twice while a kernel unpacks them, and Linux's root file
+/// system takes no more than half of what the archive leaves.
+const MOST_BYTES: u64 = 96 << 20;
 
 /// Where the harness keeps things.
 pub struct Places {
@@ -58,19 +62,48 @@ pub fn run_here(places: &Places, jobs: &[Job]) -> Result<BTreeMap<String, Transc
     Ok(transcripts)
 }
 
-/// Runs the jobs on a booted kernel. When it hangs or panics, the running case is marked and the rest goes on after a new boot.
+/// Runs the jobs on booted kernels, as many in one boot as its memory takes.
 pub fn run_booted(
     places: &Places,
     configuration: &Configuration,
     jobs: &[Job],
 ) -> Result<BTreeMap<String, Transcript>> {
     let mut transcripts: BTreeMap<String, Transcript> = BTreeMap::new();
-    if jobs.is_empty() {
-        return Ok(transcripts);
+    let mut boots = 0..;
+    for part in parts(jobs)? {
+        run_part(places, configuration, part, &mut boots, &mut transcripts)?;
     }
-    let mut rest = jobs.to_vec();
+    Ok(transcripts)
+}
+
+/// The jobs in their order, cut where the next program would make a part larger than `MOST_BYTES`.
+fn parts(jobs: &[Job]) -> Result<Vec<Vec<Job>>> {
+    let mut parts: Vec<Vec<Job>> = Vec::new();
+    let mut bytes = 0;
+    for job in jobs {
+        let size = fs::metadata(&job.program.executable).with_context(|| job.program.name.clone())?.len();
+        match parts.last_mut() {
+            Some(part) if bytes + size <= MOST_BYTES => part.push(job.clone()),
+            _ => {
+                parts.push(vec![job.clone()]);
+                bytes = 0;
+            }
+        }
+        bytes += size;
+    }
+    Ok(parts)
+}
+
+/// Runs jobs in one boot. When the kernel hangs or panics, the running case is marked and the rest goes on after a new boot.
+fn run_part(
+    places: &Places,
+    configuration: &Configuration,
+    mut rest: Vec<Job>,
+    boots: &mut RangeFrom<u32>,
+    transcripts: &mut BTreeMap<String, Transcript>,
+) -> Result<()> {
     let mut idle_boots = 0;
-    for boot in 0.. {
+    for boot in boots {
         let log = places.logs().join(format!("{}-{boot}.log", configuration.label()));
         let before = rest.len() + rest.iter().map(|job| job.cases.len()).sum::<usize>();
         let outcome = run_once(places, configuration, &rest, &log)?;
@@ -79,12 +112,12 @@ pub fn run_booted(
             known.lines.extend(transcript.lines);
             known.end = transcript.end;
         }
-        let Some(failure) = outcome.failure else { return Ok(transcripts) };
+        let Some(failure) = outcome.failure else { return Ok(()) };
         eprintln!("lstar-test: {failure}; see {}", log.display());
-        rest = what_is_left(&mut transcripts, rest, &failure);
+        rest = what_is_left(transcripts, rest, &failure);
         let after = rest.len() + rest.iter().map(|job| job.cases.len()).sum::<usize>();
         if after == 0 {
-            return Ok(transcripts);
+            return Ok(());
         }
         idle_boots = if after < before { 0 } else { idle_boots + 1 };
         if idle_boots == MOST_IDLE_BOOTS {
@@ -93,7 +126,7 @@ pub fn run_booted(
                 let transcript = transcripts.entry(job.program.name).or_default();
                 transcript.end.get_or_insert_with(|| format!("not run: {failure}"));
             }
-            return Ok(transcripts);
+            return Ok(());
         }
     }
     bail!("no boot")
