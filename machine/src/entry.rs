@@ -8,12 +8,14 @@ mod exceptions;
 mod exit;
 mod frame;
 mod interrupts;
+mod narrow;
 mod paranoid;
 mod syscall;
 
 pub(crate) use exit::user_start;
 pub(crate) use frame::TrapFrame;
 pub use frame::{EntryKind, UserFrame};
+pub(crate) use narrow::failed as narrow_return_failed;
 
 use crate::Kernel;
 use crate::cpu::tables::{

@@ -21,6 +21,8 @@ pub(crate) struct Hooks {
     pub load_system_call_registers: unsafe fn(),
     /// Address of the first code of user threads.
     pub user_start: u64,
+    /// Address of the code for returns to a stack segment of 16 bits that have failed.
+    pub narrow_return_failed: u64,
     /// Identifies the kernel's task type.
     pub task_tag: usize,
 }
@@ -52,6 +54,7 @@ pub(crate) fn set<K: Kernel>() {
         switched_from: switched_from::<K>,
         load_system_call_registers: entry::load_system_call_registers::<K>,
         user_start: entry::user_start::<K> as *const () as u64,
+        narrow_return_failed: entry::narrow_return_failed::<K> as *const () as u64,
         task_tag: tag::<K::Task>(),
     };
     local::this().task_tag.set(hooks.task_tag);

@@ -7,6 +7,8 @@ pub(crate) const MSR_APIC_BASE: u32 = 0x1b;
 pub(crate) const MSR_SYSENTER_CS: u32 = 0x174;
 pub(crate) const MSR_SYSENTER_ESP: u32 = 0x175;
 pub(crate) const MSR_SYSENTER_EIP: u32 = 0x176;
+/// DebugCtl, which every x86-64 CPU has.
+const MSR_DEBUG_CONTROL: u32 = 0x1d9;
 pub(crate) const MSR_STAR: u32 = 0xc000_0081;
 pub(crate) const MSR_LSTAR: u32 = 0xc000_0082;
 pub(crate) const MSR_CSTAR: u32 = 0xc000_0083;
@@ -179,6 +181,13 @@ pub(crate) unsafe fn write_debug_registers(addresses: [u64; 4], control: u64) {
             fourth = in(reg) fourth, control = in(reg) control | 0x400, options(nostack, preserves_flags)
         );
     }
+}
+
+/// Makes the trap flag strike after branches only (until the next debug exception), or after each instruction.
+pub(crate) fn set_branch_steps(branches: bool) {
+    const BRANCH_TRAP: u64 = 1 << 1;
+    // SAFETY: the register is there; the bit changes when debug exceptions come, which the kernel always expects.
+    unsafe { write_msr(MSR_DEBUG_CONTROL, if branches { BRANCH_TRAP } else { 0 }) };
 }
 
 /// The time stamp counter.

@@ -11,6 +11,7 @@ mod selectors;
 mod stopped;
 
 pub use breakpoints::Breakpoints;
+pub(crate) use breakpoints::end_branch_steps;
 pub use context::{adopt_idle, current, current_arc, switch_to};
 pub(crate) use context::{arrive_first_time, may_sleep, tag};
 pub use descriptor::{Segment, SegmentKind};
@@ -18,7 +19,7 @@ pub(crate) use floating_point::first_use;
 pub use floating_point::{fpu_features, fpu_state_size, has_protection_keys, key_allows, set_key_rights};
 pub use local_table::LOCAL_TABLE_ENTRIES;
 pub(crate) use local_table::{LocalTable, refresh_local_table};
-pub use selectors::Selectors;
+pub use selectors::{Selectors, is_stack_segment};
 pub use stopped::Stopped;
 
 use crate::cpu::local;

@@ -486,6 +486,19 @@ static void segments(uint64_t *words)
 	}
 }
 
+static void local_table(uint64_t *words)
+{
+	uint64_t at = zeroed();
+	uint32_t *segment = (uint32_t *)at;
+	segment[0] = (uint32_t)below(16);
+	segment[1] = (uint32_t)POOL;
+	segment[2] = (uint32_t)below(0x100000);
+	segment[3] = (uint32_t)below(128) & ~4u; /* data */
+	static const uint64_t functions[] = {0, 1, 2, 0x11};
+	uint64_t function = functions[below(4)];
+	SET(function, at, function & 1 ? 16 : below(200), 0, 0, 0);
+}
+
 #include "sockets.h"
 
 static const struct {
@@ -543,6 +556,7 @@ static const struct {
 	{"semget", semaphores}, {"semop", semaphores}, {"semtimedop", semaphores}, {"semtimedop_time64", semaphores},
 	{"semctl", semaphores}, {"ipc", semaphores}, {"msgget", messages}, {"msgsnd", messages}, {"msgrcv", messages},
 	{"msgctl", messages}, {"shmget", segments}, {"shmat", segments}, {"shmdt", segments}, {"shmctl", segments},
+	{"modify_ldt", local_table},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",

@@ -8,7 +8,8 @@ use crate::signal::is_valid;
 use crate::syscall::{UserAddress, UserPtr, UserSlice, user_dispatch};
 use abi::Abi;
 use core::sync::atomic::Ordering;
-use machine::thread::fpu_features;
+use machine::paging::USER_END;
+use machine::thread::{Selectors, fpu_features};
 
 /// Options of prctl(2).
 mod option {
@@ -264,8 +265,21 @@ pub fn arch_prctl(task: &Task, code: u32, address: UserAddress) -> Result<u64> {
     let thread = task.thread();
     let word = UserPtr::<u64>::new(address.0);
     match code {
-        code::SET_FS => thread.set_fs_base(address.0).then_some(0).ok_or(EPERM),
-        code::SET_GS => thread.set_gs_base(address.0).then_some(0).ok_or(EPERM),
+        code::SET_FS | code::SET_GS if address.0 >= USER_END => Err(EPERM),
+        code::SET_FS | code::SET_GS => {
+            // The selector is none from then on.
+            let before = thread.selectors();
+            let after = match code {
+                code::SET_FS => Selectors { fs: 0, ..before },
+                _ => Selectors { gs: 0, ..before },
+            };
+            if after != before {
+                thread.set_selectors(after);
+            }
+            let is_set =
+                if code == code::SET_FS { thread.set_fs_base(address.0) } else { thread.set_gs_base(address.0) };
+            is_set.then_some(0).ok_or(EPERM)
+        }
         code::GET_FS => word.write(task, &thread.fs_base()).map(|()| 0),
         code::GET_GS => word.write(task, &thread.gs_base()).map(|()| 0),
         code::MAP_X32 => vdso::map_again(task, Abi::X32, address.0),

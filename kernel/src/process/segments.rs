@@ -42,7 +42,7 @@ impl UserDescriptor {
     }
     /// The other one, which modify_ldt(2) knows alone.
     fn is_absent_segment(&self) -> bool {
-        self.base == 0 && self.limit == 0 && self.flags & flag::ALL == flag::RESTRICTED | flag::ABSENT
+        self.base == 0 && self.limit == 0 && self.flags & (flag::ALL & !flag::LONG) == flag::RESTRICTED | flag::ABSENT
     }
     fn kind(&self) -> SegmentKind {
         let has = |bit: u32| self.flags & bit != 0;
@@ -236,9 +236,6 @@ fn write_table(task: &Task, pointer: UserAddress, size: u64, is_old: bool) -> Re
         return Err(EINVAL);
     }
     let clears = is_old && wanted.base == 0 && wanted.limit == 0 || wanted.is_absent_segment();
-    if !clears && !kind.is_32_bit {
-        return Err(EINVAL.because("segments of 16 bits"));
-    }
     kind.is_useable &= !is_old;
     let segment = if clears { Segment::NONE } else { Segment::new(wanted.base, wanted.limit, kind) };
     task.memory().ok_or(EFAULT)?.tables().set_local_segment(place, segment)?;

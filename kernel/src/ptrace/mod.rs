@@ -27,7 +27,7 @@ pub use end::{collect, end_tracer, forget_former_leader, release_ended, tell_end
 pub use event::{Event, event, exec_done, exit_stop, of_clone};
 pub(crate) use request::architecture;
 pub use request::ptrace;
-pub use resume::leave_step_mode;
+pub use resume::{enter_handler, leave_step_mode};
 pub use state::Tracee;
 pub(crate) use stop::{handler_entered, is_reparented, signal_stop, tell_tracer, trap, trap_notify};
 pub(crate) use tracee::while_asleep;

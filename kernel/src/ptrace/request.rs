@@ -11,6 +11,7 @@ use crate::syscall::{Pid, UserPtr, UserSlice};
 use abi::Abi;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
+use machine::thread::{Selectors, Stopped};
 
 /// Requests, by Linux's numbers.
 mod number {
@@ -96,7 +97,8 @@ fn on_stopped(task: &Task, tracee: &Arc<Task>, request: u64, address: u64, data:
         number::POKEUSER => user_area::poke(task, tracee, address, data),
         number::CONT => resume::resume(tracee, 0, data),
         number::SYSCALL => resume::resume(tracee, mode::CALLS, data),
-        number::SINGLESTEP | number::SINGLEBLOCK => resume::resume(tracee, mode::STEP, data),
+        number::SINGLESTEP => resume::resume(tracee, mode::STEP, data),
+        number::SINGLEBLOCK => resume::resume(tracee, mode::STEP | mode::BLOCK, data),
         number::SYSEMU => resume::resume(tracee, mode::EMULATE, data),
         number::SYSEMU_SINGLESTEP => resume::resume(tracee, mode::EMULATE | mode::STEP, data),
         number::DETACH => attach::detach(tracee, data),
@@ -236,8 +238,21 @@ fn arch_prctl(task: &Task, tracee: &Arc<Task>, code: u32, address: u64) -> Resul
     const GET_FS: u32 = 0x1003;
     const GET_GS: u32 = 0x1004;
     match code {
-        SET_FS => look(tracee, |stopped| stopped.set_fs_base(address))?.then_some(()).ok_or(EPERM),
-        SET_GS => look(tracee, |stopped| stopped.set_gs_base(address))?.then_some(()).ok_or(EPERM),
+        SET_FS | SET_GS => {
+            // The selector is none from then on.
+            let set = |stopped: &mut Stopped<'_>| {
+                let selectors = stopped.selectors();
+                let (is_set, selectors) = match code {
+                    SET_FS => (stopped.set_fs_base(address), Selectors { fs: 0, ..selectors }),
+                    _ => (stopped.set_gs_base(address), Selectors { gs: 0, ..selectors }),
+                };
+                if is_set {
+                    stopped.set_selectors(selectors);
+                }
+                is_set
+            };
+            look(tracee, set)?.then_some(()).ok_or(EPERM)
+        }
         GET_FS | GET_GS => {
             let base = look(tracee, |stopped| if code == GET_FS { stopped.fs_base() } else { stopped.gs_base() })?;
             UserPtr::<u64>::new(address).write(task, &base)
@@ -318,7 +333,9 @@ fn get_syscall_info(tracee: &Arc<Task>, room: u64, data: u64) -> Result<i64> {
 /// PTRACE_GET_RSEQ_CONFIGURATION: `struct ptrace_rseq_configuration`.
 fn get_rseq(tracee: &Arc<Task>, room: u64, data: u64) -> Result<i64> {
     let mut bytes = [0u8; 24];
-    let words = [tracee.rseq_length.load(Ordering::Relaxed), tracee.rseq_signature.load(Ordering::Relaxed), 0, 0];
+    /// Of the structure as Linux knows it, whatever was registered.
+    const LENGTH: u32 = 32;
+    let words = [LENGTH, tracee.rseq_signature.load(Ordering::Relaxed), 0, 0];
     let (address, rest) = bytes.split_at_mut(8);
     address.copy_from_slice(&tracee.rseq_address.load(Ordering::Relaxed).to_ne_bytes());
     for (place, word) in rest.chunks_exact_mut(4).zip(words) {

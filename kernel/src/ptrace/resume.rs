@@ -1,4 +1,4 @@
-//! Letting a tracee go on: freely, to the next system call, for one instruction.
+//! Letting a tracee go on: freely, to the next system call, for one instruction, to the next branch.
 use super::state::mode;
 use super::tracee::look;
 use crate::error::*;
@@ -24,19 +24,25 @@ pub(super) fn prepare(tracee: &Arc<Task>, wanted: u32) -> Result<()> {
     let forced = look(tracee, |stopped| {
         let frame = stopped.frame_mut();
         let flags = frame.flags();
-        if !steps {
-            if forced != 0 {
-                frame.set_flags(flags & !FLAG_TRAP);
+        let forced = match flags & FLAG_TRAP {
+            _ if !steps => {
+                if forced != 0 {
+                    frame.set_flags(flags & !FLAG_TRAP);
+                }
+                0
             }
-            return 0;
-        }
-        frame.set_flags(flags | FLAG_TRAP);
-        match flags & FLAG_TRAP {
             // An instruction that sets the flag itself leaves it as it says.
             _ if sets_flag => 0,
             0 => mode::FORCED_FLAG,
             _ => forced,
+        };
+        if steps {
+            frame.set_flags(flags | FLAG_TRAP);
         }
+        // A program that traps itself wants each instruction.
+        let branches = wanted & mode::BLOCK != 0 && forced != 0;
+        stopped.set_breakpoints(stopped.breakpoints().with_branch_steps(branches));
+        forced
     })?;
     tracee.trace.set_mode(wanted | forced);
     let thread = tracee.thread();
@@ -88,5 +94,13 @@ pub(super) fn resume(tracee: &Arc<Task>, wanted: u32, data: u64) -> Result<()> {
 pub fn leave_step_mode(task: &Task, frame: &mut UserFrame) {
     if task.trace.mode() & mode::FORCED_FLAG != 0 {
         frame.set_flags(frame.flags() & !FLAG_TRAP);
+    }
+}
+
+/// The current task enters a handler: steps go no further, be they to the next branch.
+pub fn enter_handler(task: &Task, frame: &mut UserFrame) {
+    leave_step_mode(task, frame);
+    if task.trace.mode() & mode::BLOCK != 0 {
+        task.thread().clear_branch_steps();
     }
 }

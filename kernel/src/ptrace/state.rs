@@ -43,6 +43,8 @@ pub(super) mod mode {
     pub const STEP: u32 = 1 << 2;
     /// The trap flag was set by the tracer, not by the program.
     pub const FORCED_FLAG: u32 = 1 << 3;
+    /// Beside `STEP`: stops after the next branch that is taken.
+    pub const BLOCK: u32 = 1 << 4;
 }
 
 /// A stop, while `active`.

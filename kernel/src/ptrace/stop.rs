@@ -163,7 +163,7 @@ pub(super) fn wake(thread: &Arc<Task>, resume: bool) {
 /// A handler's frame has been made while the tracer single-steps: it sees the handler's first instruction.
 pub(crate) fn handler_entered(task: &Task) {
     if task.trace.mode() & mode::STEP != 0 {
-        task.trace.set_mode(task.trace.mode() & !(mode::STEP | mode::FORCED_FLAG));
+        task.trace.set_mode(task.trace.mode() & !(mode::STEP | mode::BLOCK | mode::FORCED_FLAG));
         notify(task, SIGTRAP, 0);
     }
 }

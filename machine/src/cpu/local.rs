@@ -64,6 +64,8 @@ pub(crate) struct CpuLocal {
     pub fpu_trap: Cell<bool>,
     /// The debug registers watch something.
     pub breakpoints_loaded: Cell<bool>,
+    /// The trap flag strikes after branches only.
+    pub branch_steps: Cell<bool>,
     /// CR4 forbids user mode to read the time stamp counter.
     pub counter_forbidden: Cell<bool>,
     /// Source of such names.
@@ -111,6 +113,7 @@ impl CpuLocal {
             fpu_token: Cell::new(0),
             fpu_trap: Cell::new(false),
             breakpoints_loaded: Cell::new(false),
+            branch_steps: Cell::new(false),
             counter_forbidden: Cell::new(false),
             fpu_tokens_given: Cell::new(0),
             timer_deadline: AtomicU64::new(0),

@@ -117,7 +117,10 @@ pub(super) unsafe extern "C" fn from_user<K: Kernel>(frame: *mut UserFrame, vect
     // Before interrupts are on: another task's fault would replace it.
     let address = match vector {
         PAGE_FAULT => instructions::read_cr2(),
-        super::DEBUG => instructions::take_dr6(),
+        super::DEBUG => {
+            thread::end_branch_steps();
+            instructions::take_dr6()
+        }
         _ => 0,
     };
     // SAFETY: user mode runs only as the current task, whose type is K's; it stays alive while it runs.

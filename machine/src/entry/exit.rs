@@ -1,6 +1,6 @@
 //! The way back to user mode.
-use super::frame::UserFrame;
-use super::{Exception, GENERAL_PROTECTION};
+use super::frame::{IN_LOCAL_TABLE, ORIGINAL_RAX, SS, UserFrame};
+use super::{Exception, GENERAL_PROTECTION, narrow};
 use crate::cpu::local;
 use crate::instructions;
 use crate::thread::{Task, work};
@@ -46,6 +46,9 @@ pub(super) unsafe extern "C" fn before_user<K: Kernel>(frame: *mut UserFrame) {
             break;
         }
     }
+    if frame.stack_is_in_local_table() {
+        narrow::prepare(frame);
+    }
 }
 
 /// Restores the complete frame at the stack pointer and returns to user mode by `iretq`. Jumped to with interrupts off.
@@ -61,11 +64,16 @@ pub(super) unsafe extern "C" fn restore_user<K: Kernel>() {
         "add rsp, 8",
         "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
         "pop r11", "pop r10", "pop r9", "pop r8", "pop rax", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
+        "test byte ptr [rsp + {ss_at}], {local}",
+        "jnz {narrow}",
         "add rsp, 8",
         "swapgs",
         "jmp {iret}",
         before = sym before_user::<K>,
         iret = sym iret,
+        narrow = sym narrow::restore,
+        ss_at = const SS - ORIGINAL_RAX,
+        local = const IN_LOCAL_TABLE as u8,
     )
 }
 

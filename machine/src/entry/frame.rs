@@ -35,6 +35,8 @@ pub struct UserFrame {
     ss: u64,
 }
 
+/// The bit of a selector that says that its segment is in the local table.
+pub(super) const IN_LOCAL_TABLE: u64 = 1 << 2;
 const KIND_SHIFT: u32 = 16;
 /// The frame was changed in a way that only `iretq` can honour.
 const TOUCHED: u64 = 1 << 20;
@@ -153,14 +155,11 @@ impl UserFrame {
     pub fn stack_segment(&self) -> u64 {
         self.ss & 0xffff
     }
-    /// Sets both selectors if they are user selectors of this kernel, or name the program's own segments (if these are not there,
-    /// the way to user mode ends in an exception of its own).
+    /// Sets both selectors if they say ring 3. `iretq` goes there only where the tables have code and a stack for that ring; else it
+    /// faults, which becomes an exception of user mode's.
     #[inline(always)]
     pub fn set_segments(&mut self, code: u64, stack: u64) -> bool {
-        // A segment of the program's own tables, thread-local or local, of ring 3.
-        let is_own = |selector: u64| selector & 7 == 7 || selector & 3 == 3 && matches!(selector >> 3, 12..=14);
-        let code_is_known = code == USER_CODE || code == USER_CODE_32 || is_own(code);
-        if !code_is_known || !(stack == USER_DATA || is_own(stack)) || (code | stack) >> 16 != 0 {
+        if code & stack & 3 != 3 || (code | stack) >> 16 != 0 {
             return false;
         }
         self.cs = code;
@@ -204,9 +203,24 @@ impl UserFrame {
         let UserFrame { rip, cs, rflags, rsp, ss, .. } = *self;
         *self = UserFrame { original_rax: u64::MAX, rip, cs, rflags, rsp, ss: ss & 0xffff | TOUCHED, ..from.clone() };
     }
+    /// Ends what was left of a call: what follows is an exception.
+    pub(super) fn leave_call(&mut self) {
+        self.original_rax = u64::MAX;
+        self.ss = self.ss & 0xffff | TOUCHED;
+    }
+    /// Whether the stack segment is one of the local table.
+    #[inline(always)]
+    pub(super) fn stack_is_in_local_table(&self) -> bool {
+        self.ss & IN_LOCAL_TABLE != 0
+    }
+    /// What `iretq` pops.
+    pub(super) fn returned(&self) -> [u64; 5] {
+        [self.rip, self.cs, self.rflags, self.rsp, self.ss]
+    }
     /// Whether `iretq` would fault on the instruction pointer instead of reaching user mode.
     pub(super) fn has_bad_instruction_pointer(&self) -> bool {
-        ((self.rip as i64) << 16 >> 16) as u64 != self.rip || !self.is_64_bit() && self.rip >> 32 != 0
+        let is_narrow = self.code_segment() == USER_CODE_32 || self.cs & IN_LOCAL_TABLE != 0;
+        ((self.rip as i64) << 16 >> 16) as u64 != self.rip || is_narrow && self.rip >> 32 != 0
     }
 }
 
@@ -228,6 +242,14 @@ impl TrapFrame {
     /// `landing` is the recovery point of the code interrupted.
     pub(super) unsafe fn set_instruction_pointer(&mut self, landing: u64) {
         self.0.rip = landing;
+    }
+    /// Makes the interrupted kernel code continue elsewhere, on another stack.
+    ///
+    /// # Safety
+    /// The code at `landing` expects just that stack.
+    pub(super) unsafe fn continue_at(&mut self, landing: u64, stack: u64) {
+        self.0.rip = landing;
+        self.0.rsp = stack;
     }
     pub(crate) fn stack_pointer(&self) -> u64 {
         self.0.rsp

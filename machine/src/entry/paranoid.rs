@@ -2,8 +2,8 @@
 //!
 //! They run on stacks of their own and find their CPU's block by a segment limit instead of by GS, which users choose.
 use super::frame::{ORIGINAL_RAX, RIP, TrapFrame};
-use super::{DEBUG, DOUBLE_FAULT, NMI, compat, exceptions};
-use crate::cpu::local::{CPUS, CpuLocal, SCRATCH, STACK_TOP};
+use super::{DEBUG, DOUBLE_FAULT, NMI, compat, exceptions, narrow};
+use crate::cpu::local::{self, CPUS, CpuLocal, SCRATCH, STACK_TOP};
 use crate::cpu::tables::CPU_NUMBER;
 use crate::instructions::{self, MSR_GS_BASE};
 use crate::{Kernel, report};
@@ -102,10 +102,16 @@ unsafe extern "C" fn handle(frame: *mut TrapFrame, vector: u8, error_code: u32) 
         DEBUG => {
             // A trap flag or watchpoint of a user's carried across an entry; the entry itself goes on.
             instructions::take_dr6();
+            if local::this().branch_steps.get() {
+                // The exception has cleared it, which was not the one that it was set for.
+                instructions::set_branch_steps(true);
+            }
             if !compat::is_entering(frame.instruction_pointer()) {
                 frame.clear_trap_flag();
             }
         }
+        // SAFETY: by this function's contract.
+        DOUBLE_FAULT if unsafe { narrow::recovers(frame) } => {}
         DOUBLE_FAULT => report::double_fault(frame, instructions::read_cr2()),
         _ => report::fatal_exception(frame, vector, error_code, 0),
     }

@@ -6,6 +6,7 @@
 //! | ffffc900_00000000 | kernel stacks | 4 pages each, over at least as many unmapped ones |
 //! | ffffd000_00000000 | device registers | uncached |
 //! | ffffea00_00000000 | the frames' records | those of frames in use, and of their neighbours |
+//! | ffffff00_00000000 | 2^20 names of the page for returns to stacks of 16 bits ([`crate::entry`]) | read-only |
 //! | ffffffff_80000000 | the image, by the linker script's sections | read and execute, read, or read and write |
 //! | ffffffff_c0000000 | loaded modules, and changed copies of the system-call tables | the same |
 use super::entry::{ADDRESS, GLOBAL, LARGE, NO_CACHE, NO_EXECUTE, PRESENT, WRITE, WRITE_THROUGH};
@@ -23,6 +24,16 @@ pub(super) const STACKS: u64 = 0xffff_c900_0000_0000;
 /// Where device registers are.
 const DEVICES: u64 = 0xffff_d000_0000_0000;
 const DEVICES_END: u64 = DEVICES + (1 << 38);
+
+/// Where every page is the one for returns to stacks of 16 bits, 4 GiB of them.
+pub(crate) const NARROW: u64 = 0xffff_ff00_0000_0000;
+/// The frame of that page.
+static NARROW_PAGE: AtomicU32 = AtomicU32::new(0);
+
+/// Where that page can be written.
+pub(crate) fn narrow_page() -> *mut u8 {
+    super::direct_map(u64::from(NARROW_PAGE.load(Relaxed)) * PAGE)
+}
 
 /// Where the frames' records are.
 pub(crate) const RECORDS: u64 = 0xffff_ea00_0000_0000;
@@ -224,6 +235,7 @@ mod machine {
             let entry = u64::from(second.0) << 12 | PRESENT | WRITE;
             Table(ROOT.load(Relaxed)).entry(index(area, 4)).store(entry, Release);
         }
+        names_of_narrow_page()?;
         let root = Table(ROOT.load(Relaxed));
         root.entry(index(RECORDS, 4)).store(table_entry(RECORD_TABLE.load(Relaxed)), Release);
         let used = (256..512).filter(|index| root.entry(*index).load(Relaxed) != 0);
@@ -231,6 +243,21 @@ mod machine {
             slot.store(index as u32, Relaxed);
             SLOT_COUNT.fetch_add(1, Relaxed);
         }
+        Ok(())
+    }
+    /// Maps one page at every address of 4 GiB: the entries of each table are all the same.
+    fn names_of_narrow_page() -> Result<(), NoTable> {
+        // As tables are, it is empty.
+        let page = Table::allocate().ok_or(NoTable)?.0;
+        NARROW_PAGE.store(page, Relaxed);
+        let mut below = u64::from(page) << 12 | PRESENT | GLOBAL | NO_EXECUTE;
+        for level in 1..=3 {
+            let table = Table::allocate().ok_or(NoTable)?;
+            let entries = if level == 3 { 4 } else { 512 };
+            (0..entries).for_each(|entry| table.entry(entry).store(below, Relaxed));
+            below = u64::from(table.0) << 12 | PRESENT | WRITE;
+        }
+        Table(ROOT.load(Relaxed)).entry(index(NARROW, 4)).store(below, Release);
         Ok(())
     }
     /// Maps all memory with the largest pages that keep `read_only` to itself.

@@ -18,7 +18,9 @@ pub(crate) use flush::answer_for;
 pub(crate) use flush::{answer_flush, enter_lazy, flush_interrupt};
 #[cfg(target_os = "none")]
 pub(crate) use kernel::RECORDS;
-pub(crate) use kernel::{enter_records, initialize, load_kernel_tables, map_device, page_entry, table_entry};
+pub(crate) use kernel::{
+    NARROW, enter_records, initialize, load_kernel_tables, map_device, narrow_page, page_entry, table_entry,
+};
 pub(crate) use modules::{ModulePages, Use, is_module_address};
 pub use space::UserSpace;
 pub use space::synchronize_processors;

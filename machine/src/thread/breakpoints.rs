@@ -1,4 +1,5 @@
-//! Hardware breakpoints and watchpoints of user threads: the debug registers.
+//! Hardware breakpoints and watchpoints of user threads: the debug registers. With them goes whether the trap flag strikes after
+//! each branch only.
 use super::Thread;
 use crate::cpu::local::{self, CpuLocal};
 use crate::instructions;
@@ -19,6 +20,8 @@ const ALLOWED: u64 = 0xffff_0000 | 0x300 | ENABLED;
 const IO: u64 = 0b10;
 /// The kind that stops at an instruction.
 const EXECUTE: u64 = 0b00;
+/// Ours, a bit that DR7 has not: the trap flag strikes after branches.
+const BRANCHES: u64 = 1 << 63;
 
 impl Breakpoints {
     /// None is set.
@@ -48,8 +51,14 @@ impl Breakpoints {
     pub fn is_enabled(&self, index: usize) -> bool {
         index < 4 && self.control >> (2 * index) & 3 != 0
     }
+    /// The same, and whether the trap flag strikes after the next branch that is taken instead of after the next instruction.
+    pub fn with_branch_steps(self, branches: bool) -> Breakpoints {
+        let control = self.control & !BRANCHES | if branches { BRANCHES } else { 0 };
+        Breakpoints { control, ..self }
+    }
+    /// Whether there is anything the CPU must be told.
     fn any(&self) -> bool {
-        self.control & ENABLED != 0
+        self.control & (ENABLED | BRANCHES) != 0
     }
 }
 
@@ -64,13 +73,33 @@ impl Thread {
     #[cold]
     fn change_breakpoints(&self, local: &CpuLocal) {
         let Breakpoints { addresses, control } = self.breakpoints.get();
-        local.breakpoints_loaded.set(control & ENABLED != 0);
+        local.breakpoints_loaded.set(control & (ENABLED | BRANCHES) != 0);
         // SAFETY: `Breakpoints::new` lets user addresses pass only.
-        unsafe { instructions::write_debug_registers(addresses, control) };
+        unsafe { instructions::write_debug_registers(addresses, control & !BRANCHES) };
+        let branches = control & BRANCHES != 0;
+        if local.branch_steps.replace(branches) != branches {
+            instructions::set_branch_steps(branches);
+        }
+    }
+    /// The trap flag strikes after each instruction again. Interrupts off, current thread.
+    fn end_branch_steps(&self) {
+        let breakpoints = self.breakpoints.get();
+        if breakpoints.control & BRANCHES != 0 {
+            self.breakpoints.set(breakpoints.with_branch_steps(false));
+            self.change_breakpoints(local::this());
+        }
     }
     /// The current thread's breakpoints.
     pub fn breakpoints(&self) -> Breakpoints {
         self.with_state(|_| self.breakpoints.get())
+    }
+    /// The current thread begins something else than the instructions that a tracer steps through: the trap flag strikes after any.
+    pub fn clear_branch_steps(&self) {
+        self.with_state(|current| {
+            if current {
+                self.end_branch_steps();
+            }
+        });
     }
     /// Forgets the current thread's breakpoints (execve).
     pub fn clear_breakpoints(&self) {
@@ -80,6 +109,14 @@ impl Thread {
                 self.load_breakpoints(local::this());
             }
         });
+    }
+}
+
+/// A debug exception of the current thread's has struck: the CPU has forgotten about branches, and so does the thread. Interrupts off.
+pub(crate) fn end_branch_steps() {
+    // SAFETY: the current thread is alive while it runs.
+    if let Some(thread) = unsafe { local::this().thread.get().as_ref() } {
+        thread.end_branch_steps();
     }
 }
 
@@ -97,6 +134,10 @@ mod tests {
         assert!(Breakpoints::new([0; 4], 0x0002_0001).is_none());
         // An instruction has length one.
         assert!(Breakpoints::new([0; 4], 0x0004_0001).is_none());
+        // What is ours is not a tracer's to set.
+        assert!(Breakpoints::new([0; 4], BRANCHES).is_none());
+        let branches = Breakpoints::NONE.with_branch_steps(true);
+        assert!(branches.any() && !branches.is_enabled(0) && branches.with_branch_steps(false) == Breakpoints::NONE);
         let two = Breakpoints::new([0; 4], 0x0010_0005).unwrap();
         assert!(two.is_instruction(0) && two.is_enabled(1) && !two.is_instruction(1) && !two.is_enabled(2));
     }

@@ -56,6 +56,22 @@ fn loadable(selector: u16) -> u16 {
     if selector & 3 == 3 && is_readable != 0 && access & PRESENT != 0 { selector } else { 0 }
 }
 
+/// Whether a selector names data of ring 3 that may be written and is there, as the tables of the current thread are now: a stack
+/// segment that any code can run with.
+pub fn is_stack_segment(selector: u64) -> bool {
+    /// Present, ring 3, not a system segment; data that may be written, which expands up or down.
+    const WANTED: u32 = 0xf200;
+    const COMPARED: u32 = 0xfa00;
+    super::refresh_local_table();
+    let (access, is_known): (u32, u8);
+    // SAFETY: the instruction only looks at a descriptor.
+    unsafe {
+        asm!("xor {access:e}, {access:e}", "lar {access:e}, {selector:e}", "sete {known}", selector = in(reg) selector as u32,
+            access = out(reg) access, known = out(reg_byte) is_known, options(nostack, nomem));
+    }
+    is_known != 0 && access & COMPARED == WANTED
+}
+
 /// Loads the registers; what cannot be loaded becomes 0. Interrupts off, and nobody changes the descriptors. User mode's bases of FS
 /// and GS change with it.
 fn load(wanted: Selectors) -> u64 {

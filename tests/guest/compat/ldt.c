@@ -103,6 +103,89 @@ CASE(errors)
 	});
 }
 
+/* What a form of the call makes of each combination of flags, at place 9: its result and the descriptor. Whether there are segments of
+ * 16 bits is a matter of how Linux was built. */
+static void tell_flags(int function)
+{
+	for (uint32_t flags = WIDE; flags <= 257; flags += 2) {
+		struct user_desc_ wanted = {9, 0x12345678, 0xabcde, flags}, gone = {9, 0, 0, 0x28};
+		uint64_t table[10] = {0};
+		EQ(modify(0x11, &gone, sizeof gone), 0);
+		int result = modify(function, &wanted, sizeof wanted);
+		EQ(modify(0, table, sizeof table), sizeof table);
+		OUT("%x: %d %llx", flags, result, (unsigned long long)table[9]);
+	}
+}
+CASE(flags_of_the_new_form)
+{
+	tell_flags(0x11);
+}
+CASE(flags_of_the_old_form)
+{
+	tell_flags(1);
+}
+
+CASE(what_clears_a_place)
+{
+	static const struct user_desc_ kinds[] = {
+		{9, 0, 0, 0},	 {9, 0, 0, 0x28}, {9, 0, 0, 0xa8}, {9, 0, 0, 0x80},  {9, 0, 0, 0x128}, {9, 0, 0, 0x29}, {9, 1, 0, 0x28},
+		{9, 0, 1, 0x28}, {9, 0, 0, 1},	  {9, 0, 0, 6},	   {9, 0, 0, 0x26}, {9, 0, 0, 0x2e},  {9, 0, 0, 0x40}, {9, 0, 0, 0x68},
+	};
+	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		for (int function = 1; function <= 0x11; function += 0x10) {
+			struct user_desc_ there = {9, 0x1000, 0xfff, WIDE}, wanted = kinds[i];
+			int is_null = wanted.base == 0 && wanted.limit == 0;
+			if (!(wanted.flags & WIDE) && !(is_null && (function == 1 || (wanted.flags & 0x7f) == 0x28)))
+				continue;
+			uint64_t table[10] = {0};
+			EQ(modify(0x11, &there, sizeof there), 0);
+			int result = modify(function, &wanted, sizeof wanted);
+			EQ(modify(0, table, sizeof table), sizeof table);
+			OUT("%d, base %x limit %x flags %x: %d %llx", function, wanted.base, wanted.limit, wanted.flags, result,
+			    (unsigned long long)table[9]);
+		}
+}
+
+CASE(order_of_checks)
+{
+	IN_CHILD({
+		struct user_desc_ wanted = {8192, 0, 0xfff, 3 << 1};
+		char buffer[64];
+		for (int function = 1; function <= 0x11; function += 0x10) {
+			OUT("%d", modify(function, 0, 5));
+			OUT("%d", modify(function, (void *)8, 0));
+			OUT("%d", modify(function, (void *)8, sizeof wanted));
+			OUT("%d", modify(function, &wanted, sizeof wanted - 1));
+			OUT("%d", modify(function, &wanted, sizeof wanted + 1));
+			OUT("%d", modify(function, &wanted, sizeof wanted));
+		}
+		/* Nothing was set, so that there is no table to read yet. */
+		OUT("%d", modify(0, (void *)8, sizeof buffer));
+		OUT("%d", modify(2, (void *)8, sizeof buffer));
+		OUT("%d", modify(2, (void *)8, 0));
+		OUT("%d", modify(3, (void *)8, 0));
+		OUT("%d", modify(-1, 0, 0));
+		/* Clearing a place makes one. */
+		wanted = (struct user_desc_){4, 0, 0, 0x28};
+		OUT("%d", modify(0x11, &wanted, sizeof wanted));
+		memset(buffer, 1, sizeof buffer);
+		OUT("%d", modify(0, buffer, 44));
+		OUT("%d %d", buffer[43], buffer[44]);
+		OUT("%d", modify(0, (void *)8, 8));
+		OUT("%d", modify(0, (void *)8, 0));
+		/* More than there can be. */
+		static char much[70000];
+		OUT("%d", modify(0, much, sizeof much));
+		/* The table fits, the zeros behind it do not. */
+		char *end = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(end != MAP_FAILED);
+		OK(munmap(end + 4096, 4096));
+		OUT("%d", modify(0, end + 4096 - 40, 40));
+		OUT("%d", modify(0, end + 4096 - 40, 41));
+		OUT("%d", modify(0, end + 4096 - 39, 40));
+	});
+}
+
 static volatile int ready, done;
 static struct user_desc_ shared_segment;
 static void *install(void *argument)

@@ -6,7 +6,7 @@
 use super::bytes::{get, put};
 use super::*;
 use crate::syscall::user::UserLayout;
-use machine::thread::Selectors;
+use machine::thread::{Selectors, is_stack_segment};
 use machine::user::{copy_from_user, copy_to_user, load_array, store_array, store_user};
 
 const RED_ZONE: u64 = 128;
@@ -97,7 +97,11 @@ pub(super) fn push(
     frame.rdx = stack.wrapping_add(CONTEXT_OFFSET as u64);
     frame.rax = 0;
     frame.set_stack_pointer(stack);
-    frame.set_segments(CODE_SEGMENT, DATA_SEGMENT);
+    // A stack segment of the program's own stays where it can, and can be looked at by the handler.
+    let keeps = frame.stack_segment() != DATA_SEGMENT
+        && !matches!(action.abi, Abi::X32)
+        && is_stack_segment(frame.stack_segment());
+    frame.set_segments(CODE_SEGMENT, if keeps { frame.stack_segment() } else { DATA_SEGMENT });
     if matches!(action.abi, Abi::X32) {
         let data = DATA_SEGMENT as u16;
         task.thread().set_selectors(Selectors { ds: data, es: data, ..task.thread().selectors() });
@@ -149,7 +153,8 @@ impl Context {
             fpu_address,
         ];
         let stack = AlternateStack { flags, ..*alternate };
-        Context { flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, stack, registers, mask }
+        let strict = if frame.is_64_bit() { UC_STRICT_RESTORE_SS } else { 0 };
+        Context { flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | strict, stack, registers, mask }
     }
 
     /// Writes the frame of x86-64, each word of which is put where it goes at once.
@@ -282,11 +287,11 @@ fn restore_context(
     frame.set_instruction_pointer(registers[16]);
     frame.set_flags(registers[17]);
     let segments = registers[at::SEGMENTS / 8];
-    let strict = flags & UC_STRICT_RESTORE_SS != 0;
-    let stack_segment = if strict { segments >> 48 | 3 } else { frame.stack_segment() };
-    if !frame.set_segments(segments & 0xffff | 3, stack_segment) {
-        return Err(EFAULT.because("not a user segment"));
-    }
+    let (code, stack_segment) = (segments & 0xffff | 3, segments >> 48 | 3);
+    // Code of 64 bits runs with any stack segment; old programs have written anything there.
+    let is_lenient = flags & UC_STRICT_RESTORE_SS == 0 && code == CODE_SEGMENT;
+    let mends = is_lenient && stack_segment != DATA_SEGMENT && !is_stack_segment(stack_segment);
+    frame.set_segments(code, if mends { DATA_SEGMENT } else { stack_segment });
     match registers[at::FPU / 8] {
         0 => task.thread().fpu_reset(),
         address => restore_fpu(task, address)?,
