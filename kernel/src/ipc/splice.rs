@@ -7,6 +7,8 @@ use crate::file::open_file::{File, mode};
 use crate::process::Task;
 use crate::syscall::{Fd, UserPtr, UserSlice};
 use alloc::{sync::Arc, vec::Vec};
+use machine::memory::Frame;
+use machine::paging::Access;
 
 const NON_BLOCKING: u32 = 2;
 /// SPLICE_F_MOVE, NONBLOCK, MORE, GIFT.
@@ -222,29 +224,45 @@ pub fn tee(task: &Task, input: Fd, output: Fd, length: usize, flags: u32) -> Res
     Ok(done)
 }
 
-/// Writes user memory page by page until the pipe is full or a page cannot be read: EFAULT if it is the first.
-fn give_pages(file: &File, pipe: &Pipe, segments: &[UserSlice]) -> Result<usize> {
+/// Puts user memory into a pipe page by page, until the pipe is full or a page cannot be read: EFAULT if it is the first. The pages
+/// themselves: what is written to them later is read from the pipe.
+fn give_pages(task: &Task, pipe: &Pipe, segments: &[UserSlice]) -> Result<usize> {
     let mut done = 0usize;
     for segment in segments {
         let mut rest = *segment;
         while rest.length > 0 {
-            if done > 0 && pipe.wait_for_room(true).is_err() {
-                return Ok(done);
-            }
-            let in_page = PAGE - rest.address as usize % PAGE;
-            let piece = UserSlice::new(rest.address, rest.length.min(in_page));
-            match file.write(&mut IoBuffer::user(piece)) {
+            let offset = rest.address as usize % PAGE;
+            let length = rest.length.min(PAGE - offset);
+            let given = page_at(task, rest.address)
+                .and_then(|frame| pipe.push(Piece::of_page(frame, offset, length)).map_err(|_| EAGAIN));
+            match given {
                 Err(error) if done == 0 => return Err(error),
-                Err(_) | Ok(0) => return Ok(done),
-                Ok(count) => done = done.saturating_add(count),
+                Err(_) => return Ok(done),
+                Ok(()) => done = done.saturating_add(length),
             }
-            rest.advance(piece.length);
+            rest.advance(length);
         }
     }
     Ok(done)
 }
 
-/// vmsplice(2): as writev(2) or readv(2) on the pipe.
+/// The page at an address of the caller's, which it may read. EFAULT.
+fn page_at(task: &Task, address: u64) -> Result<Frame> {
+    let memory = task.memory().ok_or(EFAULT)?;
+    loop {
+        if task.fatal_signal_pending() || !memory.copy_fault(address, Access::Read) {
+            return Err(EFAULT);
+        }
+        // Unless it is gone again.
+        if memory.tables().is_accessible(address)
+            && let Some(mapping) = memory.tables().lookup(address)
+        {
+            return Ok(mapping.frame);
+        }
+    }
+}
+
+/// vmsplice(2): pages of memory into the pipe, or as readv(2) out of it.
 pub fn vmsplice(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, flags: u32) -> Result<usize> {
     if flags & !KNOWN != 0 {
         return Err(EINVAL);
@@ -262,7 +280,7 @@ pub fn vmsplice(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, fl
     let nonblocking = flags & NON_BLOCKING != 0 || file.is_nonblocking();
     if file.is_writable() {
         pipe.wait_for_room(nonblocking)?;
-        return give_pages(&file, pipe, &segments);
+        return give_pages(task, pipe, &segments);
     }
     if !pipe.wait_for_data(nonblocking)? {
         return Ok(0);

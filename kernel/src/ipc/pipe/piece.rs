@@ -113,6 +113,10 @@ impl Piece {
         let length = frame.write(0, bytes) as u32;
         Ok(Piece(Buffer { frame, offset: 0, length, packet: false, shared: false }))
     }
+    /// A piece that is part of a page somebody else has, too.
+    pub(in crate::ipc) fn of_page(frame: Frame, offset: usize, length: usize) -> Piece {
+        Piece(Buffer { frame, offset: offset as u32, length: length as u32, packet: false, shared: true })
+    }
     /// Bytes in it.
     pub(in crate::ipc) fn len(&self) -> usize {
         self.0.length as usize
