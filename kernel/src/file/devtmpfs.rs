@@ -22,6 +22,12 @@ impl FileSystemType for DevtmpfsType {
     fn name(&self) -> &'static str {
         "devtmpfs"
     }
+    fn takes_flags_as_options(&self) -> bool {
+        true
+    }
+    fn check_options(&self, data: &[u8]) -> Result<()> {
+        Options::parse(data).map(|_| ())
+    }
     fn mount(&self, _: &MountRequest) -> Result<Arc<Superblock>> {
         Ok(MOUNT.get().ok_or(ENODEV)?.superblock().clone())
     }

@@ -31,6 +31,7 @@ pub mod procfs;
 pub mod propagation;
 pub mod read_write;
 pub mod regular;
+mod remount;
 pub mod resize;
 pub mod select;
 pub mod signalfd;

@@ -82,6 +82,8 @@ pub struct Mount {
     namespace: SpinLock<Option<Weak<MountNamespace>>>,
     /// MNT_EXPIRE was asked for and nobody has used it since.
     expiring: AtomicBool,
+    /// Files that are open for writing.
+    writers: AtomicU32,
     source: Vec<u8>,
 }
 
@@ -102,6 +104,10 @@ impl Mount {
         let like = Self::make(root, &other.source, other.flags(), false)?;
         like.locked_flags.store(other.locked_flags(), Ordering::Relaxed);
         Ok(like)
+    }
+    /// A mount that nobody but the kernel knows, of what another shows: a file opened through it does not keep that one in use.
+    pub(crate) fn for_kernel(other: &Mount) -> Result<Arc<Mount>> {
+        Self::like(other, other.root.clone())
     }
     /// Whether anybody but its parent's list and `known` references of the caller's refers to it (open files, working
     /// directories). May sleep.
@@ -133,6 +139,7 @@ impl Mount {
             internal,
             namespace: SpinLock::new(rank::LEAF, None),
             expiring: AtomicBool::new(false),
+            writers: AtomicU32::new(0),
             source: name,
         })?)
     }
@@ -183,6 +190,27 @@ impl Mount {
     /// Replaces the flags.
     pub fn set_flags(&self, flags: u32) {
         self.flags.store(flags, Ordering::Relaxed);
+    }
+    /// A file is opened for writing through it: counted before its flags are looked at.
+    #[inline]
+    pub fn add_writer(&self) {
+        self.writers.fetch_add(1, Ordering::SeqCst);
+        self.superblock.writers.fetch_add(1, Ordering::SeqCst);
+    }
+    /// Such a file ends.
+    #[inline]
+    pub fn remove_writer(&self) {
+        self.writers.fetch_sub(1, Ordering::Release);
+        self.superblock.writers.fetch_sub(1, Ordering::Release);
+    }
+    /// Whether files are open for writing through it. May sleep.
+    pub fn has_writers(&self) -> bool {
+        let any = || self.writers.load(Ordering::SeqCst) != 0;
+        any() && {
+            // Files that were closed may still wait for readers without counts to end.
+            crate::wait::until_deferred_is_dropped();
+            any()
+        }
     }
     /// Whether this mount refuses writes.
     pub fn is_read_only(&self) -> bool {

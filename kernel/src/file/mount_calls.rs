@@ -1,10 +1,10 @@
 //! mount(2), umount2(2), pivot_root(2).
-use super::attributes::FileType;
-use super::mount::{self, Mount, MountNamespace, mount_flag};
+use super::mount::{self, Mount, MountNamespace};
 use super::nsfs;
 use super::path::Path;
 use super::propagation::{self, Extent, Propagation, Relation};
-use super::superblock::{MountRequest, Superblock, find_file_system, superblock_flag};
+use super::remount::{self, SplitOptions};
+use super::superblock::{MountRequest, find_file_system, superblock_flag};
 use super::walk::{self, walk_flag};
 use crate::error::*;
 use crate::process::namespace::{Namespace, UserNamespace};
@@ -15,7 +15,6 @@ use alloc::{sync::Arc, vec::Vec};
 const HERE: Fd = Fd::WORKING_DIRECTORY;
 
 const MS_REMOUNT: u32 = 32;
-const MS_NOSYMFOLLOW: u32 = 256;
 const MS_BIND: u32 = 4096;
 const MS_MOVE: u32 = 8192;
 const MS_REC: u32 = 16384;
@@ -24,8 +23,8 @@ const MS_UNBINDABLE: u32 = 1 << 17;
 const MS_PRIVATE: u32 = 1 << 18;
 const MS_SLAVE: u32 = 1 << 19;
 const MS_SHARED: u32 = 1 << 20;
-const MS_STRICTATIME: u32 = 1 << 24;
-const MS_NOUSER: u32 = 1 << 31;
+/// MS_NOUSER, which as Linux has it is a negative number: all bits above it, too.
+const MS_NOUSER: u64 = !0 << 31;
 const MS_MGC_VAL: u32 = 0xc0ed_0000;
 const MS_MGC_MSK: u32 = 0xffff_0000;
 const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
@@ -65,39 +64,32 @@ pub fn mount(
     let source = read_string(source)?;
     let data = read_options(data.0)?;
     let path = walk::resolve(task, HERE, &target.read()?, walk_flag::FOLLOW)?;
-    let mut flags = flags as u32;
-    if flags & MS_MGC_MSK == MS_MGC_VAL {
-        flags &= !MS_MGC_MSK;
-    }
+    let flags = match flags as u32 & MS_MGC_MSK {
+        MS_MGC_VAL => flags & u64::from(!MS_MGC_MSK),
+        _ => flags,
+    };
     if flags & MS_NOUSER != 0 {
         return Err(EINVAL);
     }
+    let flags = flags as u32;
     if !may_mount(task) {
         return Err(EPERM);
     }
     let namespace = task.context().namespace();
-    let mount_flags = mount_flags(flags, Some(&path.mount).filter(|_| flags & MS_REMOUNT != 0));
+    let mount_flags = remount::mount_flags(flags, Some(&path.mount).filter(|_| flags & MS_REMOUNT != 0));
     let _trees = mount::TREES.lock();
     match () {
         () if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT | MS_BIND => {
             check_member(&namespace, &path)?;
             check_root(&path)?;
-            check_locked_flags(&path.mount, mount_flags)?;
-            path.mount.set_flags(mount_flags);
+            remount::change_mount(&path.mount, mount_flags)?;
             namespace.note_change();
             Ok(())
         }
         () if flags & MS_REMOUNT != 0 => {
             check_member(&namespace, &path)?;
             check_root(&path)?;
-            check_locked_flags(&path.mount, mount_flags)?;
-            let superblock = path.mount.superblock();
-            if !may_change_superblock(task, superblock) {
-                return Err(EPERM);
-            }
-            superblock.operations().remount(superblock, &data)?;
-            superblock.set_flags(superblock.flags() & !superblock_flag::ALL | flags & superblock_flag::ALL);
-            path.mount.set_flags(mount_flags);
+            remount::change_file_system(task, &path.mount, flags, mount_flags, &data)?;
             namespace.note_change();
             Ok(())
         }
@@ -109,10 +101,16 @@ pub fn mount(
             let source = source.unwrap_or_else(|| b"none".to_vec());
             let file_system = find_file_system(&kind)?;
             let owner = file_system.owner(task).or(UserNamespace::initial().ok()).ok_or(ENOMEM)?;
+            let request = MountRequest { task, source: &source, flags: flags & superblock_flag::ALL, data: &data };
+            let options = SplitOptions::of(&request, file_system.takes_flags_as_options())?;
+            file_system.check_options(&options.rest)?;
             if !task.capable_in(&owner, Capability::SysAdmin) {
                 return Err(EPERM);
             }
-            let request = MountRequest { task, source: &source, flags: flags & superblock_flag::ALL, data: &data };
+            let request = MountRequest { flags: options.flags, data: &options.rest, ..request };
+            if file_system.is_internal() {
+                return top_of(&path).and(Err(EINVAL));
+            }
             let superblock = file_system.mount(&request)?;
             superblock.set_owner(owner);
             if file_system.reveals_system() && namespace.identity().owner.level() != 0 {
@@ -120,30 +118,15 @@ pub fn mount(
             }
             let root = superblock.root_dentry()?;
             let mounted = Mount::new(root, &source, mount_flags)?;
-            graft(&namespace, &mounted, &path)
+            let place = top_of(&path)?;
+            check_member(&namespace, &place)?;
+            let is_same = Arc::ptr_eq(place.mount.superblock(), mounted.superblock());
+            if is_same && Arc::ptr_eq(place.mount.root(), &place.dentry) {
+                return Err(EBUSY.because("the same file system is mounted there"));
+            }
+            check_kinds(&mounted, &place)?;
+            namespace.attach_and_spread(&mounted, &place)
         }
-    }
-}
-
-/// The flags of one mount in mount(2)'s word; a remount without any access-time flag keeps those there are.
-fn mount_flags(flags: u32, remounted: Option<&Arc<Mount>>) -> u32 {
-    const TIMES: u32 =
-        mount_flag::NO_ACCESS_TIME | mount_flag::NO_DIRECTORY_ACCESS_TIME | mount_flag::RELATIVE_ACCESS_TIME;
-    let mut result = flags & (mount_flag::ALL | MS_NOSYMFOLLOW) & !mount_flag::RELATIVE_ACCESS_TIME;
-    if flags & mount_flag::NO_ACCESS_TIME == 0 && flags & MS_STRICTATIME == 0 {
-        result |= mount_flag::RELATIVE_ACCESS_TIME;
-    }
-    if let Some(mount) = remounted.filter(|_| flags & (TIMES | MS_STRICTATIME) == 0) {
-        result = result & !TIMES | mount.flags() & TIMES;
-    }
-    result
-}
-
-/// Whether the caller may change what belongs to a file system as a whole.
-fn may_change_superblock(task: &Task, superblock: &Superblock) -> bool {
-    match superblock.owner() {
-        None => task.capable(Capability::SysAdmin),
-        Some(owner) => task.capable_in(owner, Capability::SysAdmin),
     }
 }
 
@@ -164,14 +147,6 @@ fn check_visible(namespace: &Arc<MountNamespace>, type_name: &str) -> Result<()>
     if namespace.mounts()?.iter().any(is_whole) { Ok(()) } else { Err(EPERM) }
 }
 
-/// EPERM for flags that would take back what a namespace of another owner set.
-fn check_locked_flags(mount: &Mount, flags: u32) -> Result<()> {
-    let locked = mount.locked_flags();
-    let kept = locked & !mount_flag::ACCESS_TIMES & !flags == 0;
-    let times = locked & mount_flag::ACCESS_TIMES == 0 || (flags ^ mount.flags()) & mount_flag::ACCESS_TIMES == 0;
-    if kept && times { Ok(()) } else { Err(EPERM) }
-}
-
 /// Whether the caller may change its mount namespace.
 fn may_mount(task: &Task) -> bool {
     task.capable_in(&task.context().namespace().identity().owner, Capability::SysAdmin)
@@ -188,33 +163,21 @@ fn check_root(path: &Path) -> Result<()> {
     if is_root { Ok(()) } else { Err(EINVAL.because("not a mount point")) }
 }
 
-/// Puts a detached mount on a place (do_add_mount): on top of whatever is mounted there by now.
-fn graft(namespace: &Arc<MountNamespace>, mounted: &Arc<Mount>, path: &Path) -> Result<()> {
+/// Where a mount goes that is put on a place: on top of whatever is mounted there. ENOENT for what was removed.
+fn top_of(path: &Path) -> Result<Path> {
     let mut place = path.clone();
     while let Some(top) = mount::top_mount(&place) {
         place = top;
     }
-    check_member(namespace, &place)?;
-    let same = Arc::ptr_eq(place.mount.superblock(), mounted.superblock())
-        && Arc::ptr_eq(place.mount.root(), &place.dentry)
-        && place.mount.root().inode().map(Arc::as_ptr) == mounted.root().inode().map(Arc::as_ptr);
-    if same && !Arc::ptr_eq(place.mount.root(), mounted.root()) {
-        return Err(EBUSY.because("the same file system is mounted there"));
-    }
-    check_types(mounted, &place)?;
-    namespace.attach_and_spread(mounted, &place)
+    if place.dentry.is_deleted() || place.inode()?.is_dead() { Err(ENOENT) } else { Ok(place) }
 }
-/// A directory goes on a directory and a file on a file; nothing goes on what was removed.
-fn check_types(mounted: &Arc<Mount>, place: &Path) -> Result<()> {
-    let target = place.inode()?;
+/// ENOTDIR unless a directory goes on a directory and a file on a file; ENOENT for a directory or file that was removed.
+fn check_kinds(mounted: &Arc<Mount>, place: &Path) -> Result<()> {
     let root = mounted.root().inode().ok_or(ENOENT)?;
-    if target.kind() == FileType::SymbolicLink || root.kind() == FileType::SymbolicLink {
-        return Err(EINVAL);
-    }
-    if target.is_directory() != root.is_directory() {
+    if place.inode()?.is_directory() != root.is_directory() {
         return Err(ENOTDIR);
     }
-    if place.dentry.is_deleted() || target.is_dead() { Err(ENOENT) } else { Ok(()) }
+    if mounted.root().is_deleted() || root.is_dead() { Err(ENOENT) } else { Ok(()) }
 }
 
 fn bind(
@@ -226,7 +189,8 @@ fn bind(
 ) -> Result<()> {
     let source = source.filter(|source| !source.is_empty()).ok_or(EINVAL)?;
     let old = walk::resolve(task, HERE, &source, walk_flag::FOLLOW)?;
-    check_member(namespace, path)?;
+    let place = top_of(path)?;
+    check_member(namespace, &place)?;
     if old.mount.is_unbindable() {
         return Err(EINVAL);
     }
@@ -252,7 +216,8 @@ fn bind(
             pairs.first().map(|(_, copy)| copy.clone()).ok_or(EINVAL)?
         }
     };
-    graft(namespace, &copy, path)
+    check_kinds(&copy, &place)
+        .and_then(|()| namespace.attach_and_spread(&copy, &place))
         // What came to nothing is in no group.
         .inspect_err(|_| mount::tree(&copy).unwrap_or_default().iter().for_each(propagation::make_private))
 }
@@ -282,18 +247,15 @@ fn change_propagation(namespace: &Arc<MountNamespace>, path: &Path, flags: u32) 
 fn move_mount(task: &Task, namespace: &Arc<MountNamespace>, source: Option<Vec<u8>>, path: &Path) -> Result<()> {
     let source = source.filter(|source| !source.is_empty()).ok_or(EINVAL)?;
     let old = walk::resolve(task, HERE, &source, walk_flag::FOLLOW)?;
-    let mut place = path.clone();
-    while let Some(top) = mount::top_mount(&place) {
-        place = top;
-    }
-    check_member(namespace, &old)?;
+    let place = top_of(path)?;
     check_member(namespace, &place)?;
-    check_root(&old)?;
+    check_member(namespace, &old)?;
     let Some(from) = old.mount.place_counted() else { return Err(EINVAL.because("the root cannot be moved")) };
     if old.mount.is_locked() {
         return Err(EINVAL.because("came from a namespace of another owner"));
     }
-    check_types(&old.mount, &place)?;
+    check_root(&old)?;
+    check_kinds(&old.mount, &place).map_err(|error| if error == ENOTDIR { EINVAL } else { error })?;
     if from.mount.is_shared() {
         return Err(EINVAL.because("the parent is shared"));
     }
@@ -364,21 +326,21 @@ pub fn umount2(task: &Task, target: UserPath, flags: u32) -> Result<()> {
         drop(path);
     }
     if flags & DETACH == 0 && is_root {
-        if !may_change_superblock(task, mounted.superblock()) {
-            return Err(EPERM);
-        }
-        // Linux makes the root read-only instead.
-        mounted.superblock().set_flags(mounted.superblock().flags() | superblock_flag::READ_ONLY);
-        return Ok(());
+        return remount::make_root_read_only(task, &mounted);
     }
     let _trees = mount::TREES.lock();
+    // Linux has the bottom of everything locked.
     if mounted.place_counted().is_none() {
         return Err(EINVAL.because("not mounted any more"));
     }
     if flags & DETACH == 0 && propagation::is_busy(&mounted, 1)? {
         return Err(EBUSY);
     }
-    namespace.unmount(&mounted)
+    namespace.unmount(&mounted)?;
+    drop(_trees);
+    drop(mounted);
+    crate::process::accounting::mount_is_gone(task);
+    Ok(())
 }
 
 /// pivot_root(2).
@@ -392,10 +354,7 @@ pub fn pivot_root(task: &Task, new_root: UserPath, put_old: UserPath) -> Result<
     let places = task.context().places();
     let (root, namespace) = (&places.root, &places.namespace);
     let _trees = mount::TREES.lock();
-    let mut old = old;
-    while let Some(top) = mount::top_mount(&old) {
-        old = top;
-    }
+    let old = top_of(&old)?;
     let parent_shared = |path: &Path| path.mount.place_counted().is_some_and(|place| place.mount.is_shared());
     if old.mount.is_shared() || parent_shared(&new) || parent_shared(root) {
         return Err(EINVAL);

@@ -291,7 +291,7 @@ fn finish(credentials: Arc<Credentials>, path: &Path, how: &OpenHow, created: bo
 }
 
 /// Opens an inode; permissions have been checked (do_dentry_open).
-fn open_inode(
+pub(crate) fn open_inode(
     credentials: Arc<Credentials>,
     path: &Path,
     inode: &Arc<Inode>,
@@ -302,18 +302,17 @@ fn open_inode(
     let counts = writes && inode.kind() == FileType::Regular;
     if counts {
         inode.get_write_access()?;
-        if let Err(error) = path.check_writable() {
-            inode.put_write_access();
-            return Err(error);
-        }
     }
-    let opened = open_operations(inode, flags)
-        .and_then(|operations| File::new(path.clone(), operations, flags, credentials))
-        .inspect_err(|_| {
-            if counts {
-                inode.put_write_access();
-            }
-        })?;
+    let operations = open_operations(inode, flags).inspect_err(|_| {
+        if counts {
+            inode.put_write_access();
+        }
+    })?;
+    // From here on the file gives it back when it ends, even where there is no memory for it.
+    let opened = File::new(path.clone(), operations, flags, credentials)?;
+    if counts {
+        path.check_writable()?;
+    }
     if flags & flag::DIRECT != 0 {
         opened.operations().check_flags(&opened, flags)?;
     }

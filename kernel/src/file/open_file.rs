@@ -263,6 +263,7 @@ impl File {
             }
             if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular {
                 bits |= mode::WRITER;
+                path.mount.add_writer();
             }
             if flags & flag::NO_ACCESS_TIME != 0 || path.mount.flags() & super::mount::mount_flag::NO_ACCESS_TIME != 0 {
                 bits |= mode::NO_ACCESS_TIME;
@@ -473,6 +474,7 @@ impl Drop for File {
         self.operations.release(self);
         if self.mode() & mode::WRITER != 0 {
             self.inode.put_write_access();
+            self.path.mount.remove_writer();
         }
     }
 }

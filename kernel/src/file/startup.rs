@@ -2,7 +2,7 @@
 use super::attributes::{DeviceNumber, FileType, NewInode};
 use super::mount::{self, MountNamespace};
 use super::path::Path;
-use super::superblock::register_file_system;
+use super::superblock::{InternalType, register_file_system};
 use super::tmpfs::{Options, Tmpfs, TmpfsType};
 use super::{anonymous, dentry, devtmpfs, ninep, nsfs, procfs, sysfs};
 use crate::error::*;
@@ -16,6 +16,8 @@ pub fn initialize() -> Result<Arc<MountNamespace>> {
     devtmpfs::initialize()?;
     register_file_system(&TmpfsType)?;
     register_file_system(&devtmpfs::DevtmpfsType)?;
+    register_file_system(&InternalType("sockfs"))?;
+    register_file_system(&InternalType("pipefs"))?;
     procfs::initialize()?;
     sysfs::initialize()?;
     ninep::initialize()?;

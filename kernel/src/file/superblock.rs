@@ -42,6 +42,10 @@ pub trait SuperblockOperations: Any + Send + Sync {
     fn remount(&self, superblock: &Superblock, data: &[u8]) -> Result<()> {
         Ok(())
     }
+    /// Whether files are yet to be removed that have no name any more.
+    fn has_removed_files(&self, superblock: &Superblock) -> Result<bool> {
+        Ok(false)
+    }
     /// The file system's own options as /proc/mounts shows them, each with a comma before it.
     fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         Ok(())
@@ -127,6 +131,8 @@ pub struct Superblock {
     owner: Once<Arc<UserNamespace>>,
     /// Mounts of it, for `shut_down`.
     pub(super) mounts: AtomicU32,
+    /// Files that are open for writing.
+    pub(super) writers: AtomicU32,
 }
 
 /// Minor numbers of file systems without a device.
@@ -162,6 +168,7 @@ impl Superblock {
             rename: Mutex::new(rank::RENAME, ()),
             owner: Once::new(),
             mounts: AtomicU32::new(0),
+            writers: AtomicU32::new(0),
         })?)
     }
     /// Sets the root directory.
@@ -222,6 +229,15 @@ impl Superblock {
     pub fn set_flags(&self, flags: u32) {
         self.flags.store(flags, Ordering::Relaxed);
     }
+    /// Whether files are open for writing. May sleep.
+    pub fn has_writers(&self) -> bool {
+        let any = || self.writers.load(Ordering::SeqCst) != 0;
+        any() && {
+            // Files that were closed may still wait for readers without counts to end.
+            crate::wait::until_deferred_is_dropped();
+            any()
+        }
+    }
     /// Whether nothing can be written.
     pub fn is_read_only(&self) -> bool {
         self.flags() & superblock_flag::READ_ONLY != 0
@@ -261,6 +277,18 @@ pub trait FileSystemType: Send + Sync {
     fn owner(&self, _task: &Task) -> Option<Arc<UserNamespace>> {
         None
     }
+    /// Whether words among its options are flags of mount(2) ("ro", "sync", ...).
+    fn takes_flags_as_options(&self) -> bool {
+        false
+    }
+    /// Looks at options before anything else is: EINVAL.
+    fn check_options(&self, _data: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    /// Whether only the kernel mounts it; programs know its name.
+    fn is_internal(&self) -> bool {
+        false
+    }
     /// Whether it shows things of the system that an owner of mounts may have covered with others: in a mount namespace of another
     /// user namespace it is mounted only where all of it is seen already.
     fn reveals_system(&self) -> bool {
@@ -268,6 +296,26 @@ pub trait FileSystemType: Send + Sync {
     }
     /// Makes (or finds) the superblock.
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>>;
+}
+
+/// A type that only the kernel mounts: its name is known, and whoever would mount it is refused.
+pub struct InternalType(pub &'static str);
+impl FileSystemType for InternalType {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    fn is_internal(&self) -> bool {
+        true
+    }
+    fn check_options(&self, data: &[u8]) -> Result<()> {
+        if data.iter().all(|byte| *byte == b',') { Ok(()) } else { Err(EINVAL) }
+    }
+    fn takes_flags_as_options(&self) -> bool {
+        true
+    }
+    fn mount(&self, _: &MountRequest) -> Result<Arc<Superblock>> {
+        Err(EINVAL)
+    }
 }
 
 static TYPES: SpinLock<Vec<&'static dyn FileSystemType>> = SpinLock::new(rank::LEAF, Vec::new());

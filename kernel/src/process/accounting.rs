@@ -3,18 +3,18 @@ use super::limits::Limit;
 use super::pid::PidNamespace;
 use super::task::flag;
 use super::thread_group::Resource;
-use super::usage::ticks;
+use super::usage::{Sum, ticks};
 use super::{Capability, Task, ThreadGroup};
 use crate::error::*;
 use crate::file::attributes::FileType;
-use crate::file::open::{OpenHow, open_at};
+use crate::file::open::{OpenHow, open_at, open_inode};
 use crate::file::open_file::open_flag;
-use crate::file::{File, IoBuffer};
+use crate::file::{File, IoBuffer, Mount, Path};
 use crate::log::{Level, line};
 use crate::sync::{Mutex, rank};
 use crate::syscall::{Fd, UserPath};
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use zerocopy::{Immutable, IntoBytes};
 
 /// Namespaces whose ends are accounted for: while there are none, a process that ends looks no further.
@@ -32,7 +32,10 @@ pub struct Accounting {
 }
 
 struct Account {
+    /// Opened through a mount of its own.
     file: Arc<File>,
+    /// The one that it was named through: accounting ends with it.
+    mount: Weak<Mount>,
     /// There is room for it.
     active: bool,
     /// When the room is looked at again, in monotonic nanoseconds.
@@ -44,8 +47,26 @@ impl Accounting {
     pub const fn off() -> Self {
         Accounting { account: Mutex::new(rank::ACCOUNTING, None) }
     }
-    /// Turns it on or off.
-    fn set(&self, account: Option<Account>) {
+    /// Turns it on or off. Who turns it off, or to another file, is the last in the file there was.
+    fn set(&self, task: &Task, account: Option<Account>) {
+        self.write_last(task, task.pid_namespace());
+        self.replace(account);
+    }
+    /// Turns off that of a namespace, whose file may be of a file system that is gone.
+    fn end(&self, task: &Task, namespace: &PidNamespace) {
+        self.write_last(task, namespace);
+        self.replace(None);
+    }
+    fn write_last(&self, task: &Task, namespace: &PidNamespace) {
+        let file = self.account.lock().as_mut().and_then(Account::file);
+        if let Some(file) = file {
+            let process = task.group();
+            let mut record = record_of(task, process, 0, Sum::default());
+            record.name_process(process, namespace);
+            append(process, &file, &record);
+        }
+    }
+    fn replace(&self, account: Option<Account>) {
         let on = account.is_some();
         let before = core::mem::replace(&mut *self.account.lock(), account);
         match (before.is_some(), on) {
@@ -58,20 +79,32 @@ impl Accounting {
     }
     /// The file, if there is room in it.
     fn file(&self) -> Option<Arc<File>> {
-        let mut account = self.account.lock();
-        let account = account.as_mut()?;
-        account.look_for_room();
-        account.active.then(|| account.file.clone())
+        let mut place = self.account.lock();
+        let account = place.as_mut()?;
+        if account.mount.strong_count() == 0 {
+            drop(place);
+            self.replace(None);
+            return None;
+        }
+        account.file()
+    }
+    fn lost_its_mount(&self) -> bool {
+        self.account.lock().as_ref().is_some_and(|account| account.mount.strong_count() == 0)
     }
 }
 
 impl Drop for Accounting {
     fn drop(&mut self) {
-        self.set(None);
+        self.replace(None);
     }
 }
 
 impl Account {
+    /// The file, if there is room in it.
+    fn file(&mut self) -> Option<Arc<File>> {
+        self.look_for_room();
+        self.active.then(|| self.file.clone())
+    }
     fn look_for_room(&mut self) {
         let now = machine::time::monotonic();
         if now < self.next_look {
@@ -155,37 +188,85 @@ pub fn memory_in_use(task: &Task) -> Option<u64> {
     Some(task.memory().map_or(0, |memory| memory.with_layout(|layout| layout.totals.total) << 12))
 }
 
-/// The last thread of a process ends: writes its record into the files of its namespace and of those above. Errors are nobody's
-/// to see.
-pub fn note(task: &Task, process: &ThreadGroup, status: i32, memory: u64) {
-    let mut record = record_of(task, process, status, memory);
+/// What the ends of its threads add to a process's record.
+#[derive(Default)]
+pub struct Collected {
+    marks: AtomicU8,
+    status: AtomicI32,
+}
+
+impl Collected {
+    /// A thread ends with this wait status: the leader's is the process's.
+    pub fn collect(&self, task: &Task, status: i32) {
+        let flags = task.flags();
+        let mut marks = 0;
+        for (flag, mark) in [(flag::SUPERUSER, 2), (flag::DUMPED_CORE, 8), (flag::SIGNALED, 16)] {
+            marks |= if flags & flag != 0 { mark } else { 0 };
+        }
+        if task.is_leader() {
+            const FORKED: u8 = 1;
+            marks |= if flags & flag::FORKED != 0 { FORKED } else { 0 };
+            self.status.store(status, Ordering::Relaxed);
+        }
+        if marks != 0 {
+            self.marks.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Appends a record. Errors are nobody's to see.
+fn append(process: &ThreadGroup, file: &File, record: &Record) {
     // The records are not the process's writes: its limit does not hold for them.
+    let limit = process.limits.get(Resource::FileSize);
     process.limits.set(Resource::FileSize, Limit { soft: u64::MAX, hard: u64::MAX });
-    let mut namespace: Option<&Arc<PidNamespace>> = Some(process.pid().namespace());
+    let _ = file.append(&mut IoBuffer::kernel(record.as_bytes()));
+    process.limits.set(Resource::FileSize, limit);
+}
+
+/// A mount is gone: accounting that went to a file there is over, with a last record for who has taken the mount away.
+pub fn mount_is_gone(task: &Task) {
+    if IN_USE.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut namespace = Some(task.pid_namespace());
     while let Some(here) = namespace {
-        if let Some(file) = here.accounting.file() {
-            record.pid = process.pid().number_in(here);
-            record.parent = process.parent().map_or(0, |parent| parent.pid().number_in(here));
-            let _ = file.append(&mut IoBuffer::kernel(record.as_bytes()));
+        if here.accounting.lost_its_mount() {
+            here.accounting.end(task, here);
         }
         namespace = here.parent();
     }
 }
 
-fn record_of(task: &Task, process: &ThreadGroup, status: i32, memory: u64) -> Record {
+/// The last thread of a process ends: writes its record into the files of its namespace and of those above.
+pub fn note(task: &Task, process: &ThreadGroup, memory: u64) {
+    let mut record = record_of(task, process, memory, process.own_usage());
+    let mut namespace: Option<&Arc<PidNamespace>> = Some(process.pid().namespace());
+    while let Some(here) = namespace {
+        if let Some(file) = here.accounting.file() {
+            record.name_process(process, here);
+            append(process, &file, &record);
+        }
+        namespace = here.parent();
+    }
+}
+
+impl Record {
+    /// Its process's number, and its parent's, as a namespace has them.
+    fn name_process(&mut self, process: &ThreadGroup, namespace: &PidNamespace) {
+        self.pid = process.pid().number_in(namespace);
+        self.parent = process.parent().map_or(0, |parent| parent.pid().number_in(namespace));
+    }
+}
+
+fn record_of(task: &Task, process: &ThreadGroup, memory: u64, usage: Sum) -> Record {
     const VERSION: u8 = 3;
-    let flags = task.flags();
-    const KILLED: u8 = 16;
-    let marks = [(flag::FORKED, 1), (flag::DUMPED_CORE, 8)];
-    let killed = if status & 0x7f != 0 { KILLED } else { 0 };
-    let usage = process.own_usage();
     let run = machine::time::monotonic().saturating_sub(process.start_time);
     let (user, group) = task.with_credentials(|credentials| (credentials.user, credentials.group));
     Record {
-        flags: marks.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, mark)| mark).sum::<u8>() | killed,
+        flags: process.account.marks.load(Ordering::Relaxed),
         version: VERSION,
         terminal: process.terminal().map_or(0, |terminal| terminal.device_number()) as u16,
-        exit_code: status as u32,
+        exit_code: process.account.status.load(Ordering::Relaxed) as u32,
         user,
         group,
         begin: (crate::time::clock::realtime().saturating_sub(run) / NANOSECONDS) as u32,
@@ -207,7 +288,7 @@ pub fn acct(task: &Task, name: UserPath) -> Result<()> {
     }
     let accounting = &task.pid_namespace().accounting;
     if name.0 == 0 {
-        accounting.set(None);
+        accounting.set(task, None);
         return Ok(());
     }
     let how = OpenHow::classic(open_flag::WRITE_ONLY | open_flag::APPEND | open_flag::LARGE_FILE, 0)?;
@@ -215,7 +296,12 @@ pub fn acct(task: &Task, name: UserPath) -> Result<()> {
     if file.inode().kind() != FileType::Regular {
         return Err(EACCES.because("records go into plain files"));
     }
-    accounting.set(Some(Account { file, active: true, next_look: 0 }));
+    // So that it does not keep the mount in use, through one that nobody else knows.
+    let named = &file.path().mount;
+    let place = Path { mount: Mount::for_kernel(named)?, dentry: file.path().dentry.clone() };
+    let mount = Arc::downgrade(named);
+    let file = open_inode(task.credentials(), &place, file.inode(), file.flags(), false)?;
+    accounting.set(task, Some(Account { file, mount, active: true, next_look: 0 }));
     Ok(())
 }
 

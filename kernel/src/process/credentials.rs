@@ -218,6 +218,11 @@ impl Credentials {
     /// Whether the effective set holds the capability, in the first user namespace.
     #[inline]
     pub fn capable(&self, capability: Capability) -> bool {
+        noted(self.holds(capability))
+    }
+    /// As `capable`, of what may not be needed in the end: it does not count as used.
+    #[inline]
+    pub fn holds(&self, capability: Capability) -> bool {
         self.effective & capability.bit() != 0 && self.namespace.level() == 0
     }
     /// Whether a process that becomes `new` may not be looked into by those who may look into this one.
@@ -239,6 +244,16 @@ impl Credentials {
     pub fn in_effective_group(&self, group: u32) -> bool {
         self.effective_group == group || self.groups.contains(&group)
     }
+}
+
+/// A capability was asked for: who has it has used it (acct(2), /proc/PID/stat).
+#[inline]
+pub(in crate::process) fn noted(held: bool) -> bool {
+    #[cfg(target_os = "none")]
+    if held && !Task::current().has_flag(super::task::flag::SUPERUSER) {
+        Task::current().set_flag(super::task::flag::SUPERUSER);
+    }
+    held
 }
 
 impl Task {
@@ -293,13 +308,13 @@ pub fn may_inspect(caller: &Task, target: &Task, real_ids: bool) -> bool {
     let (user, group) = if real_ids { (own.user, own.group) } else { (own.file_system_user, own.file_system_group) };
     let same = [other.user, other.effective_user, other.saved_user].iter().all(|id| *id == user)
         && [other.group, other.effective_group, other.saved_group].iter().all(|id| *id == group);
-    let privileged = own.capable_in(&other.namespace, Capability::SysPtrace);
-    if !same && !privileged {
+    let privileged = || own.capable_in(&other.namespace, Capability::SysPtrace);
+    if !same && !privileged() {
         return false;
     }
-    if target.group().dumpable.load(Ordering::Relaxed) != 1 && !privileged {
+    if target.group().dumpable.load(Ordering::Relaxed) != 1 && !privileged() {
         return false;
     }
     let capabilities = if real_ids { own.permitted } else { own.effective };
-    Arc::ptr_eq(&own.namespace, &other.namespace) && other.permitted & !capabilities == 0 || privileged
+    Arc::ptr_eq(&own.namespace, &other.namespace) && other.permitted & !capabilities == 0 || privileged()
 }

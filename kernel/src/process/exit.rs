@@ -86,6 +86,7 @@ fn leave(task: &Task) {
     signal::stop::leave(task);
     let process = task.group();
     crate::trace::ended(task, status_of(task));
+    process.account.collect(task, status_of(task));
     let last = process.live.fetch_sub(1, Ordering::AcqRel) == 1;
     if last && process.id() == 1 {
         panic!("Attempted to kill init! exitcode={:#010x}", status_of(task));
@@ -93,7 +94,7 @@ fn leave(task: &Task) {
     let accounted = if last { accounting::memory_in_use(task) } else { None };
     release_memory(task);
     if let Some(memory) = accounted {
-        accounting::note(task, process, status_of(task), memory);
+        accounting::note(task, process, memory);
     }
     crate::ipc::system_v::semaphore::leave(task);
     crate::ipc::system_v::shared_memory::leave(task);

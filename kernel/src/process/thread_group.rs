@@ -1,5 +1,6 @@
 //! A thread group: what Linux shows as a process.
 use super::Task;
+use super::accounting::Collected;
 use super::limits::Limits;
 use super::pid::PidEntry;
 use super::processor_limit::ProcessorLimit;
@@ -76,6 +77,7 @@ pub struct ThreadGroup {
     pub dumpable: AtomicU32,
     /// A thread writes a core dump, which the others wait for on their way out. Changes under the signals' lock.
     pub(super) dumping: AtomicBool,
+    pub(super) account: Collected,
     /// Whether the process took leave of its session's terminal (TIOCNOTTY by one that does not lead the session).
     terminal_given_up: AtomicBool,
     /// Interval timers.
@@ -131,6 +133,7 @@ impl ThreadGroup {
             start_time: machine::time::monotonic(),
             dumpable: AtomicU32::new(1),
             dumping: AtomicBool::new(false),
+            account: Collected::default(),
             terminal_given_up: AtomicBool::new(false),
             timers: crate::time::interval::ProcessTimers::new(),
             oom_score_adjustment: AtomicI32::new(0),

@@ -30,7 +30,10 @@ pub fn run(task: &Task, frame: &mut UserFrame) {
     // A tracer may have changed them.
     crate::ptrace::refresh(frame);
     match next {
-        Next::End(status) => exit::request_group_exit(task, status),
+        Next::End(status) => {
+            task.set_flag(flag::SIGNALED);
+            exit::request_group_exit(task, status);
+        }
         // As if it had ended by itself: no signal was sent to the process.
         Next::Fatal => {
             task.set_flag(flag::SIGNALED);
@@ -38,7 +41,10 @@ pub fn run(task: &Task, frame: &mut UserFrame) {
             exit::request_group_exit(task, status);
         }
         // As if it had ended by itself: no signal was sent to the process.
-        Next::EndThread => exit::request_exit(task, 0),
+        Next::EndThread => {
+            task.set_flag(flag::SIGNALED);
+            exit::request_exit(task, 0);
+        }
         Next::Handle(action) => handle(task, frame, &info, &action),
         Next::Nothing => {
             settle_call(task, frame, None);
@@ -88,7 +94,7 @@ fn settle_call(task: &Task, frame: &mut UserFrame, handler: Option<&Action>) {
 /// Sets up the handler's frame; a stack that cannot take it ends the process by SIGSEGV.
 fn handle(task: &Task, frame: &mut UserFrame, info: &SignalInfo, action: &Action) {
     settle_call(task, frame, Some(action));
-    crate::ptrace::leave_step_mode(task, frame);
+    crate::ptrace::enter_handler(task, frame);
     let mask = task.signals.mask_for_frame();
     if !crate::process::rseq::before_signal(task, frame) || frame::push(task, frame, info, action, mask).is_err() {
         if info.signal == SIGSEGV {

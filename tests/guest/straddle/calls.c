@@ -25,6 +25,8 @@ static struct {
 	uint32_t events, data[2];
 } event = {EPOLLIN, {7, 8}};
 static word cpu_mask = 1;
+/* A data segment of 32 bits at place 2 of the local table. */
+static uint32_t descriptor[4] = {2, 0, 0xfff, 1};
 static struct {
 	uint32_t size, policy;
 	uint64_t flags;
@@ -206,6 +208,9 @@ static const struct row rows_files[] = {
 	R(mount, 0, P("none"), P("d"), P("tmpfs"), V(0), P("size=1m")),
 	R(umount2, 0, P("d"), V(0)),
 	R(pivot_root, 0, P("."), P(".")),
+	R(acct, 0, P("none")),
+	AS("modify_ldt set", modify_ldt, COUNT, V(0x11), I(descriptor), V(16)),
+	AS("modify_ldt read", modify_ldt, COUNT, V(0), O(40), V(40)),
 	R(memfd_create, 0, P("name"), V(0)),
 	R(pipe, SILENT, O(12)),
 	R(pipe2, SILENT, O(12), V(0)),

@@ -60,8 +60,13 @@ impl FileSystemType for ProcType {
     fn reveals_system(&self) -> bool {
         true
     }
+    fn takes_flags_as_options(&self) -> bool {
+        true
+    }
+    fn check_options(&self, data: &[u8]) -> Result<()> {
+        check_options(data)
+    }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
-        check_options(request.data)?;
         let namespace = request.task.pid_namespace().clone();
         let treatment = SuperblockOptions {
             magic: MAGIC,
@@ -86,6 +91,7 @@ impl FileSystemType for ProcType {
         let root = Inode::new(superblock.clone(), &attributes, try_box(node::Root(namespace))?, None)?;
         root.ignore_access_time();
         superblock.set_root(root);
+        superblock.set_flags(request.flags);
         Ok(superblock)
     }
 }

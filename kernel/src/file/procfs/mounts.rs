@@ -33,6 +33,7 @@ fn mount_options(mount: &Mount, out: &mut Output) -> Result<()> {
         (mount_flag::NO_ACCESS_TIME, ",noatime"),
         (mount_flag::NO_DIRECTORY_ACCESS_TIME, ",nodiratime"),
         (mount_flag::RELATIVE_ACCESS_TIME, ",relatime"),
+        (mount_flag::NO_LINKS, ",nosymfollow"),
     ] {
         if mount.flags() & flag != 0 {
             out.put(name.as_bytes())?;
@@ -57,7 +58,7 @@ fn read_only(is_read_only: bool) -> &'static str {
     if is_read_only { "ro" } else { "rw" }
 }
 fn source(mount: &Mount, out: &mut Output) -> Result<()> {
-    if mount.source().is_empty() { out.put(b"none") } else { out.put_escaped(mount.source(), SPECIAL) }
+    out.put_escaped(mount.source(), SPECIAL)
 }
 
 pub fn mounts(subject: &Subject, out: &mut Output) -> Result<()> {

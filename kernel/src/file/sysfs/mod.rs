@@ -58,6 +58,13 @@ impl FileSystemType for Type {
     fn reveals_system(&self) -> bool {
         true
     }
+    fn takes_flags_as_options(&self) -> bool {
+        true
+    }
+    fn check_options(&self, data: &[u8]) -> Result<()> {
+        // It has none.
+        if data.iter().all(|byte| *byte == b',') { Ok(()) } else { Err(EINVAL) }
+    }
     fn mount(&self, _: &MountRequest) -> Result<Arc<Superblock>> {
         Ok(INSTANCE.get().ok_or(ENODEV)?.superblock.clone())
     }

@@ -48,6 +48,14 @@ impl Entries {
     pub fn is_empty(&self) -> bool {
         self.live == 0
     }
+    /// How many names there are.
+    pub fn count(&self) -> usize {
+        self.live
+    }
+    /// What they name.
+    pub fn inodes(&self) -> impl Iterator<Item = &Arc<Inode>> {
+        (0..self.slots.len()).filter_map(|slot| self.slots.get(slot)?.as_ref()).map(|entry| &entry.inode)
+    }
     /// The inode behind a name.
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Inode>> {
         let (_, slot) = self.find(name)?;

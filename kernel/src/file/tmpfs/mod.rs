@@ -118,6 +118,12 @@ impl SuperblockOperations for Tmpfs {
         }
         Ok(())
     }
+    fn has_removed_files(&self, superblock: &Superblock) -> Result<bool> {
+        // Files that were given up may still wait for readers without counts to end.
+        crate::wait::until_deferred_is_dropped();
+        let all = self.usage.inodes.load(Ordering::Relaxed);
+        Ok(all > node::count_named(&superblock.root()?)?)
+    }
     fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let options = *self.options.lock();
         if let Some(size) = options.size {
@@ -135,7 +141,7 @@ impl SuperblockOperations for Tmpfs {
         if let Some(group) = options.group.filter(|group| *group != 0) {
             write!(out, ",gid={group}")?;
         }
-        write!(out, ",inode64")
+        write!(out, ",inode{}", if options.narrow_inodes { 32 } else { 64 })
     }
     fn shut_down(&self, superblock: &Superblock) {
         if let Some(root) = superblock.take_root() {
@@ -155,6 +161,12 @@ impl FileSystemType for TmpfsType {
     }
     fn owner(&self, task: &Task) -> Option<Arc<UserNamespace>> {
         Some(task.credentials().namespace.clone())
+    }
+    fn takes_flags_as_options(&self) -> bool {
+        true
+    }
+    fn check_options(&self, data: &[u8]) -> Result<()> {
+        Options::parse(data).map(|_| ())
     }
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>> {
         let superblock = Tmpfs::create("tmpfs", Options::parse(request.data)?.of(&request.task.credentials())?)?;

@@ -52,6 +52,32 @@ pub fn dissolve(root: Arc<Inode>) {
     }
 }
 
+/// How many inodes have a name in the tree below `root`, itself included.
+pub fn count_named(root: &Arc<Inode>) -> Result<u64> {
+    let mut waiting = Vec::new();
+    // Numbers of those that may be met again, since they have several names.
+    let mut known: Vec<u64> = Vec::new();
+    waiting.try_reserve(1)?;
+    waiting.push(root.clone());
+    let mut count = 0;
+    while let Some(inode) = waiting.pop() {
+        count += 1;
+        if !inode.is_directory() && inode.links() > 1 {
+            known.try_reserve(1)?;
+            known.push(inode.number());
+        }
+        if let Some(Node { content: Content::Directory(entries), .. }) = inode.downcast::<Node>() {
+            let entries = entries.lock();
+            waiting.try_reserve(entries.count())?;
+            waiting.extend(entries.inodes().cloned());
+        }
+    }
+    crate::sort::by_key(&mut known, |number| *number);
+    let met = known.len();
+    known.dedup();
+    Ok(count - (met - known.len()) as u64)
+}
+
 impl Node {
     /// Makes an inode; a symbolic link with its target.
     pub fn make(superblock: &Arc<Superblock>, new: &NewInode, target: Option<&[u8]>) -> Result<Arc<Inode>> {

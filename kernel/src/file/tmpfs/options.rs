@@ -16,13 +16,15 @@ pub struct Options {
     pub user: Option<u32>,
     /// Its group.
     pub group: Option<u32>,
+    /// Inode numbers have 32 bits.
+    pub narrow_inodes: bool,
 }
 
 fn memory_in_pages() -> u64 {
     machine::memory::statistics().total as u64
 }
 
-/// A number with an optional suffix k, m, g, t (memparse).
+/// A number, decimal or octal or hexadecimal, with an optional suffix k, m, g, t (memparse).
 fn number_with_unit(text: &str) -> Option<u64> {
     let (digits, factor) = match text.as_bytes().last()? {
         b'k' | b'K' => (text.get(..text.len() - 1)?, 1 << 10),
@@ -31,7 +33,12 @@ fn number_with_unit(text: &str) -> Option<u64> {
         b't' | b'T' => (text.get(..text.len() - 1)?, 1 << 40),
         _ => (text, 1u64),
     };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+    let number = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => u64::from_str_radix(digits.get(2..)?, 16),
+        [b'0', _, ..] => u64::from_str_radix(digits, 8),
+        _ => digits.parse::<u64>(),
+    };
+    number.ok()?.checked_mul(factor)
 }
 
 impl Options {
@@ -62,7 +69,7 @@ impl Options {
                 "mode" => options.mode = Some(u32::from_str_radix(value, 8).map_err(|_| EINVAL)? & 0o7777),
                 "uid" => options.user = Some(id()?),
                 "gid" => options.group = Some(id()?),
-                "inode64" | "inode32" => {}
+                "inode64" | "inode32" if option == name => options.narrow_inodes = name == "inode32",
                 "huge" if value == "never" => {}
                 "mpol" if value == "default" => {}
                 _ => return Err(EINVAL.because("unknown tmpfs option")),

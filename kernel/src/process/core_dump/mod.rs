@@ -52,10 +52,17 @@ pub mod filter {
 /// to end with. Sleeps; `frame` has the thread's user registers.
 pub fn before_end(task: &Task, frame: &mut UserFrame, info: &SignalInfo) -> i32 {
     let status = info.signal as i32;
-    if CORE_SIGNALS & set_of(info.signal) == 0 || !is_wanted(task) {
+    let process = task.group();
+    if CORE_SIGNALS & set_of(info.signal) == 0 || process.dumpable.load(Ordering::Relaxed) == 0 {
         return status;
     }
-    let process = task.group();
+    if !is_wanted(task) {
+        // It counts as one that dumps core, if it is the first to end the process.
+        if process.exit_begun().is_none() {
+            task.set_flag(flag::DUMPED_CORE);
+        }
+        return status;
+    }
     if !process.begin_dump(status, task) {
         return status;
     }

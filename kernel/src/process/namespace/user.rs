@@ -3,7 +3,7 @@ use super::count::{Charge, Counts};
 use super::identity::{Kind, first, next_inode};
 use super::map::IdMap;
 use crate::error::*;
-use crate::process::credentials::ALL_CAPABILITIES;
+use crate::process::credentials::{ALL_CAPABILITIES, noted};
 use crate::process::{Capability, Credentials, Task};
 use crate::sync::{Mutex, Once, rank};
 use alloc::sync::Arc;
@@ -262,7 +262,7 @@ impl Credentials {
             }
             let Some(parent) = &at.parent else { return false };
             if Arc::ptr_eq(parent, &self.namespace) && at.owner_user == self.effective_user {
-                return true;
+                return noted(true);
             }
             at = parent;
         }
@@ -270,7 +270,7 @@ impl Credentials {
     /// Whether the effective set holds the capability: over what the own user namespace owns.
     #[inline]
     pub fn capable_at_home(&self, capability: Capability) -> bool {
-        self.effective & capability.bit() != 0
+        noted(self.effective & capability.bit() != 0)
     }
     /// Whether a capability counts over what a user and a group own: they have a place in the own user namespace.
     #[inline]

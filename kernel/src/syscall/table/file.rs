@@ -192,7 +192,7 @@ rows! {
     /// Writes part of a file back.
     [ 277  277  314] sync_file_range(descriptor, offset, length, flags) => call crate::file::control::sync_file_range, Full;
     /// Moves memory into or out of a pipe.
-    [ 278  532  316] vmsplice(descriptor, vector, count, flags) => call crate::ipc::splice::vmsplice, Partial("copies instead of mapping pages");
+    [ 278  532  316] vmsplice(descriptor, vector, count, flags) => call crate::ipc::splice::vmsplice, Full;
     /// Sets access and modification time in nanoseconds.
     [ 280  280    -] utimensat(directory, path, times, flags) => call crate::file::change::utimensat::<crate::time::Timespec>, Full;
     /// Sets access and modification time in nanoseconds.

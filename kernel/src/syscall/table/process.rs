@@ -46,7 +46,7 @@ rows! {
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     /// Trace a process: stop it, look into it, change it.
-    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("steps to the next branch are steps of one instruction");
+    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("a recipe for the fuzzer; every request is compared with Linux");
     /// Set a process group.
     [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
     /// Parent's process id.
@@ -93,7 +93,7 @@ rows! {
     /// Length of a time slice.
     [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Partial("real-time policies");
     /// Read and write the local descriptor table.
-    [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Partial("segments of 16 bits");
+    [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Full;
     /// Operations on a process or thread.
     [ 157  157  172] prctl(option, second, third, fourth, fifth) => call crate::process::prctl::prctl, Full;
     /// Segment bases.
@@ -103,7 +103,7 @@ rows! {
     /// Set resource limits.
     [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
     /// Keep a record of every process that ends.
-    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("used privileges and core signals without a core are not marked; the file keeps its mount in use");
+    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("some privileges are marked as used where a check comes before the need");
     [ 174    -  127] create_module() => missing;
     /// Load a module from memory.
     [ 175  175  128] init_module(image, length, parameters) => call crate::module::calls::init_module, Full;
