@@ -228,6 +228,8 @@ pub fn mount_is_gone(task: &Task) {
     if IN_USE.load(Ordering::Relaxed) == 0 {
         return;
     }
+    // References to it that were given up may still wait for readers without counts to end.
+    crate::wait::until_deferred_is_dropped();
     let mut namespace = Some(task.pid_namespace());
     while let Some(here) = namespace {
         if here.accounting.lost_its_mount() {
