@@ -102,12 +102,27 @@ static int getcpu_run(long count)
     return 0;
 }
 
-static int sigaction_run(long count)
+static void on_signal(int signal)
 {
-    struct sigaction action = { .sa_handler = SIG_IGN };
+    (void)signal;
+}
+
+static int sigaction_times(long count, void (*handler)(int))
+{
+    struct sigaction action = { .sa_handler = handler };
     while (count-- > 0)
         REQUIRE(sigaction(SIGUSR2, &action, NULL) == 0);
     return 0;
+}
+
+static int sigaction_run(long count)
+{
+    return sigaction_times(count, on_signal);
+}
+
+static int sigaction_ignore(long count)
+{
+    return sigaction_times(count, SIG_IGN);
 }
 
 static int random_run(long count)
@@ -131,6 +146,7 @@ const struct row entry_rows[] = {
     { "clock-vdso", 10000, vdso_run, NULL, NULL },
     { "getcpu-vdso", 10000, getcpu_run, NULL, NULL },
     { "sigaction", 10000, sigaction_run, NULL, NULL },
+    { "sigaction-ignore", 10000, sigaction_ignore, NULL, NULL },
     { "getrandom-16", 5000, random_run, NULL, NULL },
     { 0 },
 };

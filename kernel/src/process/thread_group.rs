@@ -9,7 +9,7 @@ use super::tree::Family;
 use super::usage::Usage;
 use crate::error::Result;
 use crate::signal::{GroupSignals, SignalActions};
-use crate::sync::{IrqLock, RcuCell, SpinLock, rank};
+use crate::sync::{IrqLock, RcuCell, RcuGuard, SpinLock, rank};
 use crate::wait::WaitQueue;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
@@ -202,7 +202,12 @@ impl ThreadGroup {
     /// Looks at the signal actions without counting a reference.
     #[inline(always)]
     pub fn with_actions<R>(&self, look: impl FnOnce(&SignalActions) -> R) -> R {
-        look(self.actions.read(&crate::sync::RcuGuard::new()))
+        look(self.actions_under(&RcuGuard::new()))
+    }
+    /// The same, for as long as a guard lives.
+    #[inline(always)]
+    pub fn actions_under<'a>(&'a self, guard: &'a RcuGuard) -> &'a SignalActions {
+        self.actions.read(guard)
     }
     /// Sets the signal the parent gets at the end.
     /// The signal the parent gets at the end, 0 for none.

@@ -1,7 +1,7 @@
 //! Signal actions: what a process does about each signal (sigaction(2)).
 use super::*;
 use crate::error::*;
-use crate::sync::{SpinLock, rank};
+use crate::sync::{RcuGuard, SpinLock, rank};
 use crate::syscall::user::UserLayout;
 use abi::Abi;
 use alloc::boxed::Box;
@@ -26,8 +26,18 @@ pub struct Action {
 impl Action {
     /// Whether it ignores a signal, by SIG_IGN or by default.
     pub fn ignores(&self, signal: u32) -> bool {
-        self.handler == SIG_IGN || self.handler == SIG_DFL && IGNORED_BY_DEFAULT & set_of(signal) != 0
+        is_ignored(self.handler, signal)
     }
+}
+
+/// Whether a handler is a function of the program.
+#[inline(always)]
+pub(super) fn is_caught(handler: u64) -> bool {
+    handler > SIG_IGN
+}
+/// Whether a signal with this handler is ignored, by SIG_IGN or by default.
+pub(super) fn is_ignored(handler: u64, signal: u32) -> bool {
+    handler == SIG_IGN || handler == SIG_DFL && IGNORED_BY_DEFAULT & set_of(signal) != 0
 }
 
 /// `struct sigaction` as the kernel has it.
@@ -177,28 +187,40 @@ impl SignalActions {
         self.actions.lock().get_mut(index).copied().unwrap_or_default()
     }
     /// Replaces the action of a signal. One of a real-time signal that has no room is default already, and stays so.
-    pub fn set(&self, signal: u32, mut action: Action) {
-        self.swap(signal, &mut action, |_| true);
+    pub fn set(&self, signal: u32, action: Action) {
+        if let Some(place) = self.actions.lock().get_mut(signal.wrapping_sub(1) as usize) {
+            self.replace(place, signal, action);
+        }
     }
-    /// Swaps the action of a signal with another one, unless the old one is not to be changed any more. Whether it was.
+    /// Replaces the action of a signal, and shows the old one; EINVAL if that is not to be changed any more.
     #[inline(always)]
-    pub fn change(&self, signal: u32, action: &mut Action) -> bool {
-        self.swap(signal, action, |old| old.flags & SA_IMMUTABLE == 0)
+    pub fn change(&self, guard: &RcuGuard, signal: u32, action: Action, see_old: impl FnOnce(&Action)) -> Result<()> {
+        let mut actions = self.actions.lock_under(guard);
+        let place = actions.get_mut(signal.wrapping_sub(1) as usize).ok_or(EINVAL)?;
+        if place.flags & SA_IMMUTABLE != 0 {
+            return Err(EINVAL);
+        }
+        see_old(place);
+        self.replace(place, signal, action);
+        Ok(())
     }
     #[inline(always)]
-    fn swap(&self, signal: u32, action: &mut Action, allowed: impl FnOnce(&Action) -> bool) -> bool {
-        let (bit, handler) = (set_of(signal), action.handler);
-        let mut actions = self.actions.lock();
-        let index = signal.wrapping_sub(1) as usize;
-        let Some(place) = actions.get_mut(index).filter(|old| allowed(old)) else { return false };
-        core::mem::swap(place, action);
+    fn replace(&self, place: &mut Action, signal: u32, action: Action) {
+        let old = place.handler;
+        *place = action;
+        if !(is_caught(action.handler) && is_caught(old)) && action.handler != old {
+            self.note_kind(signal, action.handler);
+        }
+    }
+    /// Keeps the sets in step with a signal's handler, under the lock.
+    #[inline(never)]
+    fn note_kind(&self, signal: u32, handler: u64) {
         let update = |set: &AtomicU64, on: bool| {
-            let bits = set.load(Ordering::Relaxed) & !bit;
-            set.store(if on { bits | bit } else { bits }, Ordering::Relaxed);
+            let bits = set.load(Ordering::Relaxed) & !set_of(signal);
+            set.store(if on { bits | set_of(signal) } else { bits }, Ordering::Relaxed);
         };
         update(&self.ignored, handler == SIG_IGN);
-        update(&self.caught, handler > SIG_IGN);
-        true
+        update(&self.caught, is_caught(handler));
     }
     /// Signals whose action is SIG_IGN.
     pub fn ignored(&self) -> SignalSet {

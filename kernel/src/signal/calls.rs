@@ -3,14 +3,37 @@ use super::temporary::SET_SIZE;
 use super::*;
 use crate::error::*;
 use crate::process::Task;
+use crate::sync::RcuGuard;
 use crate::syscall::UserPtr;
 use crate::syscall::user::UserLayout;
 use abi::Abi;
 use machine::entry::UserFrame;
 
-/// rt_sigaction(2).
+/// rt_sigaction(2) of programs with pointers of 64 bits.
 pub fn rt_sigaction(
     task: &Task,
+    signal: u32,
+    new: UserPtr<Action>,
+    old: UserPtr<Action>,
+    set_size: usize,
+) -> Result<()> {
+    set_action(task, Abi::X86_64, signal, new, old, set_size)
+}
+/// rt_sigaction(2) of programs with pointers of 32 bits.
+pub fn rt_sigaction_narrow(
+    task: &Task,
+    signal: u32,
+    new: UserPtr<Action>,
+    old: UserPtr<Action>,
+    set_size: usize,
+) -> Result<()> {
+    set_action(task, task.abi(), signal, new, old, set_size)
+}
+/// Both of them: a function for each, since the caller's layout is known where it is compiled.
+#[inline(always)]
+fn set_action(
+    task: &Task,
+    abi: Abi,
     signal: u32,
     new: UserPtr<Action>,
     old: UserPtr<Action>,
@@ -22,9 +45,14 @@ pub fn rt_sigaction(
     if new.is_null() {
         return show_action(task, signal, old);
     }
-    let mut action = new.read(task)?;
-    change_action(task, signal, &mut action)?;
-    if old.is_null() { Ok(()) } else { old.write(task, &action) }
+    let action = Action::read_from(abi, new.address())?;
+    // Two calls, since the action before need not be read where nobody asks for it.
+    if old.is_null() {
+        return change_action(task, signal, action, |_| {});
+    }
+    let mut before = Action::default();
+    change_action(task, signal, action, |old| before = *old)?;
+    before.write_to(abi, old.address())
 }
 
 /// sigaction(2) that only asks.
@@ -42,27 +70,39 @@ pub(super) fn action_of(task: &Task, signal: u32) -> Result<Action> {
     if action.flags & SA_IMMUTABLE != 0 { Err(EINVAL) } else { Ok(action) }
 }
 
-/// Sets the action of a signal, and leaves the one before in its place; EINVAL for a number that is no signal's, or that
-/// cannot be changed.
+/// Sets the action of a signal, and shows the one before; EINVAL for a number that is no signal's, or that cannot be changed.
 #[inline(always)]
-pub(super) fn change_action(task: &Task, signal: u32, action: &mut Action) -> Result<()> {
-    if !is_valid(signal) || UNBLOCKABLE & set_of(signal) != 0 {
+pub(super) fn change_action(task: &Task, signal: u32, mut action: Action, see_old: impl FnOnce(&Action)) -> Result<()> {
+    // Most are no real-time signals; those take memory before they have actions at all.
+    if signal.wrapping_sub(1) as usize >= super::action::STANDARD {
+        make_room(task, signal)?;
+    }
+    if signal == SIGKILL || signal == SIGSTOP {
         return Err(EINVAL);
     }
     action.flags &= SA_KNOWN;
     action.mask &= !UNBLOCKABLE;
-    let ignores = action.ignores(signal);
-    if signal as usize > super::action::STANDARD {
-        task.group().actions().make_room()?;
-    }
-    if !task.group().with_actions(|actions| actions.change(signal, action)) {
-        return Err(EINVAL);
-    }
-    if ignores {
-        // POSIX: setting an action that ignores drops what is pending, blocked or not.
-        deliver::discard(task, signal);
+    let guard = RcuGuard::new();
+    task.group().actions_under(&guard).change(&guard, signal, action, see_old)?;
+    drop(guard);
+    if !super::action::is_caught(action.handler) {
+        drop_ignored(task, signal, action.handler);
     }
     Ok(())
+}
+
+/// Takes the memory for the actions of real-time signals; ENOMEM, and EINVAL for what is no such signal.
+#[inline(never)]
+fn make_room(task: &Task, signal: u32) -> Result<()> {
+    if is_valid(signal) { task.group().actions().make_room() } else { Err(EINVAL) }
+}
+
+/// POSIX: setting an action that ignores drops what is pending, blocked or not.
+#[inline(never)]
+fn drop_ignored(task: &Task, signal: u32, handler: u64) {
+    if super::action::is_ignored(handler, signal) {
+        deliver::discard(task, signal);
+    }
 }
 
 /// rt_sigprocmask(2).

@@ -28,22 +28,20 @@ impl UserLayout for OldAction {
 
 /// sigaction(2).
 pub fn sigaction(task: &Task, signal: u32, new: UserPtr<OldAction>, old: UserPtr<OldAction>) -> Result<()> {
-    let action = match new.read_optional(task)? {
-        Some(OldAction(mut action)) => {
-            calls::change_action(task, signal, &mut action)?;
-            action
-        }
-        None => calls::action_of(task, signal)?,
-    };
-    old.write_optional(task, &OldAction(action))
+    let mut before = Action::default();
+    match new.read_optional(task)? {
+        Some(OldAction(action)) => calls::change_action(task, signal, action, |old| before = *old)?,
+        None => before = calls::action_of(task, signal)?,
+    }
+    old.write_optional(task, &OldAction(before))
 }
 
 /// signal(2): the handler runs once, with nothing blocked; the old handler.
 pub fn signal(task: &Task, signal: u32, handler: UserAddress) -> Result<u64> {
-    let mut action =
-        Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
-    calls::change_action(task, signal, &mut action)?;
-    Ok(action.handler)
+    let action = Action { handler: handler.0, flags: SA_RESETHAND | SA_NODEFER, abi: task.abi(), ..Action::default() };
+    let mut before = 0;
+    calls::change_action(task, signal, action, |old| before = old.handler)?;
+    Ok(before)
 }
 
 /// sgetmask(2).

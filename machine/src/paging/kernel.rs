@@ -209,8 +209,9 @@ mod machine {
         if build().is_err() {
             panic!("no memory for the kernel's page tables");
         }
+        // SAFETY: the boot CPU is alone, and the boot tables, which are still loaded, map the image writable.
+        unsafe { crate::user::initialize() };
         load_kernel_tables();
-        crate::user::initialize();
     }
     /// Loads the kernel's tables, with no user space.
     pub(crate) fn load_kernel_tables() {

@@ -3,6 +3,7 @@ use super::Rank;
 #[cfg(debug_assertions)]
 use super::rank;
 use crate::local::{self, Pinned};
+use crate::rcu::RcuGuard;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -80,6 +81,12 @@ pub struct SpinGuard<'a, T: ?Sized> {
     // Dropped after the lock word is free: enabling preemption may switch tasks.
     _pinned: Pinned,
 }
+/// A [`SpinLock`] held within a read-side section of RCU, which keeps preemption disabled.
+pub struct SpinGuardUnder<'a, T: ?Sized> {
+    lock: &'a SpinLock<T>,
+    /// As all guards, it stays with its thread.
+    section: PhantomData<(&'a RcuGuard, *const ())>,
+}
 /// A held [`IrqLock`]. Nothing preempts where interrupts are off, so there is no need to count it as a preemption guard too.
 pub struct IrqGuard<'a, T: ?Sized> {
     lock: &'a IrqLock<T>,
@@ -88,6 +95,8 @@ pub struct IrqGuard<'a, T: ?Sized> {
 }
 // SAFETY: a shared guard gives `&T` only.
 unsafe impl<T: ?Sized + Sync> Sync for SpinGuard<'_, T> {}
+// SAFETY: a shared guard gives `&T` only.
+unsafe impl<T: ?Sized + Sync> Sync for SpinGuardUnder<'_, T> {}
 // SAFETY: a shared guard gives `&T` only.
 unsafe impl<T: ?Sized + Sync> Sync for IrqGuard<'_, T> {}
 
@@ -130,6 +139,16 @@ impl<T: ?Sized> SpinLock<T> {
         #[cfg(debug_assertions)]
         rank::push(self.rank);
         SpinGuard { lock: self, _pinned: pinned }
+    }
+    /// Takes the lock where a read-side section of RCU has disabled preemption already.
+    #[inline(always)]
+    pub fn lock_under<'a>(&'a self, _guard: &'a RcuGuard) -> SpinGuardUnder<'a, T> {
+        #[cfg(debug_assertions)]
+        rank::check(self.rank);
+        self.word.lock();
+        #[cfg(debug_assertions)]
+        rank::push(self.rank);
+        SpinGuardUnder { lock: self, section: PhantomData }
     }
     /// Takes the lock under another of the same rank; the caller sees to an order between the two.
     pub(crate) fn lock_beside(&self) -> SpinGuard<'_, T> {
@@ -230,6 +249,29 @@ impl<T: ?Sized> DerefMut for SpinGuard<'_, T> {
     }
 }
 impl<T: ?Sized> Drop for SpinGuard<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cfg(debug_assertions)]
+        rank::pop(self.lock.rank);
+        self.lock.word.unlock();
+    }
+}
+impl<T: ?Sized> Deref for SpinGuardUnder<'_, T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+impl<T: ?Sized> DerefMut for SpinGuardUnder<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock and is borrowed uniquely.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+impl<T: ?Sized> Drop for SpinGuardUnder<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]

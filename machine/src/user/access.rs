@@ -7,7 +7,6 @@
 //!
 //! Each routine exists twice, once for faults that may be resolved (and so sleep) and once for those that may not.
 use core::arch::{asm, global_asm};
-use core::sync::atomic::{AtomicU8, Ordering};
 
 /// What to do about a fault at an instruction of these routines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +17,17 @@ pub(crate) struct Fixup {
     pub(crate) may_sleep: bool,
 }
 
-/// Opens user memory to the kernel for the instructions that follow.
+/// Opens user memory to the kernel for the instructions that follow: three bytes that do nothing, where [`initialize`] writes
+/// `stac`.
 macro_rules! open {
     () => {
-        "cmp byte ptr [rip + {smap}], 0\n je 77f\n stac\n 77:\n"
+        "77: nop dword ptr [rax]\n .pushsection .user_open, \"a\", @progbits\n .balign 4\n .long 77b - .\n .popsection\n"
     };
 }
-/// Closes it again.
+/// Closes it again, by `clac`.
 macro_rules! close {
     () => {
-        "cmp byte ptr [rip + {smap}], 0\n je 78f\n clac\n 78:\n"
+        "78: nop dword ptr [rax]\n .pushsection .user_close, \"a\", @progbits\n .balign 4\n .long 78b - .\n .popsection\n"
     };
 }
 
@@ -251,9 +251,17 @@ macro_rules! routines {
             word!("user_store_8_", $mode, "mov [rdi], rsi"),
             // Two or four words at rdi in rax, rcx, r8, r9, or from them; rdx as above.
             word!("user_load_pair_", $mode, "mov rax, [rdi]\n mov rcx, [rdi + 8]"),
-            word!("user_load_quad_", $mode, "mov rax, [rdi]\n mov rcx, [rdi + 8]\n mov r8, [rdi + 16]\n mov r9, [rdi + 24]"),
+            word!(
+                "user_load_quad_",
+                $mode,
+                "mov rax, [rdi]\n mov rcx, [rdi + 8]\n mov r8, [rdi + 16]\n mov r9, [rdi + 24]"
+            ),
             word!("user_store_pair_", $mode, "mov [rdi], rax\n mov [rdi + 8], rcx"),
-            word!("user_store_quad_", $mode, "mov [rdi], rax\n mov [rdi + 8], rcx\n mov [rdi + 16], r8\n mov [rdi + 24], r9"),
+            word!(
+                "user_store_quad_",
+                $mode,
+                "mov [rdi], rax\n mov [rdi + 8], rcx\n mov [rdi + 16], r8\n mov [rdi + 24], r9"
+            ),
             // edx stored at rdi if esi is there; rax the value found, rdx as above.
             concat!(".globl user_exchange_", $mode),
             concat!("user_exchange_", $mode, ":"),
@@ -367,22 +375,44 @@ macro_rules! routines {
             concat!(".quad .Lfpu_", $mode, ", .Lfpu_landing_", $mode, ", .Lfpu_landing_", $mode),
             concat!(".quad .Lstring_", $mode, ", .Lstring_landing_", $mode, ", .Lstring_landing_", $mode),
             ".popsection",
-            smap = sym SMAP,
         );
     };
 }
 routines!("sleeping");
 routines!("nofault");
 
-/// Whether the CPU has SMAP, so that user memory must be opened and closed.
-static SMAP: AtomicU8 = AtomicU8::new(0);
-
-/// Looks what the CPU has. Before the first access.
-pub(crate) fn initialize() {
+/// Writes `stac` and `clac` into the routines if the CPU has SMAP. Without it, and in tests on the host, where they are
+/// privileged, user memory is open.
+///
+/// # Safety
+/// Once, on the boot CPU, before the first access and while the image's code can be written.
+#[cfg(target_os = "none")]
+pub(crate) unsafe fn initialize() {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
-    // In tests on the host, where `stac` is a privileged instruction, user memory is open.
-    let has = cfg!(target_os = "none") && __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx >> 20 & 1 == 1;
-    SMAP.store(u8::from(has), Ordering::Relaxed);
+    const STAC: [u8; 3] = [0x0f, 0x01, 0xcb];
+    const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
+    // Named by the linker script.
+    unsafe extern "C" {
+        static __user_open_start: [i32; 0];
+        static __user_open_end: [i32; 0];
+        static __user_close_end: [i32; 0];
+    }
+    if __cpuid(0).eax < 7 || __cpuid_count(7, 0).ebx >> 20 & 1 == 0 {
+        return;
+    }
+    let (opens, closes) = (&raw const __user_open_start, &raw const __user_open_end);
+    for (start, end, instruction) in [(opens, closes, STAC), (closes, &raw const __user_close_end, CLAC)] {
+        let mut at = start.cast::<i32>();
+        while at < end.cast() {
+            // SAFETY: between the linker's symbols each entry is the distance from itself to three bytes of one of the routines
+            // above, which no CPU runs yet; the caller has them writable. `mov cr3` follows, which serializes.
+            unsafe {
+                let site = at.cast_mut().byte_offset(at.read() as isize).cast::<[u8; 3]>();
+                site.write_volatile(instruction);
+                at = at.add(1);
+            }
+        }
+    }
 }
 
 /// A word (0 for a fault), and whether there was a fault; returned in two registers.

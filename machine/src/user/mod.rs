@@ -9,8 +9,10 @@ mod tests;
 
 use crate::memory::Frame;
 use crate::paging::USER_END;
+pub(crate) use access::fixup;
+#[cfg(target_os = "none")]
+pub(crate) use access::initialize;
 use access::{NOFAULT, Routines, SLEEPING};
-pub(crate) use access::{fixup, initialize};
 
 /// User memory was not accessible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

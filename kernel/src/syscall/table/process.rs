@@ -4,7 +4,9 @@ use crate::syscall::rows;
 rows! {
 //  x86-64  x32  i386
     /// Examine or change what a signal does.
-    [  13  512  174] rt_sigaction(signal, new, old, set_size) => call crate::signal::calls::rt_sigaction, Full;
+    [  13    -    -] rt_sigaction(signal, new, old, set_size) => call crate::signal::calls::rt_sigaction, Full;
+    /// Examine or change what a signal does.
+    [   -  512  174] rt_sigaction(signal, new, old, set_size) => call crate::signal::calls::rt_sigaction_narrow, Full;
     /// Examine or change the signal mask.
     [  14   14  175] rt_sigprocmask(how, new, old, set_size) => call crate::signal::calls::rt_sigprocmask, Full;
     /// Return from a signal handler.
