@@ -114,11 +114,23 @@ static void measure(const struct row *row)
         row->finish();
 }
 
+/* Waits for a whole second of the clock: a kernel that ticks does so at the same places of what follows, whenever that begins. */
+static void await_second(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t = (struct timespec){ .tv_sec = t.tv_sec + 1 };
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
 /* Runs a row in a new process of this program. */
 static void start(const char *program, const struct row *row)
 {
     int status = -1;
     char reason[40];
+    if (!wall)
+        await_second();
     pid_t child = fork();
     if (child == 0) {
         /* A group of its own: with it goes what the row leaves running. */
@@ -146,6 +158,8 @@ static void program(const char *name, char **command)
     uint64_t ticks = 0;
     int status = -1;
     for (int i = 0; i < 2; i++) {
+        if (!wall)
+            await_second();
         uint64_t before = begin();
         pid_t child = fork();
         if (child == 0) {

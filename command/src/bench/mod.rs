@@ -62,7 +62,7 @@ pub fn run(options: &BenchOptions) -> Result<i32> {
         table::merge(&mut ours, measure(&guest, &rows, options, &Kernel::Lstar)?);
     }
     if against.is_none() {
-        columns.push(("linux".into(), linux));
+        columns.push((table::LINUX.into(), linux));
     }
     if let Some(name) = &options.save {
         store::save(name, &store::Saved { unit: options.unit().into(), figures: ours.clone() })?;

@@ -102,6 +102,8 @@ pub fn merge(into: &mut Figures, more: Figures) {
     }
 }
 
+/// The name of Linux's column.
+pub const LINUX: &str = "linux";
 /// What every row is to stay below.
 pub const GOAL: f64 = 0.6;
 /// How far the instructions of user mode may differ between the kernels before it is told: the same program does the same.
@@ -226,10 +228,14 @@ impl Table {
             lines.push(format!("geometric mean of {count} ratios: {mean:.2}"));
         }
         let of = |verdict: Verdict| self.rows().filter(|row| self.verdict(row) == verdict).collect::<Vec<_>>();
-        let dearer = self.rows().filter(|row| self.whole(row).is_some_and(|ratio| ratio > 1.0)).collect();
+        // The goals are those beside Linux: an earlier run of our own has none to be held against.
+        let has_goal = self.columns.first().is_some_and(|(name, _)| name == LINUX);
+        let above = if has_goal { self.above(GOAL) } else { Vec::new() };
+        let is_dearer = |row: &&str| has_goal && self.whole(row).is_some_and(|ratio| ratio > 1.0);
+        let dearer = self.rows().filter(is_dearer).collect();
         let apart: Vec<_> = self.rows().filter(|row| self.users_differ(row)).collect();
         for (what, rows) in [
-            (format!("above {GOAL}"), self.above(GOAL)),
+            (format!("above {GOAL}"), above),
             ("above 1.0, user instructions included".into(), dearer),
             ("without a ratio, as neither kernel runs an instruction in them".into(), of(Verdict::NoKernel)),
             ("failed, and not in the mean".into(), of(Verdict::Failed)),
@@ -375,7 +381,7 @@ mod tests {
     fn table(rows: &[(&str, Figure, Figure)]) -> Table {
         let names: Vec<Name> = rows.iter().map(|(row, ..)| Name::new("all", row)).collect();
         let column = |index: usize| rows.iter().map(|row| (row.0.into(), [&row.1, &row.2][index].clone())).collect();
-        Table::new(&names, vec![("linux".into(), column(0)), ("lstar".into(), column(1))])
+        Table::new(&names, vec![(LINUX.into(), column(0)), ("lstar".into(), column(1))])
     }
 
     #[test]
