@@ -22,6 +22,8 @@ pub(crate) struct Features {
     pub xsaveopt: bool,
     /// Bytes of the XSAVE area for the enabled components.
     pub xsave_size: usize,
+    /// Bytes of it that the kernel keeps for a thread: without the place of the protection-key rights.
+    pub saved_size: usize,
     /// The enabled components (XCR0).
     pub xsave_components: u64,
     /// Where PKRU lies in the XSAVE area.
@@ -68,6 +70,7 @@ pub(crate) fn features() -> &'static Features {
         xsave: false,
         xsaveopt: false,
         xsave_size: 512,
+        saved_size: 512,
         xsave_components: 3,
         pkru_offset: 0,
         pages_1g: false,
@@ -98,6 +101,7 @@ fn detect() -> Features {
         xsave,
         xsaveopt: xsave && __cpuid_count(13, 1).eax & 1 == 1,
         xsave_size: 512,
+        saved_size: 512,
         xsave_components: 3,
         pkru_offset: 0,
         pages_1g: amd1.edx >> 26 & 1 == 1,
@@ -107,6 +111,14 @@ fn detect() -> Features {
         physical_bits: address_sizes,
         tcg: hypervisor == 0x5447_4354,
     }
+}
+
+/// Bytes of an XSAVE area in standard form in which these components have their places.
+fn saved_size(components: u64) -> usize {
+    const LEGACY_AND_HEADER: usize = 576;
+    let extended = (2..63).filter(|component| components >> component & 1 == 1);
+    let ends = extended.map(|component| __cpuid_count(13, component)).map(|place| (place.ebx + place.eax) as usize);
+    ends.fold(LEGACY_AND_HEADER, usize::max)
 }
 
 /// Switches on what this CPU has: protection against user pages, FPU and XSAVE, FS and GS instructions.
@@ -149,6 +161,7 @@ pub(crate) unsafe fn enable_features() {
         }
         found.xsave_components = components;
         found.xsave_size = __cpuid_count(13, 0).ebx as usize;
+        found.saved_size = saved_size(components & !COMPONENT_PKRU);
         found.pkru_offset = if components & COMPONENT_PKRU != 0 { __cpuid_count(13, 9).ebx as usize } else { 0 };
     }
     let _ = FEATURES.set(found);

@@ -234,10 +234,7 @@ impl Thread {
     }
     /// As `fpu_from_user`, where not the whole state is there: through a state of the kernel's.
     fn fpu_from_part(&self, from: u64, length: usize) -> bool {
-        let Some(mut fresh) = FloatingPoint::from_user(from, length) else { return false };
-        if !fresh.sanitize(length.min(features().xsave_size)) {
-            return false;
-        }
+        let Some(fresh) = FloatingPoint::from_user(from, length) else { return false };
         let guard = crate::cpu::InterruptGuard::new();
         // SAFETY: the current thread's, interrupts off.
         let replaced = unsafe { self.floating_point() }.map(|state| core::mem::replace(state, fresh));

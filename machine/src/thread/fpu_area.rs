@@ -34,7 +34,8 @@ static INITIAL: Initial = {
     Initial(bytes)
 };
 
-/// A thread's FPU state in XSAVE (or FXSAVE) layout.
+/// A thread's FPU state in XSAVE (or FXSAVE) layout, as far as there are components in it that are saved there. The rights of
+/// protection keys, whose place is the last one, behind those of components that may be off, are beside it.
 pub(super) struct FloatingPoint {
     pub(super) area: NonNull<u8>,
     pub(super) layout: Layout,
@@ -56,7 +57,7 @@ impl Drop for FloatingPoint {
 impl FloatingPoint {
     /// The initial state.
     pub(super) fn new() -> Result<Self, OutOfMemory> {
-        let layout = Layout::from_size_align(features().xsave_size, 64).map_err(|_| OutOfMemory)?;
+        let layout = Layout::from_size_align(features().saved_size, 64).map_err(|_| OutOfMemory)?;
         // SAFETY: the size is not zero.
         let area = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(OutOfMemory)?;
         let mut state = FloatingPoint { area, layout, token: 0, pkru: INITIAL_PKRU };
@@ -90,16 +91,20 @@ impl FloatingPoint {
         self.token = 0;
     }
     /// Copies the state, protection-key rights included, in the layout programs know; how many bytes it has.
-    pub(super) fn copy_to(&mut self, into: &mut [u8]) -> usize {
-        let (pkru, offset) = (self.pkru, features().pkru_offset);
+    pub(super) fn copy_to(&self, into: &mut [u8]) -> usize {
+        let Features { xsave, xsave_size, pkru_offset, .. } = *features();
+        let length = into.len().min(xsave_size);
+        let into = &mut into[..length];
+        let saved = self.bytes();
+        let saved = &saved[..length.min(saved.len())];
+        into[..saved.len()].copy_from_slice(saved);
+        into[saved.len()..].fill(0);
         let mut header = self.header();
-        if let Some(place) = self.bytes_mut().get_mut(offset..offset + 4).filter(|_| offset != 0) {
-            place.copy_from_slice(&pkru.to_le_bytes());
+        if let Some(place) = into.get_mut(pkru_offset..pkru_offset + 4).filter(|_| pkru_offset != 0) {
+            place.copy_from_slice(&self.pkru.to_le_bytes());
             header |= COMPONENT_PKRU;
         }
-        let length = into.len().min(self.bytes().len());
-        into[..length].copy_from_slice(&self.bytes()[..length]);
-        if let Some(place) = into.get_mut(HEADER..HEADER + 8).filter(|_| features().xsave) {
+        if let Some(place) = into.get_mut(HEADER..HEADER + 8).filter(|_| xsave) {
             place.copy_from_slice(&header.to_le_bytes());
         }
         length
@@ -142,9 +147,10 @@ impl FloatingPoint {
             }
         }
     }
-    /// The state in user memory: `length` bytes of it, the rest initial. `None` if it cannot be read or there is no memory.
+    /// The state in user memory: `length` bytes of it, the rest initial. `None` if it cannot be read, is malformed as in
+    /// [`FloatingPoint::assign`], or there is no memory.
     pub(super) fn from_user(from: u64, length: usize) -> Option<Self> {
-        let size = features().xsave_size;
+        let Features { saved_size: size, pkru_offset, .. } = *features();
         let layout = Layout::from_size_align(size, 64).ok()?;
         // SAFETY: the size is not zero.
         let area = NonNull::new(unsafe { alloc(layout) })?;
@@ -155,12 +161,17 @@ impl FloatingPoint {
             area.as_ptr().add(copied - left).write_bytes(0, size - copied + left);
             left
         };
-        let state = FloatingPoint { area, layout, token: 0, pkru: INITIAL_PKRU };
-        (left == 0).then_some(state)
+        let mut state = FloatingPoint { area, layout, token: 0, pkru: INITIAL_PKRU };
+        let mut pkru = [0; 4];
+        let has_pkru = pkru_offset != 0 && length >= pkru_offset + pkru.len();
+        if left != 0 || has_pkru && crate::user::copy_from_user(&mut pkru, from + pkru_offset as u64) != 0 {
+            return None;
+        }
+        state.sanitize(length, has_pkru.then(|| u32::from_le_bytes(pkru))).then_some(state)
     }
-    /// Checks bytes of user origin that are in the area already, as [`FloatingPoint::assign`] does: `length` of them.
-    pub(super) fn sanitize(&mut self, length: usize) -> bool {
-        let Features { xsave, xsave_components, pkru_offset, .. } = *features();
+    /// Checks bytes of user origin that are in the area already: `length` of them were there.
+    fn sanitize(&mut self, length: usize, pkru: Option<u32>) -> bool {
+        let Features { xsave, xsave_components, .. } = *features();
         if length < LEGACY_SIZE {
             return false;
         }
@@ -172,9 +183,7 @@ impl FloatingPoint {
                 return false;
             }
             if xsave_components & COMPONENT_PKRU != 0 {
-                let saved = self.bytes().get(pkru_offset..pkru_offset + 4).and_then(|bytes| bytes.try_into().ok());
-                let used = components & COMPONENT_PKRU != 0 && length >= pkru_offset + 4;
-                self.pkru = if used { saved.map_or(0, u32::from_le_bytes) } else { 0 };
+                self.pkru = pkru.filter(|_| components & COMPONENT_PKRU != 0).unwrap_or(0);
             }
         } else if let Some(header) = self.bytes_mut().get_mut(HEADER..HEADER + HEADER_SIZE) {
             header.fill(0);
