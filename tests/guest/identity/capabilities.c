@@ -2,13 +2,11 @@
  * For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux.
  *
  * Without a case, since every call that asks for it is missing here, or Linux asks nowhere:
- *   CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW   sockets
- *   CAP_NET_BROADCAST                                  Linux asks for it nowhere
- *   CAP_IPC_OWNER                                      System V's semaphores, queues and memory
- *   CAP_LEASE                                          fcntl(2)'s F_SETLEASE
- *   CAP_AUDIT_WRITE, CAP_AUDIT_READ                    netlink sockets
- *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN                    security modules that Debian does not turn on
- *   CAP_PERFMON, CAP_BPF                               perf_event_open(2), bpf(2)
+ *   CAP_NET_BIND_SERVICE              sockets of families other than AF_UNIX
+ *   CAP_NET_BROADCAST                 Linux asks for it nowhere
+ *   CAP_AUDIT_WRITE, CAP_AUDIT_READ   netlink sockets
+ *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN   security modules that Debian does not turn on
+ *   CAP_PERFMON, CAP_BPF              perf_event_open(2), bpf(2)
  */
 #include "../check.h"
 #include <sys/epoll.h>
@@ -23,7 +21,10 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/ipc.h>
 #include <sys/klog.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -175,6 +176,38 @@ static long choose_a_pid(void)
 	return 0;
 }
 
+static long set_option(int option, int value)
+{
+	return setsockopt(OK(socket(AF_UNIX, SOCK_DGRAM, 0)), SOL_SOCKET, option, &value, sizeof value);
+}
+/* CAP_NET_ADMIN contains the power. */
+static long mark_what_is_sent(void)
+{
+	drop(CAP_NET_ADMIN);
+	return set_option(SO_MARK, 1);
+}
+
+/* A semaphore that somebody else made. */
+static long read_their_semaphore(void)
+{
+	int ends[2], id, status;
+	OK(pipe(ends));
+	pid_t maker = OK(fork());
+	if (maker == 0) {
+		OK(setresuid(1000, 1000, 1000));
+		id = OK(semget(IPC_PRIVATE, 1, 0600));
+		_exit(write(ends[1], &id, sizeof id) != sizeof id);
+	}
+	EQ(waitpid(maker, &status, 0), maker);
+	EQ(read(ends[0], &id, sizeof id), sizeof id);
+	long result = semctl(id, 0, GETVAL);
+	int error = errno;
+	/* Its owner, or CAP_SYS_ADMIN, may. */
+	OK(semctl(id, 0, IPC_RMID));
+	errno = error;
+	return result;
+}
+
 /* What execve(2) gives is another file's business. */
 static long give_capabilities(void)
 {
@@ -190,6 +223,9 @@ CAPABILITY(CAP_KILL, return kill(other, SIGUSR2))
 CAPABILITY(CAP_SETGID, return set_all_groups())
 CAPABILITY(CAP_SETUID, return setresuid(1234, 1234, 1234))
 CAPABILITY(CAP_SETPCAP, return prctl(PR_CAPBSET_DROP, CAP_SYS_PACCT))
+CAPABILITY(CAP_NET_ADMIN, return set_option(SO_RCVBUFFORCE, 4096))
+CAPABILITY(CAP_NET_RAW, return mark_what_is_sent())
+CAPABILITY(CAP_IPC_OWNER, return read_their_semaphore())
 CAPABILITY(CAP_IPC_LOCK, return lock_beyond_the_limit())
 CAPABILITY(CAP_SYS_MODULE, return syscall(SYS_delete_module, "no-such-module", O_NONBLOCK))
 CAPABILITY(CAP_SYS_PACCT, return acct(0))
