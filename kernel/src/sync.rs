@@ -3,7 +3,7 @@
 //! This is the one list of lock ranks; `docs/architecture.md` explains the order.
 use crate::wait::WaitQueue;
 pub use machine::rcu::{RcuCell, RcuGuard};
-pub use machine::sync::{IrqLock, Once, Rank, SequenceCount, SpinLock};
+pub use machine::sync::{IrqLock, Once, OnceArc, Rank, SequenceCount, SpinLock};
 
 /// A sleeping mutual-exclusion lock.
 pub type Mutex<T> = machine::sync::Mutex<T, WaitQueue>;
@@ -39,6 +39,9 @@ pub mod rank {
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
         SYSFS = 124, "the entries of a directory of sysfs";
         TMPFS = 125, "the entries of a tmpfs directory";
+        WATCHED_INODES = 128, "the inodes that are watched";
+        NOTIFICATION = 129, "the watches of an inotify instance";
+        LOCKED_INODES = 128, "the inodes that have locks";
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
         MODULE_PARTS = 134, "the calls and devices of modules";
@@ -70,6 +73,7 @@ pub mod rank {
         SIGNAL = 380, "a process's signal handlers and queues";
         SIGNAL_ACTIONS = 384, "a table of signal actions";
         SIGNAL_THREAD = 388, "a thread's own signal queue";
+        SIGNAL_LIST = 304, "who is to get SIGIO of an object";
         TTY_CONTROL = 305, "a terminal's session and foreground group";
         DEVICE = 420, "a device's registers and queues";
         WAIT_QUEUE = 440, "a wait queue (nested: epoll's, then the task's)";

@@ -17,6 +17,8 @@ pub enum Event {
     Stop,
     /// See `Stop`.
     Start,
+    /// A line is complete, of a canonical terminal.
+    Line,
 }
 
 const SIGINT: u8 = 2;
@@ -211,10 +213,10 @@ impl LineDiscipline {
                 if local(local::ECHO) || local(local::ECHONL) {
                     self.echo_raw(termios, b'\n');
                 }
-                return self.end_line(byte);
+                return self.end_line(byte, event);
             }
             if is(character::EOF, byte) {
-                return self.end_line(DISABLED);
+                return self.end_line(DISABLED, event);
             }
             if is(character::EOL, byte) || extended && is(character::EOL2, byte) {
                 if local(local::ECHO) {
@@ -226,7 +228,7 @@ impl LineDiscipline {
                 if byte == 0xff && given(input::PARMRK) {
                     self.put(termios, byte);
                 }
-                return self.end_line(byte);
+                return self.end_line(byte, event);
             }
         }
         if local(local::ECHO) {
@@ -243,11 +245,12 @@ impl LineDiscipline {
         self.put(termios, byte);
     }
 
-    fn end_line(&mut self, byte: u8) {
+    fn end_line(&mut self, byte: u8, event: &mut dyn FnMut(Event)) {
         if self.queue.count() >= SIZE {
             self.queue.head -= 1;
         }
         self.queue.put_line_end(byte);
+        event(Event::Line);
     }
 
     fn receive_signal(&mut self, termios: &Termios, byte: u8, signal: u8, event: &mut dyn FnMut(Event)) {

@@ -9,10 +9,11 @@ struct Terminal {
     line: LineDiscipline,
     termios: Termios,
     events: Vec<Event>,
+    lines: usize,
 }
 impl Terminal {
     fn new() -> Self {
-        Terminal { line: LineDiscipline::new(), termios: Termios::STANDARD, events: Vec::new() }
+        Terminal { line: LineDiscipline::new(), termios: Termios::STANDARD, events: Vec::new(), lines: 0 }
     }
     fn with(change: impl FnOnce(&mut Termios)) -> Self {
         let mut terminal = Self::new();
@@ -20,7 +21,10 @@ impl Terminal {
         terminal
     }
     fn typed(&mut self, bytes: &[u8]) -> usize {
-        self.line.receive(&self.termios, bytes, |event| self.events.push(event))
+        self.line.receive(&self.termios, bytes, |event| match event {
+            Event::Line => self.lines += 1,
+            event => self.events.push(event),
+        })
     }
     fn echo(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -282,4 +286,13 @@ proptest::proptest! {
             assert!(terminal.line.room(&changed) <= 4096);
         }
     }
+}
+
+#[test]
+fn completed_lines_are_told() {
+    let mut terminal = Terminal::new();
+    terminal.typed(b"part");
+    assert_eq!(terminal.lines, 0);
+    terminal.typed(b" of a line\nanother\n\x04");
+    assert_eq!(terminal.lines, 3);
 }

@@ -18,7 +18,7 @@
 enum {
 	FILE_A = 3, FOLDER, PIPE_OUT, PIPE_IN, EVENT, EPOLL, TIMER, SIGNALS, MEMORY, DEV_NULL, DEV_ZERO, MASTER, SLAVE, PIDFD,
 	MEMINFO, RANDOM, VERSION, APPENDED, READ_ONLY, VICTIM_FD, OTHER_OUT, OTHER_IN, FILE_C, SOCKET_OUT,
-	SOCKET_IN, LISTENER, FURNISHED
+	SOCKET_IN, LISTENER, NOTIFIER, FURNISHED
 };
 /* Addresses beside the pool that only recipes use. */
 #define AREA (POOL + 80 * PAGE)
@@ -226,6 +226,15 @@ static void truncate_file(uint64_t *words)
 	uint64_t file = call->name[0] == 'f' ? FILE_A : path_of("a"), length = below(30000);
 	SET(file, length, 0, 0, 0, 0);
 }
+static void watch_files(uint64_t *words)
+{
+	static const char *const names[] = {"a", "b", "d", "."};
+	if (is("inotify_add_watch"))
+		SET(NOTIFIER, path_of(names[below(4)]), 1 + below(0xfff), 0, 0, 0);
+	else
+		SET(NOTIFIER, (uint64_t)syscall(SYS_inotify_add_watch, NOTIFIER, names[below(4)], 0xfff), 0, 0, 0, 0);
+}
+static void notifier(uint64_t *words) { SET(one_in(2) ? 04000 : 02000000, 0, 0, 0, 0, 0); }
 static void vectored(uint64_t *words)
 {
 	int writes = strstr(call->name, "write") != 0;
@@ -516,6 +525,7 @@ static const struct {
 	{"nanosleep", sleep_shortly}, {"clock_nanosleep", sleep_shortly}, {"clock_nanosleep_time64", sleep_shortly},
 	{"poll", poll_nothing}, {"ppoll", poll_nothing}, {"ppoll_time64", poll_nothing}, {"select", select_nothing},
 	{"_newselect", select_nothing}, {"pselect6", select_nothing}, {"pselect6_time64", select_nothing}, {"epoll_ctl", watch},
+	{"inotify_add_watch", watch_files}, {"inotify_rm_watch", watch_files}, {"inotify_init1", notifier},
 	{"epoll_wait", wait_for_events}, {"epoll_pwait", wait_for_events}, {"epoll_pwait2", wait_for_events},
 	{"signalfd", signals_descriptor}, {"signalfd4", signals_descriptor}, {"timerfd_settime", timer_descriptor},
 	{"timerfd_settime64", timer_descriptor}, {"timerfd_gettime", read_timer_descriptor}, {"timerfd_gettime64", read_timer_descriptor},
@@ -598,6 +608,8 @@ static void spare_others(uint64_t *words)
 /* What would wait for long. */
 static void hurry(uint64_t *words)
 {
+	if ((is("fcntl") || is("fcntl64")) && (uint32_t)words[1] == 1024 && !one_in(8))
+		words[2] = 2; /* whoever opens a file with a lease on it waits */
 	if (is("waitid"))
 		words[3] |= WNOHANG;
 	if ((is("wait4") || is("waitpid")) && !one_in(30))

@@ -202,6 +202,7 @@ static void furnish(const char *folder)
 	int listener = take(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	bind(listener, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t));
 	listen(listener, 5);
+	take((int)syscall(SYS_inotify_init1, O_NONBLOCK));
 }
 /* What was closed, unmapped or set otherwise comes back. */
 static void restore(const char *folder)

@@ -2,6 +2,7 @@
 use super::{add_character_node, kmsg, register_character};
 use crate::error::*;
 use crate::file::open_file::{FlagSupport, SeekFrom};
+use crate::file::signal_driven::{Lists, SignalList};
 use crate::file::{File, FileOperations, Inode, IoBuffer, PollEvents, PollTable};
 use crate::memory::Mapping;
 use crate::process::{Capability, Task};
@@ -132,6 +133,8 @@ impl FileOperations for Zero {
 struct Random {
     is_pollable: bool,
 }
+/// Who would get a signal when the generator is seeded, which it is.
+static RANDOM_SIGNALS: SignalList = SignalList::new();
 /// `_IOR('R', 0, int)`: bits of entropy.
 const RNDGETENTCNT: u32 = 0x8004_5200;
 /// `_IOW('R', 1, int)`: credit entropy.
@@ -172,6 +175,9 @@ impl Random {
     }
 }
 impl FileOperations for Random {
+    fn signal_lists<'a>(&'a self, _: &'a File) -> Lists<'a> {
+        [Some(&RANDOM_SIGNALS), None]
+    }
     fn read(&self, _file: &File, into: &mut IoBuffer, _offset: u64) -> Result<usize> {
         random::fill_buffer(Task::current(), into)
     }

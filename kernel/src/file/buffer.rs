@@ -58,6 +58,16 @@ impl<'a> IoBuffer<'a> {
     pub fn remaining(&self) -> usize {
         self.remaining
     }
+    /// Bytes left in the current part of a vector of user segments; of other buffers, all that are left.
+    pub fn segment_room(&self) -> usize {
+        match &self.kind {
+            Kind::Vector(segments, current) if current.length == 0 => {
+                segments.iter().map(|segment| segment.length).find(|length| *length > 0).unwrap_or(0)
+            }
+            Kind::Vector(_, current) => current.length.min(self.remaining),
+            _ => self.remaining,
+        }
+    }
     /// Whether EAGAIN is wanted instead of a wait (RWF_NOWAIT).
     pub fn is_impatient(&self) -> bool {
         self.is_impatient

@@ -1,6 +1,7 @@
 //! Changing attributes: the chmod(2), chown(2) and utimensat(2) families.
 use super::attributes::*;
 use super::inode::Inode;
+use super::notify::{self, event};
 use super::path::Path;
 use super::status::place_at;
 use super::walk::{self, walk_flag};
@@ -32,7 +33,9 @@ fn change_mode(task: &Task, place: &Path, mode: u32) -> Result<()> {
     }
     let changes =
         AttributeChanges { mode: Some(mode), change_time: Some(Timestamp::now()), ..AttributeChanges::default() };
-    inode.operations().set_attributes(inode, &changes)
+    inode.operations().set_attributes(inode, &changes)?;
+    notify::changed_path(place, event::ATTRIBUTES);
+    Ok(())
 }
 /// chmod(2).
 pub fn chmod(task: &Task, path: UserPath, mode: u32) -> Result<()> {
@@ -83,7 +86,11 @@ fn change_owner(task: &Task, place: &Path, user: u32, group: u32) -> Result<()> 
     }
     let changes =
         AttributeChanges { mode, user, group, change_time: Some(Timestamp::now()), ..AttributeChanges::default() };
-    inode.operations().set_attributes(inode, &changes)
+    inode.operations().set_attributes(inode, &changes)?;
+    if mode.is_some() || user.is_some() || group.is_some() {
+        notify::changed_path(place, event::ATTRIBUTES);
+    }
+    Ok(())
 }
 /// chown(2).
 pub fn chown(task: &Task, path: UserPath, user: u32, group: u32) -> Result<()> {
@@ -160,7 +167,14 @@ fn change_times(task: &Task, place: &Path, times: [NewTime; 2]) -> Result<()> {
         change_time: Some(now),
         ..AttributeChanges::default()
     };
-    inode.operations().set_attributes(inode, &changes)
+    inode.operations().set_attributes(inode, &changes)?;
+    match (access, modification) {
+        (Some(_), Some(_)) => notify::changed_path(place, event::ATTRIBUTES),
+        (Some(_), None) => notify::changed_path(place, event::ACCESS),
+        (None, Some(_)) => notify::changed_path(place, event::MODIFY),
+        (None, None) => {}
+    }
+    Ok(())
 }
 fn set_times(task: &Task, directory: Fd, path: UserPath, times: [NewTime; 2], flags: u32) -> Result<()> {
     if path.0 == 0 && directory != HERE {

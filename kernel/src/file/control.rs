@@ -1,9 +1,10 @@
 //! Calls on descriptors: dup(2), fcntl(2), flock(2), ioctl(2), close_range(2), the sync family.
 use super::attributes::FileType;
+use super::lease;
 use super::lock;
 use super::lock_range::{Kind, Owner as LockOwner, Range};
-use super::open_file::{File, Owner, open_flag};
-use super::user_flags;
+use super::open_file::{File, open_flag};
+use super::{notify, signal_driven, user_flags};
 use crate::error::*;
 use crate::process::{Task, thread_group::Resource};
 use crate::syscall::{Fd, FileOffset, UserAddress, UserPtr, user::UserLayout};
@@ -267,11 +268,10 @@ fn set_lock<L: LockLayout>(
 }
 
 /// Flags that F_SETFL changes.
-const SETTABLE: u32 =
-    open_flag::APPEND | open_flag::NON_BLOCKING | open_flag::ASYNC | open_flag::DIRECT | open_flag::NO_ACCESS_TIME;
+const SETTABLE: u32 = open_flag::APPEND | open_flag::NON_BLOCKING | open_flag::DIRECT | open_flag::NO_ACCESS_TIME;
 
 /// F_SETFL.
-fn set_flags(file: &File, flags: u32) -> Result<()> {
+fn set_flags(file: &File, fd: Fd, flags: u32) -> Result<()> {
     if (flags ^ file.flags()) & open_flag::APPEND != 0 {
         file.inode().check_not_append_only()?;
     }
@@ -283,14 +283,12 @@ fn set_flags(file: &File, flags: u32) -> Result<()> {
     }
     let wanted = flags & SETTABLE;
     file.operations().check_flags(file, wanted)?;
+    if (flags ^ file.flags()) & open_flag::ASYNC != 0 {
+        // Ignored where there are no signals.
+        signal_driven::request(file, fd, flags & open_flag::ASYNC != 0)?;
+    }
     file.change_flags(SETTABLE, wanted);
     Ok(())
-}
-
-/// struct f_owner_ex.
-fn owner_ex(task: &Task, pointer: u64) -> Result<(i32, i32)> {
-    let pointer = UserPtr::<i32>::new(pointer);
-    Ok((pointer.read(task)?, pointer.element(task, 1).read(task)?))
 }
 
 /// fcntl(2).
@@ -309,12 +307,20 @@ pub fn fcntl(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
     const F_GETSIG: u32 = 11;
     const F_SETOWN_EX: u32 = 15;
     const F_GETOWN_EX: u32 = 16;
+    const F_GETOWNER_UIDS: u32 = 17;
     const F_OFD_GETLK: u32 = 36;
     const F_OFD_SETLK: u32 = 37;
     const F_OFD_SETLKW: u32 = 38;
     const F_DUPFD_CLOEXEC: u32 = 1030;
+    const F_SETLEASE: u32 = 1024;
+    const F_GETLEASE: u32 = 1025;
+    const F_NOTIFY: u32 = 1026;
+    const F_SETPIPE_SZ: u32 = 1031;
+    const F_GETPIPE_SZ: u32 = 1032;
     const F_ADD_SEALS: u32 = 1033;
     const F_GET_SEALS: u32 = 1034;
+    const F_GET_RW_HINT: u32 = 1035;
+    const F_SET_RW_HINT: u32 = 1036;
     let files = task.files();
     if matches!(command, F_DUPFD | F_DUPFD_CLOEXEC) {
         return Ok(files.duplicate(fd, argument, command == F_DUPFD_CLOEXEC)?.0 as u64);
@@ -328,61 +334,38 @@ pub fn fcntl(task: &Task, fd: Fd, command: u32, argument: u64) -> Result<u64> {
         F_GETFD => files.close_on_exec(fd).map(u64::from),
         F_SETFD => files.set_close_on_exec(fd, argument & 1 != 0).map(|()| 0),
         F_GETFL => Ok(file.flags().into()),
-        F_SETFL => set_flags(&file, argument as u32).map(|()| 0),
+        F_SETFL => set_flags(&file, fd, argument as u32).map(|()| 0),
         F_GETLK => get_lock(task, &file, lock, false).map(|()| 0),
         F_SETLK | F_SETLKW => set_lock(task, fd, &file, lock, false, command == F_SETLKW).map(|()| 0),
         F_OFD_GETLK => get_lock(task, &file, lock, true).map(|()| 0),
         F_OFD_SETLK | F_OFD_SETLKW => set_lock(task, fd, &file, lock, true, command == F_OFD_SETLKW).map(|()| 0),
-        F_GETOWN => Ok(i64::from(file.owner().id) as u64),
-        F_SETOWN => {
-            let id = argument as i32;
-            if id == i32::MIN {
-                return Err(EINVAL);
-            }
-            file.set_owner(Owner { id, thread: false, ..file.owner() });
-            Ok(0)
-        }
-        F_GETOWN_EX => {
-            let owner = file.owner();
-            let kind = match (owner.thread, owner.id) {
-                (true, _) => 0,
-                (false, 0..) => 1,
-                _ => 2,
-            };
-            let pointer = UserPtr::<i32>::new(argument);
-            pointer.write(task, &kind)?;
-            pointer.element(task, 1).write(task, &owner.id.saturating_abs())?;
-            Ok(0)
-        }
-        F_SETOWN_EX => {
-            let (kind, id) = owner_ex(task, argument)?;
-            let (id, thread) = match kind {
-                0 => (id, true),
-                1 => (id, false),
-                2 => (id.checked_neg().ok_or(EINVAL)?, false),
-                _ => return Err(EINVAL),
-            };
-            file.set_owner(Owner { id, thread, ..file.owner() });
-            Ok(0)
-        }
-        F_GETSIG => Ok(file.owner().signal as u64),
-        F_SETSIG => {
-            if argument > 64 {
-                return Err(EINVAL);
-            }
-            file.set_owner(Owner { signal: argument as i32, ..file.owner() });
-            Ok(0)
-        }
+        F_GETOWN => Ok(i64::from(signal_driven::get_owner(task, &file)) as u64),
+        F_SETOWN => signal_driven::set_owner(task, &file, argument as i32).map(|()| 0),
+        F_GETOWN_EX => signal_driven::get_owner_extended(task, &file, UserPtr::new(argument)).map(|()| 0),
+        F_SETOWN_EX => signal_driven::set_owner_extended(task, &file, UserPtr::new(argument)).map(|()| 0),
+        F_GETOWNER_UIDS => signal_driven::get_owner_users(task, &file, UserPtr::new(argument)).map(|()| 0),
+        F_GETSIG => Ok(signal_driven::get_signal(&file).into()),
+        F_SETSIG => signal_driven::set_signal(&file, argument).map(|()| 0),
+        F_SETLEASE => lease::set(task, &file, fd, argument).map(|()| 0),
+        F_GETLEASE => Ok(lease::get(&file)),
+        F_NOTIFY => notify::directory::request(task, &file, fd, argument).map(|()| 0),
         F_GET_SEALS => sealable(&file).map(|mapping| mapping.seals().into()),
         F_ADD_SEALS => {
-            let mapping = sealable(&file)?;
+            let seals = u32::try_from(argument).map_err(|_| EINVAL)?;
             if !file.is_writable() {
                 return Err(EPERM);
             }
+            let mapping = sealable(&file)?;
             let _guard = file.inode().lock.write();
-            mapping.add_seals(argument as u32).map(|()| 0)
+            mapping.add_seals(seals).map(|()| 0)
         }
-        _ => file.operations().control(&file, task, command, argument),
+        F_GET_RW_HINT => UserPtr::new(argument).write(task, &u64::from(file.inode().write_hint())).map(|()| 0),
+        F_SET_RW_HINT => {
+            let hint = u32::try_from(UserPtr::<u64>::new(argument).read(task)?).map_err(|_| EINVAL)?;
+            file.inode().set_write_hint(hint).map(|()| 0)
+        }
+        F_SETPIPE_SZ | F_GETPIPE_SZ => file.operations().control(&file, task, command, argument),
+        _ => Err(EINVAL),
     }
 }
 /// The page cache of a file in memory: only those have seals. EINVAL.
@@ -445,13 +428,16 @@ pub fn ioctl(task: &Task, fd: Fd, command: u32, argument: UserAddress) -> Result
     let kind = file.inode().kind();
     match command {
         FIOCLEX | FIONCLEX => task.files().set_close_on_exec(fd, command == FIOCLEX)?,
-        FIONBIO | FIOASYNC => {
-            let bit = if command == FIONBIO { open_flag::NON_BLOCKING } else { open_flag::ASYNC };
+        FIONBIO => {
+            let bit = open_flag::NON_BLOCKING;
+            file.change_flags(bit, if pointer.read(task)? != 0 { bit } else { 0 });
+        }
+        FIOASYNC => {
             let on = pointer.read(task)? != 0;
-            if command == FIOASYNC && on && file.flags() & bit == 0 {
+            let changes = on != (file.flags() & open_flag::ASYNC != 0);
+            if changes && !signal_driven::request(&file, fd, on)? {
                 return Err(ENOTTY.because("no SIGIO from this file"));
             }
-            file.change_flags(bit, if on { bit } else { 0 });
         }
         FIOQSIZE => match kind {
             FileType::Regular | FileType::Directory | FileType::SymbolicLink => {

@@ -404,6 +404,9 @@ impl FileTable {
             return Ok(());
         }
         let result = file.operations().flush(&file);
+        if super::notify::is_used() {
+            super::notify::directory::forget(&file, self);
+        }
         super::lock::release_posix(&file, self);
         result
     }

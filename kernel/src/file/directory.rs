@@ -133,6 +133,9 @@ fn list(file: &File, buffer: UserBytes, count: usize, layout: Layout) -> Result<
             true
         };
         let result = iterate(file, *position, &mut emit);
+        if !matches!(result, Err(ENOENT)) {
+            super::notify::accessed(file);
+        }
         if bytes.is_empty() {
             result?;
             return if full.get() { Err(EINVAL.because("the buffer holds no entry")) } else { Ok(0) };

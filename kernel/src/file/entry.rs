@@ -2,6 +2,7 @@
 use super::attributes::*;
 use super::dentry::{self, Dentry};
 use super::inode::{Inode, RenameRequest};
+use super::notify;
 use super::path::Path;
 use super::walk::{Last, Parent, Walker, lookup_locked};
 use crate::error::*;
@@ -101,7 +102,8 @@ fn create_checked(
     check(&credentials, &parent)?;
     may_create(&credentials, directory)?;
     let inode = make(&credentials, directory, &parent)?;
-    dentry::publish(&parent.directory.dentry, &parent.name, Some(inode))?;
+    dentry::publish(&parent.directory.dentry, &parent.name, Some(inode.clone()))?;
+    notify::created(directory, &parent.name, &inode);
     Ok(())
 }
 
@@ -173,6 +175,7 @@ pub fn add_name(task: &Task, old: &Path, directory: Fd, path: &[u8]) -> Result<(
             return Err(ENOENT);
         }
         directory.operations().link(directory, &parent.name, inode)?;
+        notify::changed_links(inode);
         Ok(inode.clone())
     })
 }
@@ -196,6 +199,8 @@ pub fn remove_file(task: &Task, directory: Fd, path: &[u8]) -> Result<()> {
     check_not_mounted(task, &victim)?;
     directory.operations().unlink(directory, &parent.name, inode)?;
     dentry::remove(&victim, true);
+    notify::changed_links(inode);
+    notify::deleted(directory, &parent.name, inode);
     drop(guard);
     Ok(())
 }
@@ -222,6 +227,7 @@ pub fn remove_directory(task: &Task, directory: Fd, path: &[u8]) -> Result<()> {
     inode.set_dead();
     drop(inner);
     dentry::remove(&victim, true);
+    notify::deleted(directory, &parent.name, inode);
     drop(guard);
     Ok(())
 }
@@ -351,5 +357,13 @@ fn rename_locked(
     if let Some(other) = replaced.filter(|other| other.is_directory() && !exchange) {
         other.set_dead();
     }
-    dentry::rename(&source, &new.directory.dentry, &new.name, replaced.map(|_| &target), exchange)
+    dentry::rename(&source, &new.directory.dentry, &new.name, replaced.map(|_| &target), exchange)?;
+    let (old_place, new_place) = ((from, &*old.name), (to, &*new.name));
+    notify::moved(old_place, new_place, inode, replaced.filter(|_| !exchange));
+    match replaced {
+        Some(other) if exchange => notify::moved(new_place, old_place, other, None),
+        Some(other) => notify::gone_if_unused(other),
+        None => {}
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Extended attributes: xattr(7).
 use super::attributes::{Access, FileType, STICKY};
 use super::inode::Inode;
+use super::notify;
 use super::path::Path;
 use super::walk::{self, walk_flag};
 use crate::error::*;
@@ -91,6 +92,7 @@ fn set(task: &Task, place: &Path, name: UserPath, value: UserBytes, size: usize,
     check_name(&name)?;
     let (create, replace) = (flags & XATTR_CREATE != 0, flags & XATTR_REPLACE != 0);
     inode.operations().set_extended_attribute(inode, &name, &value, create, replace)?;
+    notify::changed_path(place, notify::event::ATTRIBUTES);
     if name == CAPABILITIES {
         inode.note_capabilities();
     }
@@ -139,7 +141,9 @@ fn remove(task: &Task, place: &Path, name: UserPath) -> Result<()> {
     check_permission(&credentials, inode, &name, Access::WRITE)?;
     check_security(&credentials, &name)?;
     check_name(&name)?;
-    inode.operations().remove_extended_attribute(inode, &name)
+    inode.operations().remove_extended_attribute(inode, &name)?;
+    notify::changed_path(place, notify::event::ATTRIBUTES);
+    Ok(())
 }
 
 fn followed(task: &Task, path: UserPath) -> Result<Path> {

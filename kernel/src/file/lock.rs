@@ -4,7 +4,9 @@
 //! descriptor table (POSIX) or an open file (OFD).
 use super::descriptor::FileTable;
 use super::inode::Inode;
+use super::lease::{self, Lease};
 use super::lock_range::{Conflict, Kind, Owner, Range, RangeLocks};
+use super::lock_report;
 use super::open_file::File;
 use crate::error::*;
 use crate::process::Task;
@@ -19,11 +21,14 @@ pub struct InodeLocks {
     lists: Mutex<Lists>,
     /// Woken when a lock goes.
     released: WaitQueue,
+    pub(super) leases: Mutex<Vec<Lease>>,
+    /// Woken when a lease goes or becomes weaker.
+    pub(super) broken: WaitQueue,
 }
 #[derive(Default)]
 struct Lists {
-    /// flock: address of the open file, and whether it is exclusive.
-    whole: Vec<(usize, bool)>,
+    /// flock: address of the open file, whether it is exclusive, and the process that took it.
+    whole: Vec<(usize, bool, i32)>,
     ranges: RangeLocks,
 }
 
@@ -34,12 +39,20 @@ fn address<T>(object: &T) -> usize {
     core::ptr::from_ref(object).addr()
 }
 
-fn locks(inode: &Inode) -> Result<&InodeLocks> {
+/// The locks of an inode, made when they are first used. ENOMEM.
+pub(super) fn locks(inode: &Arc<Inode>) -> Result<&InodeLocks> {
     if let Some(locks) = inode.locks.get() {
         return Ok(locks);
     }
-    let fresh = InodeLocks { lists: Mutex::new(rank::FILE_LOCKS, Lists::default()), released: WaitQueue::new() };
-    let _ = inode.locks.set(try_box(fresh)?);
+    let fresh = InodeLocks {
+        lists: Mutex::new(rank::FILE_LOCKS, Lists::default()),
+        released: WaitQueue::new(),
+        leases: Mutex::new(rank::FILE_LOCKS, Vec::new()),
+        broken: WaitQueue::new(),
+    };
+    if inode.locks.set(try_box(fresh)?).is_ok() {
+        lock_report::note(inode)?;
+    }
     inode.locks.get().map(|locks| &**locks).ok_or(ENOMEM)
 }
 
@@ -56,7 +69,7 @@ pub fn flock(file: &File, wanted: Option<bool>, wait: bool) -> Result<()> {
     let locks = locks(file.inode())?;
     let own = address(file);
     let Some(exclusive) = wanted else {
-        locks.lists.lock().whole.retain(|(owner, _)| *owner != own);
+        locks.lists.lock().whole.retain(|(owner, ..)| *owner != own);
         locks.released.wake_all();
         return Ok(());
     };
@@ -64,11 +77,11 @@ pub fn flock(file: &File, wanted: Option<bool>, wait: bool) -> Result<()> {
     {
         // A conversion drops the old lock first, as in Linux.
         let mut lists = locks.lists.lock();
-        if lists.whole.iter().any(|(owner, kind)| *owner == own && *kind == exclusive) {
+        if lists.whole.iter().any(|(owner, kind, _)| *owner == own && *kind == exclusive) {
             return Ok(());
         }
         let before = lists.whole.len();
-        lists.whole.retain(|(owner, _)| *owner != own);
+        lists.whole.retain(|(owner, ..)| *owner != own);
         if lists.whole.len() != before {
             drop(lists);
             locks.released.wake_all();
@@ -76,13 +89,13 @@ pub fn flock(file: &File, wanted: Option<bool>, wait: bool) -> Result<()> {
     }
     let attempt = || -> Option<Result<()>> {
         let mut lists = locks.lists.lock();
-        if lists.whole.iter().any(|(owner, other)| *owner != own && (exclusive || *other)) {
+        if lists.whole.iter().any(|(owner, other, _)| *owner != own && (exclusive || *other)) {
             return None;
         }
         if lists.whole.try_reserve(1).is_err() {
             return Some(Err(ENOLCK));
         }
-        lists.whole.push((own, exclusive));
+        lists.whole.push((own, exclusive, Task::current().group().id() as i32));
         Some(Ok(()))
     };
     if !wait {
@@ -171,11 +184,44 @@ pub(super) fn release_posix(file: &Arc<File>, table: &FileTable) {
 pub(super) fn release_file(file: &File) {
     let Some(locks) = file.inode().locks.get() else { return };
     let own = address(file);
+    lease::release(file, locks);
     let mut lists = locks.lists.lock();
-    lists.whole.retain(|(owner, _)| *owner != own);
+    lists.whole.retain(|(owner, ..)| *owner != own);
     lists.ranges.remove_owner(Owner::File(own));
     drop(lists);
     locks.released.wake_all();
+}
+
+/// Runs `show` on every lock of an inode, leases among them.
+pub(super) fn for_each(inode: &Inode, mut show: impl FnMut(Shown)) {
+    let Some(locks) = inode.locks.get() else { return };
+    let lists = locks.lists.lock();
+    for (file, exclusive, id) in &lists.whole {
+        let kind = if *exclusive { Kind::Write } else { Kind::Read };
+        show(Shown { what: "FLOCK  ADVISORY ", kind: Some(kind), owner: Owner::File(*file), id: *id, range: None });
+    }
+    lists.ranges.for_each(|lock| {
+        let what = if matches!(lock.owner, Owner::File(_)) { "OFDLCK ADVISORY " } else { "POSIX  ADVISORY " };
+        show(Shown { what, kind: Some(lock.kind), owner: lock.owner, id: lock.id, range: Some(lock.range) });
+    });
+    drop(lists);
+    lease::for_each(locks, |is_breaking, kind, id, file| {
+        let what = if is_breaking { "LEASE  BREAKING " } else { "LEASE  ACTIVE   " };
+        show(Shown { what, kind, owner: Owner::File(file), id, range: None });
+    });
+}
+
+/// A lock as /proc shows it.
+pub(super) struct Shown {
+    /// Its sort, and how it stands.
+    pub(super) what: &'static str,
+    /// `None`: a lease that is to be given up.
+    pub(super) kind: Option<Kind>,
+    pub(super) owner: Owner,
+    /// The process that took it, -1 for locks of open files.
+    pub(super) id: i32,
+    /// `None`: all of the file.
+    pub(super) range: Option<Range>,
 }
 
 /// The owner of a task's POSIX locks.

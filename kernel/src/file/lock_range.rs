@@ -82,6 +82,10 @@ impl RangeLocks {
         self.cut(owner, range);
         Ok(())
     }
+    /// Runs `show` on all of them.
+    pub fn for_each(&self, mut show: impl FnMut(&Conflict)) {
+        self.0.iter().for_each(&mut show);
+    }
     /// Drops everything of an owner; whether there was something.
     pub fn remove_owner(&mut self, owner: Owner) -> bool {
         let before = self.0.len();

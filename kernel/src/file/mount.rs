@@ -308,6 +308,7 @@ impl Drop for Mount {
         if self.superblock.mounts.fetch_sub(1, Ordering::AcqRel) == 1 {
             let _ = self.superblock.operations().sync();
             super::dentry::purge(&self.superblock);
+            super::notify::unmounted(&self.superblock);
             self.superblock.operations().shut_down(&self.superblock);
             drop(self.superblock.take_root());
         }

@@ -2,6 +2,7 @@
 use super::attributes::*;
 use super::inode::Inode;
 use super::mount::mount_flag;
+use super::notify;
 use super::open_file::{File, FileOperations, open_flag as flag};
 use super::path::Path;
 use super::walk::{Last, Parent, Walker, lookup_locked, walk_flag};
@@ -218,7 +219,8 @@ fn create_file(task: &Task, credentials: &Credentials, parent: &Parent, how: &Op
         Err(EPERM) => return Err(EACCES.because("files cannot be made here")),
         result => result?,
     };
-    let dentry = dentry::publish(&parent.directory.dentry, &parent.name, Some(inode))?;
+    let dentry = dentry::publish(&parent.directory.dentry, &parent.name, Some(inode.clone()))?;
+    notify::created(directory, &parent.name, &inode);
     Ok(Some(Path { mount: parent.directory.mount.clone(), dentry }))
 }
 
@@ -311,8 +313,9 @@ pub(crate) fn open_inode(
     // From here on the file gives it back when it ends, even where there is no memory for it.
     let opened = File::new(path.clone(), operations, flags, credentials)?;
     if counts {
-        path.check_writable()?;
+        path.check_writable().inspect_err(|_| opened.note_stillborn())?;
     }
+    super::lease::break_for(inode, flags).inspect_err(|_| opened.note_stillborn())?;
     if flags & flag::DIRECT != 0 {
         opened.operations().check_flags(&opened, flags)?;
     }
@@ -321,6 +324,7 @@ pub(crate) fn open_inode(
         let result = super::resize::truncate_inode(inode, 0, true);
         inode.put_write_access();
         result?;
+        notify::changed_path(path, notify::event::MODIFY);
     }
     Ok(opened)
 }
@@ -365,6 +369,7 @@ fn open_descriptor(task: &Task, directory: Fd, path: UserPath, how: &OpenHow) ->
     }
     let reserved = files.reserve(0, how.flags & flag::CLOSE_ON_EXEC != 0)?;
     let file = open_at(task, directory, &path, how)?;
+    notify::opened(&file);
     Ok(reserved.install(file))
 }
 

@@ -1,9 +1,11 @@
 //! Open file descriptions.
 use super::attributes::FileType;
 use super::inode::Inode;
+use super::notify;
 use super::path::Path;
+use super::signal_driven::{self, SignalOwner};
 use super::{IoBuffer, PollEvents, PollTable, anonymous};
-use crate::sync::{Mutex, rank};
+use crate::sync::{Mutex, OnceArc, rank};
 use crate::{
     error::*,
     process::{Credentials, Task},
@@ -134,13 +136,17 @@ pub trait FileOperations: Any + Send + Sync {
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
         file.seek_in(to, file.inode().size())
     }
+    /// lseek(2) on a file without an offset: ESPIPE, or where it is, which never changes.
+    fn seek_nowhere(&self) -> Result<u64> {
+        Err(ESPIPE)
+    }
     /// O_* status flags are about to change by F_SETFL; EINVAL refuses.
     fn check_flags(&self, file: &File, flags: u32) -> Result<()> {
         if flags & flag::DIRECT != 0 { Err(EINVAL) } else { Ok(()) }
     }
-    /// F_SETPIPE_SZ, F_GETPIPE_SZ, memfd seals and other commands of one kind of file.
+    /// F_SETPIPE_SZ and F_GETPIPE_SZ, which are for pipes: EBADF.
     fn control(&self, file: &File, task: &Task, command: u32, argument: u64) -> Result<u64> {
-        Err(EINVAL)
+        Err(EBADF)
     }
     /// fsync(2) and fdatasync(2); EINVAL for what cannot be synchronized.
     fn sync(&self, file: &File, data_only: bool) -> Result<()> {
@@ -150,6 +156,18 @@ pub trait FileOperations: Any + Send + Sync {
     fn show_information(&self, file: &File, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         Ok(())
     }
+    /// The lists of those who get signals when it becomes ready (O_ASYNC); none where there are no such signals.
+    fn signal_lists<'a>(&'a self, file: &'a File) -> signal_driven::Lists<'a> {
+        [None, None]
+    }
+    /// Whether signals may be asked for now, or no longer be: ENOTTY.
+    fn check_signals(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Signals were asked for: a chance to say who gets them if nobody did.
+    fn signals_requested(&self, owner: &Arc<SignalOwner>) {}
+    /// It is now known who gets the file's signals; told once.
+    fn signal_owner_made(&self, owner: &Arc<SignalOwner>) {}
     /// The socket behind the file, if it is one.
     fn socket(&self) -> Option<&dyn crate::net::SocketOperations> {
         None
@@ -186,26 +204,6 @@ pub mod mode {
     pub const NO_ACCESS_TIME: u32 = 128;
 }
 
-/// Who gets SIGIO (F_SETOWN).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Owner {
-    /// Process (positive) or group (negative).
-    pub id: i32,
-    /// It is one thread (F_OWNER_TID).
-    pub thread: bool,
-    /// F_SETSIG.
-    pub signal: i32,
-}
-impl Owner {
-    /// In one word, as an open file has it.
-    fn to_word(self) -> u64 {
-        u64::from(self.id as u32) | u64::from(self.signal as u16) << 32 | u64::from(self.thread) << 48
-    }
-    fn of_word(word: u64) -> Self {
-        Owner { id: word as u32 as i32, thread: word >> 48 & 1 == 1, signal: i32::from((word >> 32) as u16) }
-    }
-}
-
 /// An open file description: shared by dup(2) and fork(2).
 pub struct File {
     operations: Box<dyn FileOperations>,
@@ -213,12 +211,14 @@ pub struct File {
     path: Path,
     mode: u16,
     pub(super) has_locks: AtomicBool,
+    /// It never became open: nobody hears of its end.
+    is_stillborn: AtomicBool,
     flags: AtomicU32,
     position: AtomicU64,
     position_lock: Mutex<()>,
     credentials: Arc<Credentials>,
-    /// An [`Owner`].
-    owner: AtomicU64,
+    /// Who gets its signals, once somebody said so or asked for them.
+    signal_owner: OnceArc<SignalOwner>,
     watches: super::epoll::Watches,
 }
 // With its counts it fits a block of 160 bytes: programs have a hundred thousand of them.
@@ -237,6 +237,24 @@ impl File {
         operations: Box<dyn FileOperations>,
         flags: u32,
         credentials: Arc<Credentials>,
+    ) -> Result<Arc<File>> {
+        Self::build(path, operations, flags, credentials, true)
+    }
+    /// As `new`, of a file that was never opened by a name, which does not count as a writer of its inode (memfd_create(2)).
+    pub fn unopened(
+        path: Path,
+        operations: Box<dyn FileOperations>,
+        flags: u32,
+        credentials: Arc<Credentials>,
+    ) -> Result<Arc<File>> {
+        Self::build(path, operations, flags, credentials, false)
+    }
+    fn build(
+        path: Path,
+        operations: Box<dyn FileOperations>,
+        flags: u32,
+        credentials: Arc<Credentials>,
+        counts_writer: bool,
     ) -> Result<Arc<File>> {
         let inode = path.inode()?.clone();
         path.mount.keep();
@@ -261,13 +279,17 @@ impl File {
             if inode.is_directory() {
                 bits |= mode::DIRECTORY | mode::POSITION | mode::OFFSET;
             }
-            if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular {
+            if bits & mode::WRITE != 0 && inode.kind() == FileType::Regular && counts_writer {
                 bits |= mode::WRITER;
                 path.mount.add_writer();
             }
             if flags & flag::NO_ACCESS_TIME != 0 || path.mount.flags() & super::mount::mount_flag::NO_ACCESS_TIME != 0 {
                 bits |= mode::NO_ACCESS_TIME;
             }
+        }
+        if bits & mode::PATH == 0 {
+            // Taken back when it ends, even where there is no memory for it.
+            inode.add_open();
         }
         let kept = flags & !(flag::CREATE | flag::EXCLUSIVE | flag::NO_CONTROLLING_TERMINAL | flag::TRUNCATE);
         Ok(machine::memory::try_arc(File {
@@ -276,11 +298,12 @@ impl File {
             path,
             mode: bits as u16,
             has_locks: AtomicBool::new(false),
+            is_stillborn: AtomicBool::new(false),
             flags: AtomicU32::new(kept & !flag::CLOSE_ON_EXEC),
             position: AtomicU64::new(0),
             position_lock: Mutex::new(rank::FILE_POSITION, ()),
             credentials,
-            owner: AtomicU64::new(Owner::default().to_word()),
+            signal_owner: OnceArc::new(),
             watches: super::epoll::Watches::new(),
         })?)
     }
@@ -332,6 +355,14 @@ impl File {
     pub fn is_path(&self) -> bool {
         self.mode() & mode::PATH != 0
     }
+    /// Notes that it has locks, or a lease, which end with it.
+    pub(super) fn note_locks(&self) {
+        self.has_locks.store(true, Ordering::Relaxed);
+    }
+    /// Notes that it is dropped without ever having been open for anybody.
+    pub(crate) fn note_stillborn(&self) {
+        self.is_stillborn.store(true, Ordering::Relaxed);
+    }
     /// The epoll items that watch it.
     pub fn watches(&self) -> &super::epoll::Watches {
         &self.watches
@@ -349,13 +380,24 @@ impl File {
     pub fn credentials(&self) -> &Arc<Credentials> {
         &self.credentials
     }
-    /// Whom SIGIO goes to.
-    pub fn owner(&self) -> Owner {
-        Owner::of_word(self.owner.load(Ordering::Relaxed))
+    /// Whom its signals go to, if anybody said so.
+    pub fn signal_owner(&self) -> Option<&SignalOwner> {
+        self.signal_owner.get()
     }
-    /// Sets whom SIGIO goes to.
-    pub fn set_owner(&self, owner: Owner) {
-        self.owner.store(owner.to_word(), Ordering::Relaxed);
+    /// As `signal_owner`, made where nobody said so yet. ENOMEM.
+    pub fn signal_owner_made(&self) -> Result<Arc<SignalOwner>> {
+        if let Some(owner) = self.signal_owner.get_arc() {
+            return Ok(owner);
+        }
+        let owner = machine::memory::try_arc(SignalOwner::new())?;
+        match self.signal_owner.set(owner.clone()) {
+            Ok(()) => {
+                self.operations.signal_owner_made(&owner);
+                Ok(owner)
+            }
+            // Another thread was faster.
+            Err(_) => self.signal_owner.get_arc().ok_or(ENOMEM),
+        }
     }
     /// The position now.
     #[inline(always)]
@@ -467,11 +509,22 @@ impl Drop for File {
         if self.mode() & mode::PATH != 0 {
             return;
         }
+        if !self.is_stillborn.load(Ordering::Relaxed) {
+            notify::closed(self);
+        }
         if self.has_locks.load(Ordering::Relaxed) {
             super::lock::release_file(self);
+            notify::directory::release(self);
+        }
+        if self.flags() & flag::ASYNC != 0 {
+            // What never was on a list is on none.
+            signal_driven::forget(self);
         }
         self.watches.release();
         self.operations.release(self);
+        if self.inode.remove_open() && self.inode.is_watched() {
+            notify::gone_if_unused(&self.inode);
+        }
         if self.mode() & mode::WRITER != 0 {
             self.inode.put_write_access();
             self.path.mount.remove_writer();

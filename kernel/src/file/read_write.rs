@@ -1,6 +1,7 @@
 //! read(2), write(2) and their vector and positioned forms, lseek(2).
 use super::FileRef;
 use super::buffer::{IoBuffer, IoVector, LARGEST_TRANSFER, check_user_range, read_vector};
+use super::notify;
 use super::open_file::{File, FlagSupport, SeekFrom, mode};
 use crate::error::*;
 use crate::process::Task;
@@ -33,17 +34,40 @@ fn offset_on(file: &File, offset: i64, count: usize) -> Result<u64> {
     Ok(offset as u64)
 }
 
+/// Tells who watches a file that so many bytes were read.
+#[inline(always)]
+fn note_read(file: &File, count: usize) {
+    if count > 0 {
+        notify::accessed(file);
+    }
+}
+/// Tells who watches a file that so many bytes were written.
+#[inline(always)]
+fn note_written(file: &File, count: usize) {
+    if count > 0 {
+        notify::modified(file);
+    }
+}
+
 /// read(2).
 #[inline]
 pub fn read(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
     let file = readable(task, fd)?;
-    file.read(&mut one(buffer, count)?)
+    let done = file.read(&mut one(buffer, count)?)?;
+    if notify::is_used() {
+        note_read(&file, done);
+    }
+    Ok(done)
 }
 /// write(2).
 #[inline]
 pub fn write(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
     let file = writable(task, fd)?;
-    file.write(&mut one(buffer, count)?)
+    let done = file.write(&mut one(buffer, count)?)?;
+    if notify::is_used() {
+        note_written(&file, done);
+    }
+    Ok(done)
 }
 /// pread64(2).
 pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
@@ -54,7 +78,9 @@ pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: Fil
     }
     let file = if file.is_readable() { file } else { return Err(EBADF) };
     let mut into = one(buffer, count)?;
-    file.read_at(&mut into, offset_on(&file, offset, count)?)
+    let done = file.read_at(&mut into, offset_on(&file, offset, count)?)?;
+    note_read(&file, done);
+    Ok(done)
 }
 /// pwrite64(2): on an O_APPEND file it appends, as on Linux.
 pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
@@ -65,19 +91,26 @@ pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: Fi
     }
     let file = if file.is_writable() { file } else { return Err(EBADF) };
     let mut from = one(buffer, count)?;
-    file.write_at(&mut from, offset_on(&file, offset, count)?)
+    let done = file.write_at(&mut from, offset_on(&file, offset, count)?)?;
+    note_written(&file, done);
+    Ok(done)
 }
 /// readv(2).
 pub fn readv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
     let file = readable(task, fd)?;
     let segments = read_vector(task, vector, count)?;
-    file.read(&mut IoBuffer::vector(&segments))
+    let done = file.read(&mut IoBuffer::vector(&segments))?;
+    // A vector is told of even if nothing came, as on Linux.
+    notify::accessed(&file);
+    Ok(done)
 }
 /// writev(2).
 pub fn writev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
     let file = writable(task, fd)?;
     let segments = read_vector(task, vector, count)?;
-    file.write(&mut IoBuffer::vector(&segments))
+    let done = file.write(&mut IoBuffer::vector(&segments))?;
+    note_written(&file, done);
+    Ok(done)
 }
 
 /// Flags of preadv2(2) and pwritev2(2).
@@ -154,16 +187,20 @@ pub fn preadv64v2(
     let segments = read_vector(task, vector, count)?;
     let mut into = IoBuffer::vector(&segments);
     if into.remaining() == 0 {
+        notify::accessed(&file);
         return Ok(0);
     }
     if flags != 0 {
         check_vector_flags(file.operations().read_flags(), flags, &mut into)?;
     }
-    if offset == -1 {
-        return file.read(&mut into);
-    }
-    let offset = offset_on(&file, offset, into.remaining())?;
-    file.read_at(&mut into, offset)
+    let done = if offset == -1 {
+        file.read(&mut into)?
+    } else {
+        let offset = offset_on(&file, offset, into.remaining())?;
+        file.read_at(&mut into, offset)?
+    };
+    notify::accessed(&file);
+    Ok(done)
 }
 /// pwritev(2).
 pub fn pwritev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize, low: u64, high: u64) -> Result<usize> {
@@ -223,6 +260,7 @@ pub fn pwritev64v2(
         let offset = offset_on(&file, offset, from.remaining())?;
         file.write_at(&mut from, offset)?
     };
+    note_written(&file, written);
     if written > 0 && flags & (vector_flag::DATA_SYNC | vector_flag::SYNC) != 0 {
         // What cannot be synchronized has nothing to be written back.
         file.operations().sync(&file, flags & vector_flag::SYNC == 0).or_else(|error| match error {
@@ -245,7 +283,7 @@ pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: u32) -> Result<u64> {
         _ => return Err(EINVAL.because("unknown whence")),
     };
     if file.mode() & mode::SEEK == 0 {
-        return Err(ESPIPE);
+        return file.operations().seek_nowhere();
     }
     file.lock_position(|| file.operations().seek(&file, to))
 }

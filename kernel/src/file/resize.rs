@@ -1,6 +1,7 @@
 //! Changing a file's length: truncate(2), ftruncate(2), fallocate(2).
 use super::attributes::*;
 use super::inode::Inode;
+use super::notify;
 use super::open_file::File;
 use super::walk::{self, walk_flag};
 use crate::error::*;
@@ -49,8 +50,12 @@ pub fn truncate(task: &Task, path: UserPath, length: i64) -> Result<()> {
     inode.operations().permission(inode, &task.credentials(), Access::WRITE)?;
     inode.check_not_append_only()?;
     inode.get_write_access()?;
-    let result = truncate_inode(inode, length as u64, true);
+    let result = super::lease::break_for(inode, super::open_file::open_flag::WRITE_ONLY)
+        .and_then(|()| truncate_inode(inode, length as u64, true));
     inode.put_write_access();
+    if result.is_ok() {
+        notify::changed_path(&path, notify::event::MODIFY);
+    }
     result
 }
 
@@ -73,7 +78,9 @@ pub fn ftruncate(task: &Task, fd: Fd, length: i64) -> Result<()> {
         return Err(EINVAL);
     }
     file.inode().check_not_append_only()?;
-    truncate_inode(file.inode(), length as u64, true)
+    truncate_inode(file.inode(), length as u64, true)?;
+    notify::changed_path(file.path(), notify::event::MODIFY);
+    Ok(())
 }
 
 /// fallocate(2).
@@ -112,7 +119,7 @@ fn allocate(file: &File, mode: u32, offset: i64, length: i64) -> Result<()> {
     if end as u64 > inode.superblock().options().largest_file {
         return Err(EFBIG);
     }
-    let _guard = inode.lock.write();
+    let guard = inode.lock.write();
     if mode & KEEP_SIZE == 0 && end as u64 > inode.size() {
         let limit = Task::current().group().limit(Resource::FileSize);
         if end as u64 > limit {
@@ -120,5 +127,8 @@ fn allocate(file: &File, mode: u32, offset: i64, length: i64) -> Result<()> {
             return Err(EFBIG);
         }
     }
-    inode.operations().allocate(inode, mode, offset as u64, length as u64)
+    inode.operations().allocate(inode, mode, offset as u64, length as u64)?;
+    drop(guard);
+    notify::modified(file);
+    Ok(())
 }

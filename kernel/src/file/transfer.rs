@@ -1,5 +1,6 @@
 //! Moving bytes between files inside the kernel: sendfile(2), copy_file_range(2); advice: readahead(2), fadvise64(2).
 use super::attributes::FileType;
+use super::notify;
 use super::open_file::{File, mode};
 use super::{IoBuffer, buffer::LARGEST_TRANSFER};
 use crate::error::*;
@@ -67,6 +68,19 @@ impl Offset for i32 {
     }
 }
 
+/// Tells who watches the two files of bytes that were moved.
+fn note(from: &File, to: &File, result: Result<usize>) -> Result<usize> {
+    if result.as_ref().is_ok_and(|count| *count > 0) {
+        if to.inode().kind() == FileType::Regular {
+            // Once by what writes the file, then by the call.
+            notify::modified(to);
+        }
+        notify::accessed(from);
+        notify::modified(to);
+    }
+    result
+}
+
 /// sendfile(2). The files are borrowed: what a module's code that fails leaves behind must not keep a pipe open.
 pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, count: usize) -> Result<usize> {
     let start = offset.read_optional(task)?.map(Into::into);
@@ -88,7 +102,7 @@ pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, 
         return Err(EINVAL);
     }
     let count = count.min(LARGEST_TRANSFER);
-    match start {
+    let result = match start {
         Some(start) => {
             let mut at = start as u64;
             let result = copy(&from, &mut at, &to, &mut Position::Own, count);
@@ -97,7 +111,8 @@ pub fn sendfile<T: Offset>(task: &Task, out: Fd, input: Fd, offset: UserPtr<T>, 
         }
         None if core::ptr::eq(&*from, &*to) => Err(EINVAL),
         None => from.with_position(|at| copy(&from, at, &to, &mut Position::Own, count)),
-    }
+    };
+    note(&from, &to, result)
 }
 
 /// copy_file_range(2).
@@ -145,7 +160,7 @@ pub fn copy_file_range(
     }
     let mut read_at = from_at as u64;
     let mut write_at = Position::At(to_at as u64);
-    let done = copy(&from, &mut read_at, &to, &mut write_at, count)?;
+    let done = note(&from, &to, copy(&from, &mut read_at, &to, &mut write_at, count))?;
     match from_start {
         Some(_) => input_offset.write(task, &(from_at + done as i64))?,
         None => from.set_position(from_at as u64 + done as u64),

@@ -1,9 +1,9 @@
 //! splice(2), tee(2), vmsplice(2): data between pipes and files without a detour through user memory.
 use super::pipe::{Piece, Pipe, PipeFile};
 use crate::error::*;
-use crate::file::IoBuffer;
 use crate::file::buffer::{IoVector, LARGEST_TRANSFER, read_vector};
 use crate::file::open_file::{File, mode};
+use crate::file::{FileType, IoBuffer};
 use crate::process::Task;
 use crate::syscall::{Fd, UserPtr, UserSlice};
 use alloc::{sync::Arc, vec::Vec};
@@ -151,6 +151,9 @@ fn to_file(source: &Pipe, to: &File, at: &mut Option<u64>, length: usize, nonblo
             Ok(_) if all => {}
             _ => break,
         }
+    }
+    if done > 0 && to.inode().kind() == FileType::Regular {
+        crate::file::notify::modified(to);
     }
     Ok(done)
 }

@@ -42,9 +42,8 @@ pub fn create(task: &Task, name: &[u8], mode: u32) -> Result<Arc<File>> {
     shown.extend_from_slice(b" (deleted)");
     let flags = open_flag::READ_WRITE | open_flag::LARGE_FILE;
     let operations = inode.operations().open(&inode, flags)?;
-    inode.get_write_access()?;
     let path = Path { mount, dentry: Dentry::root(inode, &shown)? };
-    File::new(path, operations, flags, credentials)
+    File::unopened(path, operations, flags, credentials)
 }
 
 /// Makes a file in memory.

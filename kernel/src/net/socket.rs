@@ -4,7 +4,8 @@ use super::message::{MessageCredentials, Rights};
 use super::message_flag;
 use super::options::SocketOptions;
 use crate::error::*;
-use crate::file::open_file::{File, FileOperations, Owner};
+use crate::file::open_file::{File, FileOperations};
+use crate::file::signal_driven::{self, SignalList, SignalOwner};
 use crate::file::{IoBuffer, PollEvents, PollTable};
 use crate::process::Task;
 use crate::syscall::UserPtr;
@@ -159,6 +160,12 @@ pub trait SocketOperations: Any + Send + Sync {
     fn show_information(&self, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         Ok(())
     }
+    /// Who gets signals when it becomes ready (O_ASYNC), if the family sends any.
+    fn signal_list(&self) -> Option<&SignalList> {
+        None
+    }
+    /// Whom the signals of its file go to: also those of urgent bytes, which nobody needs to ask for. Told once.
+    fn signal_owner_made(&self, owner: &Arc<SignalOwner>) {}
 }
 
 /// An open file of a socket.
@@ -192,19 +199,21 @@ impl<S: SocketOperations> FileOperations for SocketFile<S> {
         let pointer = UserPtr::<i32>::new(argument);
         match command {
             FIOSETOWN | SIOCSPGRP => {
-                let id = pointer.read(task)?;
-                if id == i32::MIN {
-                    return Err(EINVAL);
-                }
-                file.set_owner(Owner { id, thread: false, ..file.owner() });
-                Ok(0)
+                let number = pointer.read(task)?;
+                signal_driven::set_owner(task, file, number).map(|()| 0)
             }
-            FIOGETOWN | SIOCGPGRP => pointer.write(task, &file.owner().id).map(|()| 0),
+            FIOGETOWN | SIOCGPGRP => pointer.write(task, &signal_driven::get_owner(task, file)).map(|()| 0),
             _ => self.0.ioctl(task, command, argument),
         }
     }
     fn is_seekable(&self) -> bool {
         false
+    }
+    fn signal_lists<'a>(&'a self, _: &'a File) -> signal_driven::Lists<'a> {
+        [self.0.signal_list(), None]
+    }
+    fn signal_owner_made(&self, owner: &Arc<SignalOwner>) {
+        self.0.signal_owner_made(owner);
     }
     fn socket(&self) -> Option<&dyn SocketOperations> {
         Some(&self.0)

@@ -91,6 +91,10 @@ pub struct UserRecord {
     pub pending_signals: AtomicU32,
     /// Files in messages that nobody has received yet.
     pub files_in_flight: AtomicU32,
+    /// inotify instances, and their watches.
+    pub notify_instances: AtomicU32,
+    /// See `notify_instances`.
+    pub notify_watches: AtomicU32,
     /// Pages of shared memory segments that it has locked (RLIMIT_MEMLOCK).
     pub locked_pages: AtomicU64,
 }
@@ -105,6 +109,8 @@ impl UserRecord {
             processes: AtomicU32::new(0),
             pending_signals: AtomicU32::new(0),
             files_in_flight: AtomicU32::new(0),
+            notify_instances: AtomicU32::new(0),
+            notify_watches: AtomicU32::new(0),
             locked_pages: AtomicU64::new(0),
         })?;
         let mut room: Vec<Weak<UserRecord>> = Vec::new();

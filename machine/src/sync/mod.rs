@@ -1,6 +1,7 @@
 //! Locks and published values. Ranks are checked in builds with debug assertions: a lock may be taken only while all
 //! spin locks held rank lower.
 mod once;
+mod once_arc;
 mod rank;
 mod rwlock;
 mod seq;
@@ -8,6 +9,7 @@ mod sleeping;
 mod spin;
 
 pub use once::Once;
+pub use once_arc::OnceArc;
 pub use rwlock::{ReadGuard, RwLock, WriteGuard};
 pub use seq::SequenceCount;
 pub use sleeping::{Mutex, MutexGuard};

@@ -151,3 +151,28 @@ fn sequence_readers_see_whole_writes() {
     }
     writer.join().unwrap();
 }
+
+#[test]
+fn once_arc_keeps_the_first_and_drops_the_rest() {
+    let value = Arc::new(7);
+    let once = Arc::new(OnceArc::new());
+    assert!(once.get().is_none() && once.get_arc().is_none());
+    let threads: Vec<_> = (0..4)
+        .map(|index| {
+            let once = once.clone();
+            thread::spawn(move || once.set(Arc::new(index)).is_ok())
+        })
+        .collect();
+    let set = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|set| *set).count();
+    assert_eq!(set, 1);
+    assert!(once.get().is_some_and(|index| *index < 4));
+    assert!(once.set(value.clone()).is_err());
+    assert_eq!(Arc::strong_count(&value), 1);
+    let other = OnceArc::new();
+    assert!(other.set(value.clone()).is_ok());
+    let more = other.get_arc();
+    assert_eq!(Arc::strong_count(&value), 3);
+    drop(other);
+    assert_eq!(Arc::strong_count(&value), 2);
+    assert_eq!(more.as_deref(), Some(&7));
+}

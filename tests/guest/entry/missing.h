@@ -24,12 +24,8 @@ static const short missing[] = {
 	286, /* add_key */
 	287, /* request_key */
 	288, /* keyctl */
-	291, /* inotify_init */
-	292, /* inotify_add_watch */
-	293, /* inotify_rm_watch */
 	294, /* migrate_pages */
 	317, /* move_pages */
-	332, /* inotify_init1 */
 	336, /* perf_event_open */
 	338, /* fanotify_init */
 	339, /* fanotify_mark */
@@ -80,12 +76,8 @@ static const short missing[] = {
 	248, /* add_key */
 	249, /* request_key */
 	250, /* keyctl */
-	253, /* inotify_init */
-	254, /* inotify_add_watch */
-	255, /* inotify_rm_watch */
 	256, /* migrate_pages */
 	279, /* move_pages */
-	294, /* inotify_init1 */
 	298, /* perf_event_open */
 	300, /* fanotify_init */
 	301, /* fanotify_mark */

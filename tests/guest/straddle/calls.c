@@ -10,6 +10,7 @@
 static char bytes[100];
 static char small[10] = "lstar-1234";
 static word zero_time[2], short_time[2] = {0, 1000}, bad_time[2] = {5, -1}, two_times[4], long_timer[4] = {0, 0, 1000, 0};
+static uint64_t one_hint = 1;
 static uint32_t zero_word, one_word = 1, cap_header[2] = {0x20080522, 0};
 static uint64_t zero_time64[2], no_signals, usr1 = 1 << (SIGUSR1 - 1), offset, how[3], cap_data[3];
 static word action[8];
@@ -198,6 +199,10 @@ static const struct row rows_files[] = {
 	AS("fcntl get lock", fcntl, 0, V(FILE_FD), V(F_GETLK), B(lock)),
 	AS("fcntl set owner", fcntl, 0, V(FILE_FD), V(F_SETOWN_EX), I(owner)),
 	AS("fcntl get owner", fcntl, 0, V(FILE_FD), V(F_GETOWN_EX), O(12)),
+	AS("fcntl owner's users", fcntl, 0, V(FILE_FD), V(17), O(12)),
+	AS("fcntl get hint", fcntl, 0, V(FILE_FD), V(1035), O(12)),
+	AS("fcntl set hint", fcntl, 0, V(FILE_FD), V(1036), I(one_hint)),
+	R(inotify_add_watch, 0, V(NOTIFIER), P("a"), V(2)),
 	R(getdents, SILENT, V(FOLDER), O(100), V(100)),
 	R(getdents64, SILENT, V(FOLDER), O(100), V(100)),
 	AS("ioctl bytes", ioctl, 0, V(PIPE_OUT), V(FIONREAD), O(8)),

@@ -45,7 +45,7 @@ struct row {
 
 /* Descriptors that every call finds. */
 enum { FILE_FD = 20, COPY_FD, FOLDER, PIPE_OUT, PIPE_IN, EVENT, POLLER, TIMER, SIGNALS, SELF_FD, ZERO, NULL_FD, PROC, TERMINAL, SOCKET_OUT,
-       SOCKET_IN, LONE_SOCKET, LAST_FD };
+       SOCKET_IN, LONE_SOCKET, NOTIFIER, LAST_FD };
 #define HERE AT_FDCWD
 /* Stands for the process's own number. */
 #define SELF 0x7e57
@@ -107,6 +107,7 @@ static void furnish(void)
 	OK(close(pair[0]));
 	OK(close(pair[1]));
 	OK(dup2(OK(socket(AF_UNIX, SOCK_DGRAM, 0)), LONE_SOCKET));
+	OK(dup2(OK(syscall(SYS_inotify_init1, O_NONBLOCK)), NOTIFIER));
 	OK(dup2(OK(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)), TERMINAL));
 	struct {
 		union sigval value;

@@ -2,6 +2,7 @@
 use super::{Kind, OUTPUT_LIMIT, Tty, WRITABLE_ROOM};
 use crate::error::*;
 use crate::file::open_file::open_flag;
+use crate::file::signal_driven::{Lists, Reason, SignalOwner};
 use crate::file::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::process::{Capability, Task};
 use crate::wait::{Sleep, WaitError};
@@ -10,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::sync::atomic::Ordering;
 use machine::memory::try_box;
 use terminal::{LineDiscipline, Reading};
 
@@ -197,6 +199,7 @@ impl FileOperations for TerminalFile {
                 let rest = piece.get(sent..taken).unwrap_or_default();
                 match self.write_some(rest) {
                     Ok(0) if file.is_nonblocking() => {
+                        self.tty.note_want_of_room();
                         let total = total.saturating_add(sent);
                         return if total == 0 { Err(EAGAIN) } else { Ok(total) };
                     }
@@ -261,6 +264,15 @@ impl FileOperations for TerminalFile {
     fn is_seekable(&self) -> bool {
         false
     }
+    fn signal_lists<'a>(&'a self, _: &'a File) -> Lists<'a> {
+        [Some(&self.tty.signals), None]
+    }
+    fn check_signals(&self) -> Result<()> {
+        if self.is_hung_up() { Err(ENOTTY) } else { Ok(()) }
+    }
+    fn signals_requested(&self, owner: &Arc<SignalOwner>) {
+        self.tty.name_signal_owner(owner);
+    }
     fn release(&self, _file: &File) {
         let closed = {
             let mut state = self.tty.state.lock();
@@ -293,6 +305,12 @@ impl TerminalFile {
 }
 
 impl Tty {
+    /// A write found no room: there is a signal when there is some, if anybody asks.
+    fn note_want_of_room(&self) {
+        if self.signals.is_used() {
+            self.wants_room.store(true, Ordering::Relaxed);
+        }
+    }
     /// Shows a text as far as there is room, without waiting; how many bytes. EIO when nobody sees the terminal.
     pub fn show(&self, text: &[u8]) -> Result<usize> {
         self.write_unless(text, || false)
@@ -308,6 +326,7 @@ impl Tty {
         drop(state);
         if taken > 0 && self.kind == Kind::Pty {
             self.master_readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM).0);
+            self.master_signals.notify(Reason::Input);
         }
         Ok(taken)
     }

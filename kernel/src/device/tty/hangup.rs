@@ -23,6 +23,7 @@ impl Tty {
             state.exclusive = false;
             self.hangups.fetch_add(1, Ordering::AcqRel);
         }
+        self.signals.clear();
         if let Some(session) = &control.session {
             session.set_terminal(None);
             signal_session_leader(session, SIGHUP);

@@ -3,12 +3,14 @@ use super::devpts::Instance;
 use super::{OUTPUT_LIMIT, PENDING_LIMIT, Tty};
 use crate::device::{add_character_node, register_character};
 use crate::error::*;
+use crate::file::signal_driven::{Lists, Reason, SignalOwner};
 use crate::file::{File, FileOperations, Inode, IoBuffer, PollEvents, PollTable};
 use crate::process::Task;
 use crate::wait::Sleep;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
+use core::sync::atomic::Ordering;
 use machine::memory::try_box;
 
 /// Device number of /dev/ptmx.
@@ -71,9 +73,13 @@ impl MasterFile {
             *place = byte;
         }
         let echoed = state.show_echo(self.tty.kind);
+        let has_room = state.output.len() <= super::FEW_LEFT;
         drop(state);
         let _ = echoed;
         self.tty.writers.wake_all_for((PollEvents::OUT | PollEvents::WRNORM).0);
+        if has_room && self.tty.wants_room.swap(false, Ordering::Relaxed) {
+            self.tty.signals.notify(Reason::Output);
+        }
         Some(header + count)
     }
     fn has_output(&self) -> bool {
@@ -183,6 +189,12 @@ impl FileOperations for MasterFile {
     }
     fn is_seekable(&self) -> bool {
         false
+    }
+    fn signal_lists<'a>(&'a self, _: &'a File) -> Lists<'a> {
+        [Some(&self.tty.master_signals), None]
+    }
+    fn signals_requested(&self, owner: &Arc<SignalOwner>) {
+        owner.name_caller(Task::current());
     }
     fn release(&self, _file: &File) {
         self.tty.state.lock().master_closed = true;

@@ -16,14 +16,16 @@ pub use hangup::vhangup;
 pub use job_control::terminal_of;
 
 use crate::error::*;
+use crate::file::signal_driven::{OwnerKind, Reason, SignalList, SignalOwner};
 use crate::file::{DeviceNumber, PollEvents};
+use crate::process::Task;
 use crate::process::session::{ProcessGroup, Session};
 use crate::sync::{Mutex, SpinLock, rank};
 use crate::wait::WaitQueue;
-use abi::termios::{Termios, WindowSize, packet};
+use abi::termios::{Termios, WindowSize, local, packet};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use machine::memory::try_arc;
 use terminal::{Event, LineDiscipline};
 
@@ -31,6 +33,8 @@ use terminal::{Event, LineDiscipline};
 pub(super) const OUTPUT_LIMIT: usize = 8192;
 /// Received bytes kept while the line discipline has no room.
 pub(super) const PENDING_LIMIT: usize = 8192;
+/// Bytes that the master may leave unread when writers learn that there is room.
+const FEW_LEFT: usize = 128;
 /// Output room below which poll(2) does not report a terminal as writable.
 const WRITABLE_ROOM: usize = 256;
 
@@ -73,6 +77,11 @@ pub struct Tty {
     /// Readers and writers of the master.
     master_readers: Arc<WaitQueue>,
     master_writers: Arc<WaitQueue>,
+    /// Who gets signals, of the terminal's files and of the master's.
+    signals: SignalList,
+    master_signals: SignalList,
+    /// A write of a file that asked for signals found no room.
+    wants_room: AtomicBool,
     /// Counts hang-ups: files opened before one are dead.
     hangups: AtomicU32,
 }
@@ -118,6 +127,8 @@ struct Aftermath {
     started: bool,
     echoed: bool,
     input: bool,
+    /// Lines that were completed, or 1 for bytes of a terminal that knows no lines.
+    lines: u32,
 }
 impl Aftermath {
     fn note(&mut self, event: Event) {
@@ -129,6 +140,7 @@ impl Aftermath {
                 }
             }
             Event::Start => self.started = true,
+            Event::Line => self.lines += 1,
             Event::Stop | Event::Flush => {}
         }
     }
@@ -187,7 +199,7 @@ impl State {
                     Event::Flush => status.0 |= packet::FLUSHREAD | packet::FLUSHWRITE,
                     Event::Stop => status = (status.0 & !packet::START | packet::STOP, packet::START),
                     Event::Start => status = (status.0 & !packet::STOP | packet::START, packet::STOP),
-                    Event::Signal(_) => {}
+                    Event::Signal(_) | Event::Line => {}
                 }
             });
             if packet {
@@ -201,6 +213,9 @@ impl State {
             }
             self.pending.drain(..taken);
             aftermath.input = true;
+        }
+        if aftermath.input && self.termios.local & local::ICANON == 0 && self.line.has_input(&self.termios) {
+            aftermath.lines = 1;
         }
     }
 }
@@ -241,6 +256,9 @@ impl Tty {
             writers,
             master_readers,
             master_writers,
+            signals: SignalList::new(),
+            master_signals: SignalList::new(),
+            wants_room: AtomicBool::new(false),
             hangups: AtomicU32::new(0),
         }))
     }
@@ -287,12 +305,16 @@ impl Tty {
         }
         if aftermath.input {
             self.readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM).0);
+            (0..aftermath.lines).for_each(|_| self.signals.notify(Reason::Input));
         }
         if aftermath.started {
             self.writers.wake_all_for((PollEvents::OUT | PollEvents::WRNORM).0);
         }
         if aftermath.echoed || aftermath.started || aftermath.count > 0 {
             self.master_readers.wake_all_for((PollEvents::IN | PollEvents::RDNORM | PollEvents::PRI).0);
+        }
+        if aftermath.echoed {
+            self.master_signals.notify(Reason::Input);
         }
     }
 
@@ -347,6 +369,16 @@ impl Tty {
                 }
                 taken
             }
+        }
+    }
+
+    /// Whom the signals of one of its files go to, if nobody was named: the foreground group, else the caller's process.
+    fn name_signal_owner(&self, owner: &SignalOwner) {
+        let task = Task::current();
+        let foreground = self.control.lock().foreground.clone();
+        match foreground {
+            Some(group) => owner.name(task, Some(group.id().clone()), OwnerKind::Group, true),
+            None => owner.name_caller(task),
         }
     }
 

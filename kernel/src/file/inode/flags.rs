@@ -17,6 +17,13 @@ const IMMUTABLE: u32 = 16;
 const APPEND_ONLY: u32 = 32;
 /// dump(8) leaves it out.
 const NO_DUMP: u32 = 64;
+/// Somebody watches it.
+const WATCHED: u32 = 2048;
+/// Where the write hint is, and how wide.
+const WRITE_HINT_SHIFT: u32 = 8;
+const WRITE_HINT_MASK: u32 = 7;
+/// Somebody has a lease on it.
+const LEASED: u32 = 128;
 
 /// Flags that users set, numbered as FS_IOC_SETFLAGS has them (FS_*_FL).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +117,47 @@ impl Inode {
     /// Marks a removed directory.
     pub fn set_dead(&self) {
         self.flags.fetch_or(DEAD, Ordering::Relaxed);
+    }
+    /// Whether somebody may watch it.
+    #[inline(always)]
+    pub fn is_watched(&self) -> bool {
+        self.flags() & WATCHED != 0
+    }
+    /// Notes whether somebody watches it.
+    pub(in crate::file) fn set_watched(&self, watched: bool) {
+        match watched {
+            true => self.flags.fetch_or(WATCHED, Ordering::SeqCst),
+            false => self.flags.fetch_and(!WATCHED, Ordering::SeqCst),
+        };
+    }
+    /// How long what is written is likely to live (F_GET_RW_HINT).
+    pub fn write_hint(&self) -> u32 {
+        self.flags() >> WRITE_HINT_SHIFT & WRITE_HINT_MASK
+    }
+    /// Sets it; EINVAL for one that is unknown.
+    pub fn set_write_hint(&self, hint: u32) -> Result<()> {
+        const LONGEST: u32 = 5;
+        if hint > LONGEST {
+            return Err(EINVAL);
+        }
+        let change = |flags| Some(flags & !(WRITE_HINT_MASK << WRITE_HINT_SHIFT) | hint << WRITE_HINT_SHIFT);
+        // Never refused.
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        Ok(())
+    }
+    /// Whether somebody may have a lease on it.
+    #[inline(always)]
+    pub fn is_leased(&self) -> bool {
+        self.flags.load(Ordering::SeqCst) & LEASED != 0
+    }
+    /// Notes whether somebody has a lease on it; its leases are locked.
+    pub(in crate::file) fn set_leased(&self, leased: bool) {
+        if leased != self.is_leased() {
+            match leased {
+                true => self.flags.fetch_or(LEASED, Ordering::SeqCst),
+                false => self.flags.fetch_and(!LEASED, Ordering::SeqCst),
+            };
+        }
     }
     /// Whether a file without a name may get one.
     pub fn is_linkable(&self) -> bool {

@@ -8,10 +8,11 @@ pub use operations::{DirectoryEntry, InodeOperations, LinkTarget, RenameRequest}
 
 use super::Superblock;
 use super::attributes::*;
+use super::notify::Marks;
 use crate::error::*;
 use crate::memory::Mapping;
 use crate::process::Credentials;
-use crate::sync::{Once, RwLock, SpinLock, rank};
+use crate::sync::{Once, OnceArc, RwLock, SpinLock, rank};
 use alloc::{boxed::Box, sync::Arc};
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use times::{ACCESS, BIRTH, CHANGE, MODIFICATION, Times};
@@ -66,6 +67,8 @@ pub struct Inode {
     flags: AtomicU32,
     /// Open for writing (positive) or being executed (negative): ETXTBSY.
     writers: AtomicI32,
+    /// Open files.
+    opens: AtomicU32,
     times: Times,
     superblock: Arc<Superblock>,
     mapping: Option<Arc<Mapping>>,
@@ -73,6 +76,8 @@ pub struct Inode {
     pub lock: RwLock<()>,
     /// Advisory locks, made when first used.
     pub(super) locks: Once<Box<super::lock::InodeLocks>>,
+    /// Who watches it, made when first used.
+    marks: OnceArc<Marks>,
     /// The pipe behind a FIFO that is open.
     pub(crate) pipe: SpinLock<Option<Arc<crate::ipc::pipe::Pipe>>>,
     operations: Box<dyn InodeOperations>,
@@ -100,11 +105,13 @@ impl Inode {
             size: AtomicU64::new(attributes.size),
             flags: AtomicU32::new(0),
             writers: AtomicI32::new(0),
+            opens: AtomicU32::new(0),
             times: Times::new(attributes.time),
             superblock,
             mapping,
             lock: RwLock::new(rank::INODE, ()),
             locks: Once::new(),
+            marks: OnceArc::new(),
             pipe: SpinLock::new(rank::LEAF, None),
             operations,
         })?)
@@ -295,10 +302,32 @@ impl Inode {
         });
         Ok(())
     }
+    /// Who watches it, if anybody ever did.
+    pub fn marks(&self) -> Option<&Marks> {
+        self.marks.get()
+    }
+    /// Sets who watches it; false if that was set before.
+    pub(super) fn set_marks(&self, marks: Arc<Marks>) -> bool {
+        self.marks.set(marks).is_ok()
+    }
+    /// Counts an open file.
+    #[inline(always)]
+    pub(super) fn add_open(&self) {
+        self.opens.fetch_add(1, Ordering::SeqCst);
+    }
+    /// Takes one back; whether it was the last.
+    #[inline(always)]
+    pub(super) fn remove_open(&self) -> bool {
+        self.opens.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+    /// Open files, and writers (negative while the file is executed).
+    pub(super) fn users(&self) -> (u32, i32) {
+        (self.opens.load(Ordering::SeqCst), self.writers.load(Ordering::SeqCst))
+    }
     /// Counts a writer; ETXTBSY while the file is executed.
     pub fn get_write_access(&self) -> Result<()> {
         let update =
-            self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| (count >= 0).then(|| count + 1));
+            self.writers.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |count| (count >= 0).then(|| count + 1));
         update.map(|_| ()).map_err(|_| ETXTBSY)
     }
     /// Takes a writer back.

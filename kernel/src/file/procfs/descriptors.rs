@@ -130,6 +130,7 @@ impl InodeOperations for Information {
         writeln!(out, "flags:\t0{:o}", file.flags() | close_on_exec)?;
         writeln!(out, "mnt_id:\t{}", file.path().mount.id())?;
         writeln!(out, "ino:\t{}", file.inode().number())?;
+        crate::file::lock_report::show_of(&file, &files, &mut out, &self.subject.namespace)?;
         file.operations().show_information(&file, &mut out)?;
         Ok(try_box(TextFile::fixed(out))?)
     }

@@ -23,6 +23,7 @@ pub static ROOT: &[Item] = &[
     Item::text("kallsyms", 0o444, |_, out| crate::module::report::symbols(out)),
     Item { name: "kmsg", mode: 0o400, kind: Kind::Special(system::kernel_log) },
     Item::text("loadavg", 0o444, system::load),
+    Item::text("locks", 0o444, system::locks),
     Item::text("meminfo", 0o444, system::memory),
     Item { name: "net", mode: 0o777, kind: Kind::Link(|_| Ok(LinkTarget::Text(b"self/net".to_vec()))) },
     Item::text("modules", 0o444, |_, out| crate::module::report::modules(out)),

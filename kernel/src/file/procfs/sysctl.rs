@@ -2,6 +2,7 @@
 use super::text::parse_number;
 use super::{Item, Kind as ItemKind, Output, Subject};
 use crate::error::*;
+use crate::file::{lease, notify};
 use crate::ipc::system_v::limits;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
 use crate::process::accounting::PARAMETERS;
@@ -81,12 +82,62 @@ fn set_unprivileged(_subject: &Subject, text: &[u8]) -> Result<()> {
 }
 
 static FILES: &[Item] = &[
+    Item::writable(
+        "dir-notify-enable",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", u8::from(notify::directory::ENABLED.load(Ordering::Relaxed)))?),
+        |_, text| {
+            notify::directory::ENABLED.store(parse_number(text)? != 0, Ordering::Relaxed);
+            Ok(())
+        },
+    ),
     constant!("file-max", i64::MAX),
+    Item::directory("inotify", INOTIFY),
+    Item::writable(
+        "lease-break-time",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", lease::BREAK_SECONDS.load(Ordering::Relaxed))?),
+        |_, text| {
+            let seconds = i32::try_from(parse_number(text)?).map_err(|_| EINVAL)?;
+            lease::BREAK_SECONDS.store(seconds, Ordering::Relaxed);
+            Ok(())
+        },
+    ),
+    Item::writable(
+        "leases-enable",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", u8::from(lease::ENABLED.load(Ordering::Relaxed)))?),
+        |_, text| {
+            lease::ENABLED.store(parse_number(text)? != 0, Ordering::Relaxed);
+            Ok(())
+        },
+    ),
     constant!("nr_open", 1_048_576),
     constant!("overflowgid", 65_534),
     constant!("overflowuid", 65_534),
     constant!("pipe-max-size", 1_048_576),
     constant!("suid_dumpable", 0),
+];
+
+/// A limit of inotify, 0 or more.
+macro_rules! inotify_limit {
+    ($name:literal, $limit:ident) => {
+        Item::writable(
+            $name,
+            0o644,
+            |_, out| Ok(writeln!(out, "{}", notify::$limit.load(Ordering::Relaxed))?),
+            |_, text| {
+                let limit = i32::try_from(parse_number(text)?).ok().and_then(|limit| u32::try_from(limit).ok());
+                notify::$limit.store(limit.ok_or(EINVAL)?, Ordering::Relaxed);
+                Ok(())
+            },
+        )
+    };
+}
+static INOTIFY: &[Item] = &[
+    inotify_limit!("max_queued_events", QUEUED_MAXIMUM),
+    inotify_limit!("max_user_instances", INSTANCES_MAXIMUM),
+    inotify_limit!("max_user_watches", WATCHES_MAXIMUM),
 ];
 
 static KERNEL: &[Item] = &[

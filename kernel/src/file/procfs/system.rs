@@ -58,6 +58,9 @@ pub fn file_systems(_subject: &Subject, out: &mut Output) -> Result<()> {
 pub fn kernel_log(_subject: &Subject) -> Result<Box<dyn FileOperations>> {
     crate::device::kmsg::open(0)
 }
+pub fn locks(subject: &Subject, out: &mut Output) -> Result<()> {
+    crate::file::lock_report::show_all(out, &subject.namespace)
+}
 pub fn swaps(_subject: &Subject, out: &mut Output) -> Result<()> {
     out.put(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
 }

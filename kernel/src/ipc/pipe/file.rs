@@ -2,6 +2,7 @@
 use super::Pipe;
 use crate::error::*;
 use crate::file::open_file::{File, FileOperations, open_flag};
+use crate::file::signal_driven::Lists;
 use crate::file::{Inode, IoBuffer, PollEvents, PollTable, anonymous};
 use crate::process::Task;
 use crate::syscall::{Fd, UserPtr};
@@ -89,6 +90,10 @@ impl FileOperations for PipeFile {
     }
     fn is_seekable(&self) -> bool {
         false
+    }
+    fn signal_lists<'a>(&'a self, _: &'a File) -> Lists<'a> {
+        let reader = self.reads.then_some(&self.pipe.reader_signals);
+        [reader, self.writes.then_some(&self.pipe.writer_signals)]
     }
     fn check_flags(&self, _: &File, _: u32) -> Result<()> {
         Ok(())

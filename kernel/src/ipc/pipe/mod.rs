@@ -9,6 +9,7 @@ pub use file::{PipeFile, create, open_fifo, pipe, pipe2};
 pub(super) use piece::Piece;
 
 use crate::error::*;
+use crate::file::signal_driven::{Reason, SignalList};
 use crate::file::{IoBuffer, PollEvents};
 use crate::process::{Capability, Task};
 use crate::sync::{Mutex, rank};
@@ -75,6 +76,9 @@ pub struct Pipe {
     polled: AtomicBool,
     to_read: Arc<WaitQueue>,
     to_write: Arc<WaitQueue>,
+    /// Who gets signals, of the files that read and of those that write.
+    reader_signals: SignalList,
+    writer_signals: SignalList,
 }
 
 /// What became of an attempt to write.
@@ -107,6 +111,8 @@ impl Pipe {
             files: AtomicU32::new(0),
             to_read: try_arc(WaitQueue::new())?,
             to_write: try_arc(WaitQueue::new())?,
+            reader_signals: SignalList::new(),
+            writer_signals: SignalList::new(),
         })?)
     }
     fn is_empty(&self) -> bool {
@@ -148,6 +154,8 @@ impl Pipe {
         if self.has_readers() != self.has_writers() {
             self.to_read.wake_all();
             self.to_write.wake_all();
+            self.reader_signals.notify(Reason::Input);
+            self.writer_signals.notify(Reason::Output);
         }
     }
 
@@ -201,10 +209,13 @@ impl Pipe {
                     if !self.has_writers() {
                         // What the last writer left may have come since the look.
                         if self.is_empty() {
+                            self.writer_signals.notify(Reason::Output);
                             return Ok(0);
                         }
                         continue;
                     }
+                    // Every read tells those that write, whether it made room or not, as on Linux.
+                    self.writer_signals.notify(Reason::Output);
                     if nonblocking {
                         return Err(EAGAIN);
                     }
@@ -218,6 +229,7 @@ impl Pipe {
                     if slept && !self.is_empty() {
                         self.to_read.wake(READABLE);
                     }
+                    self.writer_signals.notify(Reason::Output);
                     return result;
                 }
             }
@@ -318,6 +330,7 @@ impl Pipe {
             if Task::current().signal_pending() {
                 break Err(ERESTARTSYS);
             }
+            self.reader_signals.notify(Reason::Input);
             let ready = || (!self.is_full() || !self.has_readers()).then_some(());
             if self.to_write.wait_exclusive(Sleep::Interruptible, None, ready).is_err() {
                 break Err(ERESTARTSYS);
@@ -327,6 +340,7 @@ impl Pipe {
         if slept && !self.is_full() {
             self.to_write.wake(WRITABLE);
         }
+        self.reader_signals.notify(Reason::Input);
         if done > 0 { Ok(done) } else { result }
     }
 

@@ -60,6 +60,7 @@ impl Pipe {
         if was_full && !self.is_full() {
             self.to_write.wake(WRITABLE);
         }
+        self.writer_signals.notify(Reason::Output);
         Some(Piece(piece))
     }
     /// Puts back what could not be passed on.
@@ -86,6 +87,7 @@ impl Pipe {
         if was_empty {
             self.to_read.wake(READABLE);
         }
+        self.reader_signals.notify(Reason::Input);
         Ok(())
     }
     /// A copy of the buffer at `index` that shares its frame (tee), of at most `most` bytes.

@@ -3,6 +3,7 @@ use super::bind::{find, validate};
 use super::message::Message;
 use super::{Kind, PeerCredentials, Phase, READABLE, UnixSocket};
 use crate::error::*;
+use crate::file::signal_driven::Reason;
 use crate::net::{SocketAddress, closed};
 use crate::process::Task;
 use alloc::sync::Arc;
@@ -74,6 +75,7 @@ impl UnixSocket {
             }
             if listener.enqueue_connection(&message) {
                 listener.activity.wake(READABLE);
+                listener.signals.arrived(Reason::Input);
                 self.activity.wake_all();
                 return Ok(());
             }
@@ -211,6 +213,7 @@ impl UnixSocket {
             if !old.is_dead() && old.has_peer(self) {
                 old.options.set_error(abi::Errno::ECONNRESET);
                 old.activity.wake_all();
+                old.signals.list.notify(Reason::Error);
             }
         }
         old.state.lock().phase = Phase::Idle;

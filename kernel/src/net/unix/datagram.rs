@@ -4,6 +4,7 @@ use super::message::{Extras, Message};
 use super::{Kind, Phase, READABLE, UnixSocket, WRITABLE};
 use crate::error::*;
 use crate::file::IoBuffer;
+use crate::file::signal_driven::Reason;
 use crate::net::socket::{Incoming, Outgoing};
 use crate::net::{closed, message_flag};
 use crate::process::Task;
@@ -110,6 +111,7 @@ impl UnixSocket {
             }
             if other.enqueue(&message, false) {
                 other.activity.wake(READABLE);
+                other.signals.arrived(Reason::Input);
                 return Ok(length);
             }
         }

@@ -248,6 +248,7 @@ impl Drop for Message {
         self.sender.charged.fetch_sub(self.charge, Ordering::AcqRel);
         if self.sender.is_writable() {
             self.sender.activity.wake(WRITABLE);
+            self.sender.signals.has_room();
         }
     }
 }

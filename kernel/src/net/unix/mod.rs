@@ -20,10 +20,11 @@ use super::socket::{Incoming, Outgoing, SocketFile, SocketOperations};
 use super::{SocketAddress, SocketOptions, calls, closed};
 use crate::error::*;
 use crate::file::open_file::{File, FileOperations};
+use crate::file::signal_driven::{Reason, SignalList, SignalOwner};
 use crate::file::{Inode, IoBuffer, Mount, PollEvents, PollTable};
 use crate::process::pid::PidEntry;
 use crate::process::{Credentials, Task};
-use crate::sync::{Mutex, SpinLock, rank};
+use crate::sync::{Mutex, Once, SpinLock, rank};
 use crate::syscall::UserPtr;
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
@@ -128,6 +129,49 @@ pub struct UnixSocket {
     activity: Arc<WaitQueue>,
     /// Who waits for room in its queue.
     room: Arc<WaitQueue>,
+    signals: Signals,
+}
+/// Signals of a socket's readiness.
+struct Signals {
+    /// Who asked for them.
+    list: SignalList,
+    /// Whom they go to, once that is said.
+    owner: Once<Arc<SignalOwner>>,
+    /// A reader sleeps: it needs no signal.
+    reader_waits: AtomicBool,
+    /// A sender, or poll(2), found no room: when there is some again, that is worth a signal.
+    wants_room: AtomicBool,
+}
+impl Signals {
+    const fn new() -> Self {
+        Signals {
+            list: SignalList::new(),
+            owner: Once::new(),
+            reader_waits: AtomicBool::new(false),
+            wants_room: AtomicBool::new(false),
+        }
+    }
+    /// Something came, or the other end closed.
+    #[inline(always)]
+    fn arrived(&self, reason: Reason) {
+        if self.list.is_used() && !self.reader_waits.load(Ordering::Relaxed) {
+            self.list.notify(reason);
+        }
+    }
+    /// There is room to send again.
+    #[inline(always)]
+    fn has_room(&self) {
+        if self.list.is_used() && self.wants_room.swap(false, Ordering::Relaxed) {
+            self.list.notify(Reason::Output);
+        }
+    }
+    /// A byte out of band came.
+    fn is_urgent(&self) {
+        if let Some(owner) = self.owner.get() {
+            owner.send_urgent();
+        }
+        self.list.notify_urgent();
+    }
 }
 impl Linked for UnixSocket {
     fn links(&self) -> &Links {
@@ -222,6 +266,7 @@ impl UnixSocket {
             flight: AtomicUsize::new(0),
             activity: try_arc(WaitQueue::new())?,
             room: try_arc(WaitQueue::new())?,
+            signals: Signals::new(),
         })?)
     }
     /// Whom it is connected to.
@@ -278,6 +323,11 @@ impl UnixSocket {
             }
             peer.shutdown.fetch_or(other, Ordering::AcqRel);
             peer.activity.wake_all();
+            match other {
+                closed::BOTH => peer.signals.arrived(Reason::HungUp),
+                closed::RECEIVE => peer.signals.arrived(Reason::Input),
+                _ => {}
+            }
         }
     }
 
@@ -309,6 +359,7 @@ impl UnixSocket {
                 }
                 peer.shutdown.fetch_or(closed::BOTH, Ordering::AcqRel);
                 peer.activity.wake_all();
+                peer.signals.arrived(Reason::HungUp);
             }
             drop(peer);
         }
@@ -392,6 +443,7 @@ impl SocketOperations for UnixHandle {
     fn send_buffer_changed(&self) {
         if self.0.is_writable() {
             self.0.activity.wake(WRITABLE);
+            self.0.signals.has_room();
         }
     }
     fn ioctl(&self, task: &Task, command: u32, argument: u64) -> Result<usize> {
@@ -406,6 +458,13 @@ impl SocketOperations for UnixHandle {
         };
         UserPtr::<i32>::new(argument).write(task, &answer)?;
         Ok(0)
+    }
+    fn signal_list(&self) -> Option<&SignalList> {
+        Some(&self.0.signals.list)
+    }
+    fn signal_owner_made(&self, owner: &Arc<SignalOwner>) {
+        // Told once.
+        let _ = self.0.signals.owner.set(owner.clone());
     }
     fn release(&self) {
         self.0.end(true);

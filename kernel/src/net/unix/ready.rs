@@ -34,6 +34,8 @@ impl UnixSocket {
         }
         if phase != Phase::Listening && self.is_writable() && self.peer_has_room(table) {
             events |= PollEvents::OUT | PollEvents::WRNORM | PollEvents::WRBAND;
+        } else if self.kind != Kind::Stream {
+            self.signals.wants_room.store(true, Ordering::Relaxed);
         }
         events
     }

@@ -3,6 +3,7 @@ use super::message::{Extras, Message};
 use super::{Phase, READABLE, UnixSocket};
 use crate::error::*;
 use crate::file::IoBuffer;
+use crate::file::signal_driven::Reason;
 use crate::net::message::MessageCredentials;
 use crate::net::socket::{Incoming, Outgoing};
 use crate::net::{closed, message_flag};
@@ -27,6 +28,7 @@ impl UnixSocket {
             if self.has_room() {
                 return Ok(());
             }
+            self.signals.wants_room.store(true, Ordering::Relaxed);
             let patience = self.options.send_patience(nonblocking);
             patience.wait(&self.activity, false, || {
                 self.has_room() || self.is_closed(closed::SEND) || self.options.has_error()
@@ -109,7 +111,11 @@ impl UnixSocket {
                 };
             }
             drop(message);
+            if is_urgent {
+                peer.signals.is_urgent();
+            }
             peer.activity.wake(READABLE);
+            peer.signals.arrived(Reason::Input);
             sent += size;
         }
         Ok(sent)
@@ -201,11 +207,13 @@ impl UnixSocket {
                 }
                 let patience = *patience.get_or_insert_with(|| self.options.receive_patience(nonblocking));
                 drop(reading);
+                self.signals.reader_waits.store(true, Ordering::Relaxed);
                 let waited = patience.wait(&self.activity, false, || {
                     self.arrivals.load(Ordering::Acquire) != arrivals
                         || self.is_closed(closed::RECEIVE)
                         || self.options.has_error()
                 });
+                self.signals.reader_waits.store(false, Ordering::Relaxed);
                 match waited {
                     Ok(()) => reading = self.reading.lock(),
                     // What came with bytes already received goes to nobody then, as in Linux.

@@ -43,7 +43,10 @@ pub fn open_program(task: &Task, directory: Fd, path: &[u8], no_follow: bool) ->
     inode.operations().permission(&inode, &credentials, Access::EXECUTE)?;
     let flags = open_flag::READ_ONLY | open_flag::LARGE_FILE;
     let operations = inode.operations().open(&inode, flags)?;
-    File::new(place, operations, flags, credentials)
+    let file = File::new(place, operations, flags, credentials)?;
+    crate::file::lease::break_for(&inode, flags).inspect_err(|_| file.note_stillborn())?;
+    crate::file::notify::opened_for_execution(&file);
+    Ok(file)
 }
 /// Whether a program's privileges count: not on a mount that says otherwise, nor one of another mount namespace, nor on a file
 /// system that another user namespace made.

@@ -41,9 +41,12 @@ rows! {
     /// Change what an epoll instance watches.
     [ 233  233  255] epoll_ctl(epfd, op, fd, event) => call crate::file::epoll::epoll_ctl, Full;
     [ 236    -  273] vserver() => missing;
-    [ 253  253  291] inotify_init() => missing;
-    [ 254  254  292] inotify_add_watch() => missing;
-    [ 255  255  293] inotify_rm_watch() => missing;
+    /// Make an instance that is told of what happens to files.
+    [ 253  253  291] inotify_init() => call crate::file::notify::inotify_init, Full;
+    /// Watch a file or directory, or change how it is watched.
+    [ 254  254  292] inotify_add_watch(fd, pathname, mask) => call crate::file::notify::inotify_add_watch, Full;
+    /// Stop watching.
+    [ 255  255  293] inotify_rm_watch(fd, wd) => call crate::file::notify::inotify_rm_watch, Full;
     /// Wait for descriptors in sets, with a signal mask.
     [ 270  270    -] pselect6(n, inp, outp, exp, tsp, sig) => call crate::file::select::pselect6::<crate::time::Timespec>, Full;
     /// Wait for descriptors in sets, with a signal mask.
@@ -56,7 +59,8 @@ rows! {
     [ 281  281  319] epoll_pwait(epfd, events, maxevents, timeout, sigmask, sigsetsize) => call crate::file::epoll::epoll_pwait, Full;
     /// Make an epoll instance.
     [ 291  291  329] epoll_create1(flags) => call crate::file::epoll::epoll_create1, Full;
-    [ 294  294  332] inotify_init1() => missing;
+    /// Make an instance that is told of what happens to files.
+    [ 294  294  332] inotify_init1(flags) => call crate::file::notify::inotify_init1, Full;
     [ 300  300  338] fanotify_init() => missing;
     [ 301  301  339] fanotify_mark() => missing;
     [ 333  333  385] io_pgetevents() => missing;

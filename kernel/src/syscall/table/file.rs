@@ -46,9 +46,9 @@ rows! {
     /// Copies from a file to another inside the kernel.
     [   -    -  187] sendfile(out, input, offset, count) => call crate::file::transfer::sendfile::<i32>, Full;
     /// Controls a descriptor or an open file.
-    [   -    -   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl64, Partial("no SIGIO, leases, directory notification or write hints");
+    [   -    -   55] fcntl(descriptor, command, argument) => call crate::file::control::fcntl64, Full;
     /// Controls a descriptor or an open file.
-    [  72   72    -] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Partial("no SIGIO, leases, directory notification or write hints");
+    [  72   72    -] fcntl(descriptor, command, argument) => call crate::file::control::fcntl, Full;
     /// Locks a whole file.
     [  73   73  143] flock(descriptor, operation) => call crate::file::control::flock, Full;
     /// Writes a file back.
@@ -257,7 +257,7 @@ rows! {
     /// Changes owner and group.
     [   -    -  212] chown32(path, user, group) => call crate::file::change::chown, Full;
     /// Controls a descriptor or an open file.
-    [   -    -  221] fcntl64(descriptor, command, argument) => call crate::file::control::fcntl64, Partial("no SIGIO, leases, directory notification or write hints");
+    [   -    -  221] fcntl64(descriptor, command, argument) => call crate::file::control::fcntl64, Full;
     /// Copies from a file to another inside the kernel.
     [   -    -  239] sendfile64(out, input, offset, count) => call crate::file::transfer::sendfile::<i64>, Full;
     /// Statistics of a file system.

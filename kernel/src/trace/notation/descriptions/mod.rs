@@ -93,6 +93,10 @@ const DEVICE: &[Description] = describe! {
     ) => Answer::Also(poll::pselect_answer);
     ppoll(In("inout struct pollfd", poll::poll_set), Unsigned, In("inout struct timespec", time::timespec), In("sigset_t", signal::set), Size) => Answer::Also(poll::poll_answer);
     epoll_pwait(Descriptor, Out("struct epoll_event", poll::events), Int, Int, In("sigset_t", signal::set), Size);
+    inotify_init();
+    inotify_add_watch(Descriptor, Path, Bits(INOTIFY_EVENTS, "IN_???"));
+    inotify_rm_watch(Descriptor, Int);
+    inotify_init1(Bits(INOTIFY, "IN_???"));
     epoll_create1(Bits(EPOLL_CREATE, "EPOLL_???"));
     epoll_pwait2(Descriptor, Out("struct epoll_event", poll::events), Int, In("struct timespec", time::timespec), In("sigset_t", signal::set), Size);
 };
