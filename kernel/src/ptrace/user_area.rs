@@ -47,6 +47,13 @@ impl Layout {
     }
     /// EIO for what is no word of it.
     fn place(&self, address: u64) -> Result<Place> {
+        // In the 32-bit layout any byte of a debug register stands for it, and what follows the last word is a word, too.
+        if self.word == 4 && (self.debug..=self.debug + 7 * 4).contains(&address) {
+            return Ok(Place::Debug(((address - self.debug) / 4) as usize));
+        }
+        if self.word == 4 && address == self.size {
+            return Ok(Place::Other);
+        }
         if !address.is_multiple_of(self.word) || !(self.start..self.size).contains(&address) {
             return Err(EIO);
         }

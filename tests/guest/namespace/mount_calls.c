@@ -181,17 +181,17 @@ CASE(flags)
 	}
 }
 
+#if __SIZEOF_LONG__ == 8
 CASE(words_of_64_bits)
 {
 	own_namespace();
-#if __SIZEOF_LONG__ == 8
 	TELL(MOUNT("x", "d", "tmpfs", 1ul << 32, 0));
 	TELL(MOUNT("x", "d", "tmpfs", 1ul << 63 | MS_RDONLY, 0));
 	TELL(MOUNT("x", "d", "tmpfs", 1ul << 40 | MS_MGC_VAL | MS_NOEXEC, 0));
 	options("upper bits beside the magic number", "d");
-#endif
 	TELL(UMOUNT("d", 0));
 }
+#endif
 
 CASE(options_of_tmpfs)
 {
