@@ -34,40 +34,37 @@ fn offset_on(file: &File, offset: i64, count: usize) -> Result<u64> {
     Ok(offset as u64)
 }
 
-/// Tells who watches a file that so many bytes were read.
+/// Tells who watches a file that bytes were read. It is asked afterwards whether anything is watched, since somebody may begin
+/// to watch while the read sleeps.
 #[inline(always)]
-fn note_read(file: &File, count: usize) {
-    if count > 0 {
-        notify::accessed(file);
-    }
+fn note_read(file: &File, done: Result<usize>) -> Result<usize> {
+    if notify::is_used() { tell(file, done, notify::accessed) } else { done }
 }
-/// Tells who watches a file that so many bytes were written.
+/// Tells who watches a file that bytes were written.
 #[inline(always)]
-fn note_written(file: &File, count: usize) {
-    if count > 0 {
-        notify::modified(file);
+fn note_written(file: &File, done: Result<usize>) -> Result<usize> {
+    if notify::is_used() { tell(file, done, notify::modified) } else { done }
+}
+#[cold]
+#[inline(never)]
+fn tell(file: &File, done: Result<usize>, what: fn(&File)) -> Result<usize> {
+    if let Ok(1..) = done {
+        what(file);
     }
+    done
 }
 
 /// read(2).
 #[inline]
 pub fn read(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
     let file = readable(task, fd)?;
-    let done = file.read(&mut one(buffer, count)?)?;
-    if notify::is_used() {
-        note_read(&file, done);
-    }
-    Ok(done)
+    note_read(&file, file.read(&mut one(buffer, count)?))
 }
 /// write(2).
 #[inline]
 pub fn write(task: &Task, fd: Fd, buffer: UserBytes, count: usize) -> Result<usize> {
     let file = writable(task, fd)?;
-    let done = file.write(&mut one(buffer, count)?)?;
-    if notify::is_used() {
-        note_written(&file, done);
-    }
-    Ok(done)
+    note_written(&file, file.write(&mut one(buffer, count)?))
 }
 /// pread64(2).
 pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
@@ -78,9 +75,7 @@ pub fn pread64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: Fil
     }
     let file = if file.is_readable() { file } else { return Err(EBADF) };
     let mut into = one(buffer, count)?;
-    let done = file.read_at(&mut into, offset_on(&file, offset, count)?)?;
-    note_read(&file, done);
-    Ok(done)
+    note_read(&file, file.read_at(&mut into, offset_on(&file, offset, count)?))
 }
 /// pwrite64(2): on an O_APPEND file it appends, as on Linux.
 pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: FileOffset) -> Result<usize> {
@@ -91,9 +86,7 @@ pub fn pwrite64(task: &Task, fd: Fd, buffer: UserBytes, count: usize, offset: Fi
     }
     let file = if file.is_writable() { file } else { return Err(EBADF) };
     let mut from = one(buffer, count)?;
-    let done = file.write_at(&mut from, offset_on(&file, offset, count)?)?;
-    note_written(&file, done);
-    Ok(done)
+    note_written(&file, file.write_at(&mut from, offset_on(&file, offset, count)?))
 }
 /// readv(2).
 pub fn readv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
@@ -108,9 +101,7 @@ pub fn readv(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Re
 pub fn writev(task: &Task, fd: Fd, vector: UserPtr<IoVector>, count: usize) -> Result<usize> {
     let file = writable(task, fd)?;
     let segments = read_vector(task, vector, count)?;
-    let done = file.write(&mut IoBuffer::vector(&segments))?;
-    note_written(&file, done);
-    Ok(done)
+    note_written(&file, file.write(&mut IoBuffer::vector(&segments)))
 }
 
 /// Flags of preadv2(2) and pwritev2(2).
@@ -260,7 +251,7 @@ pub fn pwritev64v2(
         let offset = offset_on(&file, offset, from.remaining())?;
         file.write_at(&mut from, offset)?
     };
-    note_written(&file, written);
+    let written = note_written(&file, Ok(written))?;
     if written > 0 && flags & (vector_flag::DATA_SYNC | vector_flag::SYNC) != 0 {
         // What cannot be synchronized has nothing to be written back.
         file.operations().sync(&file, flags & vector_flag::SYNC == 0).or_else(|error| match error {
