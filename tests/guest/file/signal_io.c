@@ -217,7 +217,7 @@ static void tell_owner(const char *what, int fd)
 	const char *who = owner[1] == 0 ? "nobody" : owner[1] == getpid() ? "self" : owner[1] == getpgrp() ? "group" : "other";
 	int own = syscall(SYS_fcntl, fd, F_GETOWN, 0);
 	OUT("%s: %d kind %d %s, F_GETOWN %s", what, result, owner[0], who,
-	    own == 0 ? "0" : own == getpid() ? "self" : own == -getpgrp() ? "-group" : own < 0 ? "negative" : "other");
+	    own == 0 ? "0" : own == getpid() ? "self" : own < 0 ? "negative" : "other");
 	int asked = fcntl(fd, GETOWNER_UIDS, users);
 	OUT("%s: users %d %d %d", what, asked, (int)users[0], (int)users[1]);
 }
