@@ -102,7 +102,8 @@ impl Thread {
             local.fpu_token.set(state.token);
         }
     }
-    /// Loads the registers at once (after the saved state changed, or on first use). Interrupts off, current thread.
+    /// Loads the registers at their first use. Interrupts off, current thread. The rights of protection keys are not among them:
+    /// they are there since the switch, and may have been changed since.
     fn load_registers(&self, local: &CpuLocal) {
         // SAFETY: the current thread's, interrupts off.
         let Some(state) = (unsafe { self.floating_point() }) else { return };
@@ -110,9 +111,6 @@ impl Thread {
         if state.token == 0 || state.token != local.fpu_token.get() {
             state.load();
             local.fpu_token.set(state.token);
-        }
-        if features().pku {
-            write_pkru(state.pkru);
         }
     }
     /// Copies the current thread's state. The caller holds this thread's state, interrupts off.

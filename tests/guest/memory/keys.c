@@ -103,6 +103,22 @@ CASE(keys_are_given_and_taken_back)
 	show("key 0 given", alloc(0, 0));
 }
 
+/* A kernel that loads registers at their first use after a switch must not take the rights for some of them. */
+CASE(rights_outlast_a_first_computation)
+{
+	NEEDS_KEYS;
+	struct timespec wait = {0, 1000000};
+	unsigned before = rights_of(), told[2];
+	for (int i = 0; i < 2; i++) {
+		OK(nanosleep(&wait, 0));
+		set_rights(before ^ (4 << i));
+		__asm__ volatile("xorps %%xmm0, %%xmm0" ::: "xmm0");
+		told[i] = rights_of();
+		set_rights(before);
+	}
+	OUT("%#x %#x", told[0] ^ before, told[1] ^ before);
+}
+
 CASE(key_errors)
 {
 	NEEDS_KEYS;
