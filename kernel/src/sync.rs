@@ -39,9 +39,8 @@ pub mod rank {
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
         SYSFS = 124, "the entries of a directory of sysfs";
         TMPFS = 125, "the entries of a tmpfs directory";
-        WATCHED_INODES = 128, "the inodes that are watched";
         NOTIFICATION = 129, "the watches of an inotify instance";
-        LOCKED_INODES = 128, "the inodes that have locks";
+        INODE_LISTS = 128, "the inodes that are watched, those that have locks";
         FILE_LOCKS = 127, "an inode's advisory locks, then who waits for whom";
         DEVICE_REGISTRY = 135, "the list of device drivers";
         MODULE_PARTS = 134, "the calls and devices of modules";

@@ -353,10 +353,14 @@ fn rename_locked(
         exchange,
         whiteout: flags & WHITEOUT != 0,
     };
+    // Nobody puts anything into a directory that is about to be gone.
+    let goes = replaced.filter(|other| other.is_directory() && !exchange);
+    let inner = goes.map(|other| other.lock.write());
     from.operations().rename(&request)?;
-    if let Some(other) = replaced.filter(|other| other.is_directory() && !exchange) {
+    if let Some(other) = goes {
         other.set_dead();
     }
+    drop(inner);
     dentry::rename(&source, &new.directory.dentry, &new.name, replaced.map(|_| &target), exchange)?;
     let (old_place, new_place) = ((from, &*old.name), (to, &*new.name));
     notify::moved(old_place, new_place, inode, replaced.filter(|_| !exchange));

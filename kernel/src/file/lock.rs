@@ -51,7 +51,7 @@ pub(super) fn locks(inode: &Arc<Inode>) -> Result<&InodeLocks> {
         broken: WaitQueue::new(),
     };
     if inode.locks.set(try_box(fresh)?).is_ok() {
-        lock_report::note(inode)?;
+        lock_report::LOCKED.add(inode)?;
     }
     inode.locks.get().map(|locks| &**locks).ok_or(ENOMEM)
 }

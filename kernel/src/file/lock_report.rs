@@ -1,29 +1,15 @@
 //! Locks as /proc/locks and /proc/PID/fdinfo show them.
 use super::File;
 use super::descriptor::FileTable;
-use super::inode::Inode;
+use super::inode::{Inode, InodeList};
 use super::lock::{self, Shown};
 use super::lock_range::{Kind, Owner};
 use crate::error::*;
 use crate::process::pid::PidNamespace;
-use crate::sync::{Mutex, rank};
-use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::fmt::Write;
 
 /// The inodes that ever had a lock, as long as they live.
-static LOCKED: Mutex<Vec<Weak<Inode>>> = Mutex::new(rank::LOCKED_INODES, Vec::new());
-
-/// Notes an inode that gets its first lock. ENOMEM.
-pub(super) fn note(inode: &Arc<Inode>) -> Result<()> {
-    let mut inodes = LOCKED.lock();
-    if inodes.len() == inodes.capacity() {
-        inodes.retain(|inode| inode.strong_count() > 0);
-    }
-    inodes.try_reserve(1)?;
-    inodes.push(Arc::downgrade(inode));
-    Ok(())
-}
+pub static LOCKED: InodeList = InodeList::new();
 
 fn line(out: &mut dyn Write, index: u32, shown: &Shown, inode: &Inode, namespace: &PidNamespace) -> core::fmt::Result {
     let kind = match shown.kind {
@@ -45,14 +31,8 @@ fn line(out: &mut dyn Write, index: u32, shown: &Shown, inode: &Inode, namespace
 
 /// /proc/locks: a line for each lock.
 pub fn show_all(out: &mut dyn Write, namespace: &PidNamespace) -> Result<()> {
-    let mut inodes = Vec::new();
-    {
-        let locked = LOCKED.lock();
-        inodes.try_reserve_exact(locked.len())?;
-        inodes.extend(locked.iter().filter_map(Weak::upgrade));
-    }
     let (mut index, mut result) = (0, Ok(()));
-    for inode in &inodes {
+    for inode in &LOCKED.living()? {
         lock::for_each(inode, |shown| {
             index += 1;
             result = result.and_then(|()| line(out, index, &shown, inode, namespace));

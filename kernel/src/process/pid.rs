@@ -59,7 +59,7 @@ static MAXIMUM: AtomicU32 = AtomicU32::new(32_768);
 pub const LEVELS_MAXIMUM: u32 = 32;
 
 struct Table {
-    chunks: Vec<Option<Box<Chunk>>>,
+    chunks: Vec<Chunk>,
     last: u32,
     used: u32,
     /// The first process has ended: no number is given out any more.
@@ -67,7 +67,13 @@ struct Table {
     /// The first process has been made.
     begun: bool,
 }
-type Chunk = [Option<Arc<PidEntry>>; CHUNK];
+type Entries = [Option<Arc<PidEntry>>; CHUNK];
+/// So many numbers in a row: the memory is there while one of them is in use, and where the last one was given out.
+#[derive(Default)]
+struct Chunk {
+    entries: Option<Box<Entries>>,
+    used: u32,
+}
 
 /// What to do before a number can be found.
 enum Missing {
@@ -79,7 +85,22 @@ impl Table {
     const EMPTY: Table = Table { chunks: Vec::new(), last: 0, used: 0, closed: false, begun: false };
     fn slot(&mut self, number: u32) -> Option<&mut Option<Arc<PidEntry>>> {
         let (chunk, index) = (number as usize / CHUNK, number as usize % CHUNK);
-        self.chunks.get_mut(chunk)?.as_mut()?.get_mut(index)
+        self.chunks.get_mut(chunk)?.entries.as_mut()?.get_mut(index)
+    }
+    /// Counts a number that was put into the table.
+    fn note_taken(&mut self, number: u32) {
+        self.used += 1;
+        if let Some(chunk) = self.chunks.get_mut(number as usize / CHUNK) {
+            chunk.used += 1;
+        }
+    }
+    /// Counts a number that was taken out; the memory around it, if nobody needs it now.
+    fn note_freed(&mut self, number: u32) -> Option<Box<Entries>> {
+        self.used -= 1;
+        let is_next = self.last as usize / CHUNK == number as usize / CHUNK;
+        let chunk = self.chunks.get_mut(number as usize / CHUNK)?;
+        chunk.used -= 1;
+        if chunk.used == 0 && !is_next { chunk.entries.take() } else { None }
     }
     /// The next free number after the last one, or what the table lacks; `None` if all are taken.
     fn next_free(&mut self, maximum: u32) -> Option<core::result::Result<u32, Missing>> {
@@ -92,7 +113,7 @@ impl Table {
                 (number, wrapped) = (RESERVED.min(maximum.saturating_sub(1)).max(1), true);
             }
             let chunk = number as usize / CHUNK;
-            match self.chunks.get(chunk) {
+            match self.chunks.get(chunk).map(|chunk| &chunk.entries) {
                 None => return Some(Err(Missing::Room(chunk))),
                 Some(None) => return Some(Err(Missing::Chunk(chunk))),
                 Some(Some(entries)) if entries.get(number as usize % CHUNK).is_some_and(Option::is_none) => {
@@ -216,7 +237,7 @@ impl PidNamespace {
             }
             let next = match chosen {
                 None => table.next_free(self.maximum()),
-                Some(number) => match table.chunks.get(number as usize / CHUNK) {
+                Some(number) => match table.chunks.get(number as usize / CHUNK).map(|chunk| &chunk.entries) {
                     None => Some(Err(Missing::Room(number as usize / CHUNK))),
                     Some(None) => Some(Err(Missing::Chunk(number as usize / CHUNK))),
                     Some(Some(_)) => Some(Ok(number)),
@@ -232,7 +253,7 @@ impl PidNamespace {
                     if chosen.is_none() {
                         table.last = number;
                     }
-                    table.used += 1;
+                    table.note_taken(number);
                     table.begun |= number == 1;
                     return Ok(());
                 }
@@ -252,7 +273,7 @@ impl PidNamespace {
                 if table.chunks.len() <= chunk && table.chunks.len() < chunks.capacity() {
                     chunks.append(&mut table.chunks);
                     while chunks.len() < chunks.capacity() {
-                        chunks.push(None);
+                        chunks.push(Chunk::default());
                     }
                     core::mem::swap(&mut table.chunks, &mut chunks);
                 }
@@ -260,10 +281,10 @@ impl PidNamespace {
                 drop(chunks);
             }
             Missing::Chunk(chunk) => {
-                let mut fresh = Some(machine::memory::try_box::<Chunk>([const { None }; CHUNK])?);
+                let mut fresh = Some(machine::memory::try_box::<Entries>([const { None }; CHUNK])?);
                 let mut table = self.table.lock();
-                if let Some(place @ None) = table.chunks.get_mut(chunk) {
-                    *place = fresh.take();
+                if let Some(Chunk { entries: entries @ None, .. }) = table.chunks.get_mut(chunk) {
+                    *entries = fresh.take();
                 }
                 drop(table);
                 drop(fresh);
@@ -280,7 +301,7 @@ impl PidNamespace {
         let table = self.table.lock();
         let (first, mut skip) = (number as usize / CHUNK, number as usize % CHUNK);
         for chunk in table.chunks.iter().skip(first) {
-            if let Some(entries) = chunk
+            if let Some(entries) = &chunk.entries
                 && let Some(entry) = entries.iter().skip(skip).flatten().next()
             {
                 return Some(entry.clone());
@@ -302,9 +323,11 @@ impl PidNamespace {
     fn free(&self, entry: &PidEntry) {
         let mut table = self.table.lock();
         let is_it = |held: &mut Arc<PidEntry>| core::ptr::eq(&**held, entry);
-        let freed = table.slot(entry.number_in(self)).and_then(|slot| slot.take_if(is_it));
+        let number = entry.number_in(self);
+        let freed = table.slot(number).and_then(|slot| slot.take_if(is_it));
+        let mut unused = None;
         if freed.is_some() {
-            table.used -= 1;
+            unused = table.note_freed(number);
             if table.used == 0 && !table.closed {
                 // The first process never came to be: the next one is.
                 (table.last, table.begun) = (0, false);
@@ -312,7 +335,7 @@ impl PidNamespace {
         }
         let closed = table.closed;
         drop(table);
-        drop(freed);
+        drop((freed, unused));
         if closed {
             self.emptied.wake_all();
         }

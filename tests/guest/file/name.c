@@ -57,6 +57,38 @@ CASE(rmdir_errors)
 	OK(rmdir("d"));
 }
 
+/* A few names of which the oldest goes whenever one comes: what a directory keeps of its past stays small and right. */
+CASE(names_come_and_go)
+{
+	char name[32];
+	enter_scratch();
+	for (int kept = 1; kept <= 12; kept++) {
+		OK(mkdir("d", 0700));
+		for (int number = 0; number < 200; number++) {
+			snprintf(name, sizeof name, "d/%d", number);
+			make_file(name);
+			snprintf(name, sizeof name, "d/%d", number - kept);
+			if (number >= kept)
+				OK(unlink(name));
+		}
+		for (int number = 200 - kept - 2; number < 202; number++) {
+			snprintf(name, sizeof name, "d/%d", number);
+			EQ(exists(name), number >= 200 - kept && number < 200);
+		}
+		DIR *directory = opendir("d");
+		int count = 0;
+		while (readdir(directory))
+			count++;
+		EQ(closedir(directory), 0);
+		EQ(count, kept + 2);
+		for (int number = 200 - kept; number < 200; number++) {
+			snprintf(name, sizeof name, "d/%d", number);
+			OK(unlink(name));
+		}
+		OK(rmdir("d"));
+	}
+}
+
 CASE(unlink_errors)
 {
 	enter_scratch();

@@ -35,14 +35,15 @@ impl Entries {
     }
     /// The same entries without those of `without` (by identity) and with `with`.
     pub(super) fn changed(&self, without: &[&Arc<Dentry>], with: Option<Entry>) -> Result<Arc<Entries>> {
+        let stays = |entry: &&Entry| !without.iter().any(|gone| Arc::ptr_eq(gone, &entry.dentry));
+        let count = self.0.iter().filter(stays).count() + usize::from(with.is_some());
+        if count == 0 {
+            return Ok(Cache::get()?.empty.clone());
+        }
         let mut entries = Vec::new();
-        entries.try_reserve_exact(self.0.len() + usize::from(with.is_some()))?;
-        entries.extend(
-            self.0
-                .iter()
-                .filter(|entry| !without.iter().any(|gone| Arc::ptr_eq(gone, &entry.dentry)))
-                .map(|entry| Entry { hash: entry.hash, dentry: entry.dentry.clone() }),
-        );
+        entries.try_reserve_exact(count)?;
+        let left = self.0.iter().filter(stays);
+        entries.extend(left.map(|entry| Entry { hash: entry.hash, dentry: entry.dentry.clone() }));
         entries.extend(with);
         Ok(try_arc(Entries(entries))?)
     }

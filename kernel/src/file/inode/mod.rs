@@ -1,9 +1,11 @@
 //! Inodes: what a file is, whatever its names.
 mod flags;
+mod list;
 mod operations;
 mod times;
 
 pub use flags::UserFlags;
+pub use list::InodeList;
 pub use operations::{DirectoryEntry, InodeOperations, LinkTarget, RenameRequest};
 
 use super::Superblock;

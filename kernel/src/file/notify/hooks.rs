@@ -1,6 +1,6 @@
 //! What file operations say of what they do.
 use super::event;
-use super::marks::{Told, USED, watched};
+use super::marks::{Told, USED, WATCHED};
 use crate::file::inode::Inode;
 use crate::file::{Dentry, File, Path, Superblock};
 use crate::sync::RcuGuard;
@@ -168,8 +168,10 @@ pub fn unmounted(superblock: &Arc<Superblock>) {
     if !is_used() {
         return;
     }
-    for inode in watched(|inode| Arc::ptr_eq(inode.superblock(), superblock)) {
-        if let Some(marks) = inode.marks() {
+    // Without memory nobody is told.
+    for inode in WATCHED.living().unwrap_or_default() {
+        let concerns = Arc::ptr_eq(inode.superblock(), superblock) && inode.is_watched();
+        if let Some(marks) = inode.marks().filter(|_| concerns) {
             // Nothing but the event itself is told.
             let mask = event::UNMOUNT | directory_bit(&inode);
             marks.tell(&inode, Told { mask, name: None, cookie: 0, unlinked: false });

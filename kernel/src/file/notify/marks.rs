@@ -3,16 +3,16 @@ use super::directory::Request;
 use super::instance::Watch;
 use super::{event, instance};
 use crate::error::*;
-use crate::file::inode::Inode;
-use crate::sync::{Mutex, SpinLock, rank};
-use alloc::sync::{Arc, Weak};
+use crate::file::inode::{Inode, InodeList};
+use crate::sync::{SpinLock, rank};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How many watches and requests there are in all: while there are none, nothing is looked at.
 pub(super) static USED: AtomicU32 = AtomicU32::new(0);
 /// The inodes that were ever watched, as long as they live.
-static WATCHED: Mutex<Vec<Weak<Inode>>> = Mutex::new(rank::WATCHED_INODES, Vec::new());
+pub static WATCHED: InodeList = InodeList::new();
 
 /// The watches of one inode.
 pub struct Marks {
@@ -43,28 +43,10 @@ pub(super) fn of(inode: &Arc<Inode>) -> Result<&Marks> {
             requests: SpinLock::new(rank::SIGNAL_LIST, Vec::new()),
         };
         if inode.set_marks(machine::memory::try_arc(fresh)?) {
-            let mut inodes = WATCHED.lock();
-            if inodes.len() == inodes.capacity() {
-                inodes.retain(|inode| inode.strong_count() > 0);
-            }
-            inodes.try_reserve(1)?;
-            inodes.push(Arc::downgrade(inode));
+            WATCHED.add(inode)?;
         }
     }
     inode.marks().ok_or(ENOMEM)
-}
-
-/// The watched inodes that fit.
-pub(super) fn watched(fits: impl Fn(&Inode) -> bool) -> Vec<Arc<Inode>> {
-    let inodes = WATCHED.lock();
-    let mut found: Vec<Arc<Inode>> = Vec::new();
-    for inode in inodes.iter().filter_map(Weak::upgrade).filter(|inode| inode.is_watched() && fits(inode)) {
-        // Without memory some are not told.
-        if found.try_reserve(1).is_ok() {
-            found.push(inode);
-        }
-    }
-    found
 }
 
 impl Marks {

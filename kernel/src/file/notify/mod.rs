@@ -15,7 +15,7 @@ pub use hooks::{
     opened_for_execution, unmounted,
 };
 pub use instance::{INSTANCES_MAXIMUM, QUEUED_MAXIMUM, WATCHES_MAXIMUM};
-pub use marks::Marks;
+pub use marks::{Marks, WATCHED};
 
 /// What happens, numbered as inotify(7) has it, and what else the bits of a watch mean.
 #[allow(missing_docs)]

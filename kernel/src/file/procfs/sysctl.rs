@@ -294,6 +294,8 @@ fn drop_caches(_subject: &Subject, text: &[u8]) -> Result<()> {
     }
     if what & 2 != 0 {
         crate::file::dentry::forget_unused();
+        crate::file::lock_report::LOCKED.trim();
+        crate::file::notify::WATCHED.trim();
     }
     Ok(())
 }

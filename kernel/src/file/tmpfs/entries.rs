@@ -84,10 +84,10 @@ impl Entries {
         }
         None
     }
-    /// The places where a hash may be, in the order in which they are looked at.
+    /// The places where a hash may be, in the order in which they are looked at; none without an index.
     fn places(&self, hash: u32) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.index.len().wrapping_sub(1);
-        (0..=mask).map(move |step| (hash as usize).wrapping_add(step) & mask)
+        let length = self.index.len();
+        (0..length).map(move |step| (hash as usize).wrapping_add(step) & (length - 1))
     }
     /// Takes memory for a name that is to be added; ENOMEM.
     pub fn prepare(&mut self, name: &[u8]) -> Result<Name> {
