@@ -103,7 +103,11 @@ fn effective(task: &Task) -> u16 {
     if class_of(own) != class::NONE {
         return own;
     }
-    let class = if task.schedule.policy() == Policy::Idle { class::IDLE } else { class::BEST_EFFORT };
+    let class = match task.schedule.policy() {
+        Policy::Idle => class::IDLE,
+        Policy::Other | Policy::Batch => class::BEST_EFFORT,
+        Policy::Fifo | Policy::RoundRobin | Policy::Deadline => class::REAL_TIME,
+    };
     class << CLASS_SHIFT | ((task.schedule.nice() + 20) / 5) as u16
 }
 

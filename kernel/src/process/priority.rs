@@ -10,10 +10,14 @@ const PRIO_PROCESS: i32 = 0;
 const PRIO_PGRP: i32 = 1;
 const PRIO_USER: i32 = 2;
 
+/// Whether RLIMIT_NICE lets a task have this nice value.
+pub(super) fn is_nice_reduction(target: &Task, nice: i32) -> bool {
+    u64::try_from(20 - nice).unwrap_or(0) <= target.group().limit(Resource::Nice)
+}
+
 /// Whether RLIMIT_NICE or CAP_SYS_NICE allows the caller to give `target` a nice value.
-pub(super) fn may_set_nice(caller: &Task, target: &Task, nice: i32) -> bool {
-    let wanted = u64::try_from(20 - nice).unwrap_or(0);
-    wanted <= target.group().limit(Resource::Nice) || caller.capable(Capability::SysNice)
+fn may_set_nice(caller: &Task, target: &Task, nice: i32) -> bool {
+    is_nice_reduction(target, nice) || caller.capable(Capability::SysNice)
 }
 
 /// Calls `visit` for the threads of a real user.
@@ -96,7 +100,7 @@ pub fn setpriority(task: &Task, which: i32, who: i32, nice: i32) -> Result<()> {
             if result == Err(ESRCH) {
                 result = Ok(());
             }
-            found.schedule.set_priority(found.schedule.policy(), nice);
+            found.schedule.set_nice(nice);
         }
     })?;
     result
@@ -109,6 +113,6 @@ pub fn nice(task: &Task, increment: i32) -> Result<()> {
     if increment < 0 && !may_set_nice(task, task, wanted) {
         return Err(EPERM);
     }
-    task.schedule.set_priority(task.schedule.policy(), wanted);
+    task.schedule.set_nice(wanted);
     Ok(())
 }

@@ -144,6 +144,7 @@ pub fn initialize() -> crate::error::Result<()> {
                 due.signal.send(&process, expirations);
             }
         }
-    })?;
+    })?
+    .put_first();
     Ok(())
 }

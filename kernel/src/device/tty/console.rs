@@ -35,7 +35,7 @@ pub fn initialize() -> Result<()> {
     add_character_node("ttyS0", 0o660, SERIAL_MAJOR, SERIAL_MINOR)?;
     add_character_node("tty", 0o666, AUXILIARY_MAJOR, OWN_TERMINAL_MINOR)?;
     add_character_node("console", 0o600, AUXILIARY_MAJOR, CONSOLE_MINOR)?;
-    kernel_thread::spawn("console", move || serve(&tty))?;
+    kernel_thread::spawn("console", move || serve(&tty))?.put_first();
     machine::console::on_input(typed);
     Ok(())
 }

@@ -88,7 +88,7 @@ pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
     write!(
         out,
         " {} {nice} {} 0 {} {} {} {}",
-        20 + nice,
+        task.schedule.shown_priority(),
         group.thread_count(),
         ticks(task.start_time),
         usage.totals.total.saturating_mul(PAGE),
@@ -121,13 +121,14 @@ pub fn statistics(subject: &Subject, out: &mut Output) -> Result<()> {
     let (ignored, caught) = group.with_actions(|actions| (actions.ignored(), actions.caught()));
     write!(
         out,
-        " {code_start} {code_end} {stack} 0 0 {} {} {} {} {sleeps} 0 0 {} {} 0 {} 0 0 0",
+        " {code_start} {code_end} {stack} 0 0 {} {} {} {} {sleeps} 0 0 {} {} {} {} 0 0 0",
         low(task.signals.private_pending()),
         low(task.signals.blocked()),
         low(ignored),
         low(caught),
         group.exit_signal(),
         task.schedule.cpu().0,
+        task.schedule.priority(),
         task.schedule.policy() as u32,
     )?;
     for place in rest {

@@ -10,6 +10,7 @@ use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::user::UNPRIVILEGED;
 use crate::process::namespace::{Kind, RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
+use crate::process::schedule::parameters;
 use crate::process::{Task, core_dump};
 use crate::sync::Once;
 use core::fmt::Write;
@@ -31,6 +32,17 @@ macro_rules! ipc_limit {
             0o644,
             |_, out| limits::show(limits::Limit::$limit, out),
             |_, text| limits::set(limits::Limit::$limit, text),
+        )
+    };
+}
+/// A parameter of real-time scheduling.
+macro_rules! scheduling {
+    ($name:literal, $parameter:ident) => {
+        Item::writable(
+            $name,
+            0o644,
+            |_, out| parameters::show(parameters::Parameter::$parameter, out),
+            |_, text| parameters::set(parameters::Parameter::$parameter, parse_number(text)?),
         )
     };
 }
@@ -172,6 +184,9 @@ static KERNEL: &[Item] = &[
     Item::writable("printk", 0o644, printk, set_printk),
     Item::directory("random", RANDOM),
     constant!("randomize_va_space", 2),
+    scheduling!("sched_rr_timeslice_ms", Slice),
+    scheduling!("sched_rt_period_us", Period),
+    scheduling!("sched_rt_runtime_us", Runtime),
     Item::directory("seccomp", SECCOMP),
     Item::writable("sem", 0o644, |_, out| limits::show_semaphores(out), |_, text| limits::set_semaphores(text)),
     ipc_limit!("sem_next_id", NextSemaphore),

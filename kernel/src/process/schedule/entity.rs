@@ -1,4 +1,5 @@
 //! What the scheduler keeps for each task.
+use super::place;
 use crate::sync::{IrqLock, rank};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use machine::collections::TreeLinks;
@@ -49,16 +50,45 @@ pub mod state {
 pub enum Policy {
     /// SCHED_OTHER.
     Other = 0,
+    /// SCHED_FIFO.
+    Fifo = 1,
+    /// SCHED_RR.
+    RoundRobin = 2,
     /// SCHED_BATCH.
     Batch = 3,
     /// SCHED_IDLE.
     Idle = 5,
+    /// SCHED_DEADLINE.
+    Deadline = 6,
+}
+impl Policy {
+    /// The policy of this number.
+    pub fn from_number(number: i32) -> Option<Policy> {
+        Some(match number {
+            0 => Policy::Other,
+            1 => Policy::Fifo,
+            2 => Policy::RoundRobin,
+            3 => Policy::Batch,
+            5 => Policy::Idle,
+            _ => return None,
+        })
+    }
+    /// Whether a priority of 1 to 99 goes with it.
+    pub fn is_real_time(self) -> bool {
+        matches!(self, Policy::Fifo | Policy::RoundRobin)
+    }
+    /// Whether it shares by weight.
+    pub fn is_fair(self) -> bool {
+        matches!(self, Policy::Other | Policy::Batch | Policy::Idle)
+    }
 }
 
 /// Weight of nice 0.
 pub const NICE_0_WEIGHT: u64 = 1024;
 /// Weight under SCHED_IDLE.
 const IDLE_POLICY_WEIGHT: u64 = 3;
+/// Says that a task goes before the fair class: its place does not move as it runs.
+const RANKED: u64 = 0;
 
 /// Weights for nice -20 to 19: each step is a factor of 1.25, so that two tasks one step apart share 55:45.
 const WEIGHTS: [u64; 40] = {
@@ -106,8 +136,9 @@ pub struct Entity {
     pub(super) cpu: AtomicU32,
     /// Taken out of the tree to run, and not back yet. Changes under the lock of its CPU's queue.
     pub(super) is_chosen: AtomicBool,
-    /// Virtual run time in nanoseconds of nice 0.
-    pub(super) virtual_time: AtomicU64,
+    /// Its place in the order of the run queue: see [`place`]. Of a fair task, virtual run time in nanoseconds of nice 0. Changes
+    /// under the lock of its CPU's queue.
+    pub(super) place: AtomicU64,
     /// When the current stretch on the CPU was last accounted.
     pub(super) started: AtomicU64,
     /// Nanoseconds on a CPU in all.
@@ -115,6 +146,14 @@ pub struct Entity {
     weight: AtomicU64,
     nice: AtomicI32,
     policy: AtomicU8,
+    /// Real-time priority, 1 to 99; 0 for other policies.
+    priority: AtomicU8,
+    /// Level lent to it by the best of those it keeps waiting; all ones for none.
+    boost: AtomicU64,
+    /// Run time at which the current round-robin slice began.
+    pub(super) slice_start: AtomicU64,
+    /// Ticks that met it since it last slept: what RLIMIT_RTTIME limits.
+    pub(super) ticks: AtomicU32,
     /// CPUs it may run on, one bit each.
     pub(super) affinity: AtomicU64,
     /// It has been switched away from since its restartable-sequence area was brought up to date.
@@ -132,26 +171,35 @@ impl Entity {
             on_queue: AtomicBool::new(false),
             cpu: AtomicU32::new(0),
             is_chosen: AtomicBool::new(false),
-            virtual_time: AtomicU64::new(0),
+            place: AtomicU64::new(place::FAIR),
             started: AtomicU64::new(0),
             runtime: AtomicU64::new(0),
             weight: AtomicU64::new(NICE_0_WEIGHT),
             nice: AtomicI32::new(0),
             policy: AtomicU8::new(Policy::Other as u8),
+            priority: AtomicU8::new(0),
+            boost: AtomicU64::new(u64::MAX),
+            slice_start: AtomicU64::new(0),
+            ticks: AtomicU32::new(0),
             affinity: AtomicU64::new(u64::MAX),
             moved: AtomicBool::new(true),
         }
     }
-    /// A child's: nice value, policy and CPUs are inherited, unless `reset` (SCHED_RESET_ON_FORK).
+    /// A child's: priority and CPUs are inherited. With `reset` (SCHED_RESET_ON_FORK), real-time policies and negative nice values
+    /// are not. What was lent to the parent stays there.
     pub fn inherit(&self, reset: bool) -> Entity {
         let child = Entity::new();
         child.affinity.store(self.affinity(), Ordering::Relaxed);
         child.cpu.store(self.cpu.load(Ordering::Relaxed), Ordering::Relaxed);
-        child.virtual_time.store(self.virtual_time.load(Ordering::Relaxed), Ordering::Relaxed);
-        if reset {
-            child.set_priority(Policy::Other, self.nice().max(0));
-        } else {
-            child.set_priority(self.policy(), self.nice());
+        child.place.store(self.place.load(Ordering::Relaxed).max(place::FAIR), Ordering::Relaxed);
+        let policy = self.policy();
+        match reset {
+            true if policy.is_fair() => child.set_parameters(policy, self.nice().max(0), 0),
+            true => child.set_parameters(Policy::Other, 0, 0),
+            false => child.set_parameters(policy, self.nice(), self.priority()),
+        }
+        if child.level() < place::FAIR {
+            child.place.store(child.level(), Ordering::Relaxed);
         }
         child
     }
@@ -192,25 +240,73 @@ impl Entity {
     }
     /// Policy.
     pub fn policy(&self) -> Policy {
-        match self.policy.load(Ordering::Relaxed) {
-            3 => Policy::Batch,
-            5 => Policy::Idle,
-            _ => Policy::Other,
-        }
+        Policy::from_number(self.policy.load(Ordering::Relaxed).into()).unwrap_or(Policy::Other)
     }
-    /// Sets policy and nice value; the weight follows with the next accounting.
-    pub fn set_priority(&self, policy: Policy, nice: i32) {
+    /// Real-time priority, 1 to 99; 0 for other policies.
+    pub fn priority(&self) -> u8 {
+        self.priority.load(Ordering::Relaxed)
+    }
+    /// Sets the nice value; the weight follows with the next accounting.
+    pub fn set_nice(&self, nice: i32) {
+        self.nice.store(nice.clamp(-20, 19), Ordering::Relaxed);
+        self.update_weight();
+    }
+    /// Sets policy, nice value and priority. For the place to follow, the queue must be told: see `change`.
+    pub(super) fn set_parameters(&self, policy: Policy, nice: i32, priority: u8) {
         self.policy.store(policy as u8, Ordering::Relaxed);
         self.nice.store(nice.clamp(-20, 19), Ordering::Relaxed);
-        let weight = if policy == Policy::Idle { IDLE_POLICY_WEIGHT } else { weight_of(nice) };
+        self.priority.store(priority, Ordering::Relaxed);
+        self.update_weight();
+    }
+    /// Its slices, and what RLIMIT_RTTIME limits, are counted from now on.
+    pub(super) fn begin_real_time(&self) {
+        self.slice_start.store(self.runtime(), Ordering::Relaxed);
+        self.ticks.store(0, Ordering::Relaxed);
+    }
+    fn update_weight(&self) {
+        let weight = match self.policy() {
+            _ if place::is_ranked(self.level()) => RANKED,
+            Policy::Idle => IDLE_POLICY_WEIGHT,
+            _ => weight_of(self.nice()),
+        };
         self.weight.store(weight, Ordering::Relaxed);
     }
-    /// Real nanoseconds as virtual ones.
+    /// The level of its own policy, whatever it was lent.
+    pub fn own_level(&self) -> u64 {
+        match self.policy() {
+            Policy::Fifo | Policy::RoundRobin => place::of_priority(self.priority()),
+            _ => place::FAIR,
+        }
+    }
+    /// The level at which it is scheduled.
+    pub fn level(&self) -> u64 {
+        self.own_level().min(self.boost.load(Ordering::Relaxed))
+    }
+    /// The priority /proc/PID/stat shows.
+    pub fn shown_priority(&self) -> i32 {
+        place::shown_priority(self.level()).unwrap_or(20 + self.nice())
+    }
+    /// Whether it runs at a level that it was lent.
+    pub fn is_boosted(&self) -> bool {
+        self.boost.load(Ordering::Relaxed) < self.own_level()
+    }
+    /// Lends it a level (all ones takes it back). For the place to follow, the queue must be told: see `change`.
+    pub(super) fn set_boost(&self, level: u64) {
+        self.boost.store(level, Ordering::Relaxed);
+        self.update_weight();
+    }
+    /// Whether it goes before all fair tasks.
+    #[inline(always)]
+    pub(super) fn is_ranked(&self) -> bool {
+        place::is_ranked(self.place.load(Ordering::Relaxed))
+    }
+    /// Real nanoseconds as virtual ones; `None` for a task whose place does not move.
     #[inline]
-    pub(super) fn to_virtual(&self, real: u64) -> u64 {
+    pub(super) fn to_virtual(&self, real: u64) -> Option<u64> {
         match self.weight.load(Ordering::Relaxed) {
-            NICE_0_WEIGHT => real,
-            weight => real.saturating_mul(NICE_0_WEIGHT) / weight.max(1),
+            NICE_0_WEIGHT => Some(real),
+            RANKED => None,
+            weight => Some(real.saturating_mul(NICE_0_WEIGHT) / weight),
         }
     }
     /// Notes that the task was interrupted: see [`Entity::take_moved`].

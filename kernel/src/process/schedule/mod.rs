@@ -4,9 +4,14 @@
 //! goes first. A running task is not in the tree; it is put back after its context is saved ([`switched_from`]), so that
 //! what another CPU takes can always be switched to at once. `state` holds what /proc shows; it changes to runnable under the
 //! task's own lock, and from runnable to asleep under the lock of its run queue.
+pub mod attributes;
 pub mod calls;
+mod change;
 mod entity;
+pub mod parameters;
+mod place;
 mod queue;
+mod ranked;
 mod tick;
 mod wake;
 
@@ -23,6 +28,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use machine::collections::List;
 use machine::cpu::{CpuId, InterruptGuard, PerCpu, PreemptGuard, clear_need_reschedule, current_cpu};
 use machine::thread::work;
+use queue::RunQueue;
 
 /// Tasks that have ended on a CPU; dropped by the next one there on its way to user mode, or by the idle task: what goes with
 /// a task may need more of the stack than is left where the scheduler is called.
@@ -65,8 +71,8 @@ fn switch(reason: Reason) {
     let queue = QUEUES.of(cpu);
     let previous = Task::current();
     clear_need_reschedule();
-    if queue.is_asked_to_pull() {
-        queue.steal(cpu);
+    if queue.is_asked_to_pull() || previous.schedule.is_ranked() {
+        pull(queue, cpu, previous, reason);
     }
     let mut chosen = queue.choose(previous, reason == Reason::Sleep, reason == Reason::Yield);
     if chosen.is_idle() && queue.steal(cpu) {
@@ -94,6 +100,17 @@ fn switch(reason: Reason) {
         }
     }
     drop(guard);
+}
+
+/// Takes over tasks that wait elsewhere: another CPU asks for that, or what ran here may leave the CPU to a lesser one.
+#[cold]
+fn pull(queue: &RunQueue, cpu: CpuId, previous: &Task, reason: Reason) {
+    let entity = &previous.schedule;
+    let leaves = reason == Reason::Sleep && entity.state() != state::RUNNING || entity.state() == state::DEAD;
+    queue.pull_ranked(cpu, (!leaves && !queue.is_idle_task(previous)).then_some(entity));
+    if queue.take_request() {
+        queue.steal(cpu);
+    }
 }
 
 /// The previous task's context is saved: back into the run queue with it, or, when it has ended, aside to be dropped.

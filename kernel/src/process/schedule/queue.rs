@@ -1,6 +1,8 @@
 //! A CPU's run queue.
 use super::Task;
-use super::entity::state;
+use super::entity::{Entity, state};
+use super::place::{self, FAIR};
+use super::ranked::{Ranked, offer_ranked};
 use crate::sync::{IrqLock, Once, rank};
 use crate::time::timer::{Expire, Timer};
 use alloc::sync::Arc;
@@ -20,15 +22,27 @@ pub static QUEUES: PerCpu<RunQueue> = PerCpu::new(RunQueue::new);
 /// CPUs that run their idle task, one bit each.
 pub static IDLE_CPUS: AtomicU64 = AtomicU64::new(0);
 
+/// How a task comes into a queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It slept.
+    Woken,
+    /// It is new, or was elsewhere: behind those that wait.
+    Moved,
+    /// Its priority was lowered: before its equals.
+    InFront,
+}
+
 /// The tasks that want to run on one CPU.
 pub struct RunQueue {
-    waiting: IrqLock<Tree<Task>>,
+    pub(super) waiting: IrqLock<Tree<Task>>,
     /// Runnable tasks, the running one included.
     runnable: AtomicU32,
     /// The least virtual time that still matters: where newcomers are placed.
     minimum: AtomicU64,
-    /// Virtual time of the running task when it was last accounted; all ones while idle.
-    running_virtual: AtomicU64,
+    /// Place of the running task when it was last accounted; all ones while idle.
+    pub(super) running_place: AtomicU64,
+    pub(super) ranked: Ranked,
     idle: Once<Arc<Task>>,
     slice_timer: Once<Arc<Timer>>,
     slice_armed: AtomicBool,
@@ -85,8 +99,9 @@ impl RunQueue {
         RunQueue {
             waiting: IrqLock::new(rank::RUN_QUEUE, Tree::new()),
             runnable: AtomicU32::new(0),
-            minimum: AtomicU64::new(0),
-            running_virtual: AtomicU64::new(u64::MAX),
+            minimum: AtomicU64::new(FAIR),
+            running_place: AtomicU64::new(u64::MAX),
+            ranked: Ranked::new(),
             idle: Once::new(),
             slice_timer: Once::new(),
             slice_armed: AtomicBool::new(false),
@@ -144,12 +159,17 @@ impl RunQueue {
         entity.started.store(now, Ordering::Relaxed);
         self.busy.store(self.busy.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
         entity.runtime.store(entity.runtime.load(Ordering::Relaxed).wrapping_add(passed), Ordering::Relaxed);
-        let virtual_time = entity.virtual_time.load(Ordering::Relaxed).wrapping_add(entity.to_virtual(passed));
-        entity.virtual_time.store(virtual_time, Ordering::Relaxed);
+        match entity.to_virtual(passed) {
+            Some(passed) => {
+                let place = entity.place.load(Ordering::Relaxed).saturating_add(passed);
+                entity.place.store(place, Ordering::Relaxed);
+            }
+            None => self.charge(entity, passed, now),
+        }
     }
     /// Chooses what runs next and takes it out of the tree. `may_sleep`: the running task leaves the queue unless its state is
     /// runnable again. `yields`: others go first whatever their time.
-    pub(super) fn choose(&self, running: &Task, may_sleep: bool, yields: bool) -> Choice {
+    pub(super) fn choose(&self, running: &Task, may_sleep: bool, mut yields: bool) -> Choice {
         let entity = &running.schedule;
         let is_idle = self.is_idle_task(running);
         let mut waiting = self.waiting.lock();
@@ -165,19 +185,24 @@ impl RunQueue {
             entity.on_queue.store(false, Ordering::Release);
             self.count_out();
         }
-        let own = entity.virtual_time.load(Ordering::Relaxed);
+        let mut own = entity.place.load(Ordering::Relaxed);
+        if place::is_ranked(own) {
+            own = self.settle(&waiting, entity, yields, now);
+            yields = false;
+        }
         let stays = !is_idle && entity.on_queue.load(Ordering::Relaxed) && entity.may_run_on(current_cpu());
         let next = match waiting.first() {
+            Some((key, _)) if place::is_ranked(key) => self.choose_ranked(&mut waiting, stays.then_some(own), now),
             Some((key, _)) if !stays || yields || key < own => waiting.pop_first(),
             _ => None,
         };
         let Some((key, next)) = next else {
             if stays {
-                self.running_virtual.store(own, Ordering::Relaxed);
+                self.running_place.store(own, Ordering::Relaxed);
                 self.advance(own);
                 return Choice::Stay;
             }
-            self.running_virtual.store(u64::MAX, Ordering::Relaxed);
+            self.running_place.store(u64::MAX, Ordering::Relaxed);
             IDLE_CPUS.fetch_or(1 << (current_cpu().0 & 63), Ordering::SeqCst);
             if is_idle {
                 return Choice::Stay;
@@ -190,12 +215,12 @@ impl RunQueue {
         }
         if yields && stays && key > own {
             // Who yields goes behind the one he let pass.
-            entity.virtual_time.store(key.wrapping_add(1), Ordering::Relaxed);
+            entity.place.store(key.wrapping_add(1), Ordering::Relaxed);
         }
         entity.started.store(0, Ordering::Relaxed);
         next.schedule.started.store(now, Ordering::Relaxed);
         next.schedule.is_chosen.store(true, Ordering::Relaxed);
-        self.running_virtual.store(key, Ordering::Relaxed);
+        self.running_place.store(key, Ordering::Relaxed);
         self.advance(key);
         drop(waiting);
         if core::ptr::eq(&*next, running) {
@@ -203,8 +228,8 @@ impl RunQueue {
         }
         Choice::Switch(next)
     }
-    fn advance(&self, virtual_time: u64) {
-        self.minimum.fetch_max(virtual_time, Ordering::Relaxed);
+    fn advance(&self, place: u64) {
+        self.minimum.fetch_max(place, Ordering::Relaxed);
     }
     /// A task whose context has just been saved goes back into the tree, if it is still runnable and this CPU's: a wake-up
     /// may have placed it elsewhere meanwhile, where it may even be running.
@@ -224,11 +249,18 @@ impl RunQueue {
             drop(waiting);
             return super::wake::move_away(task);
         }
-        let key = entity.virtual_time.load(Ordering::Relaxed);
+        let key = entity.place.load(Ordering::Relaxed);
+        let (is_ranked, affinity) = (place::is_ranked(key), entity.affinity());
+        if is_ranked {
+            self.note_ranked(cpu);
+        }
         // Refused only if a wake-up has put it in already.
         let refused = waiting.insert(key, task).err();
         drop(waiting);
         drop(refused);
+        if is_ranked {
+            offer_ranked(place::level(key), affinity, cpu);
+        }
     }
     /// Takes a runnable task that waits off its queue. `Some(false)` if it is not runnable, or runs or is about to; `None` if it
     /// has gone to another queue.
@@ -247,42 +279,83 @@ impl RunQueue {
         drop(removed);
         Some(true)
     }
+    /// A task that does not wait in the tree is given another level by `change`, and the place that follows from it, before its
+    /// equals if that lowers it. `Some(false)` if it waits in the tree, `None` if it has gone to another queue.
+    pub(super) fn try_change(&self, task: &Task, cpu: CpuId, change: &dyn Fn(&Entity)) -> Option<bool> {
+        let entity = &task.schedule;
+        let waiting = self.waiting.lock();
+        if entity.cpu() != cpu {
+            return None;
+        }
+        let on_queue = entity.on_queue.load(Ordering::Acquire);
+        if on_queue && !entity.is_chosen.load(Ordering::Relaxed) {
+            return Some(false);
+        }
+        let old = entity.level();
+        change(entity);
+        let level = entity.level();
+        if level != old {
+            let place = match place::is_ranked(level) {
+                true => self.ranked_place(entity, level > old),
+                false => self.minimum.load(Ordering::Relaxed),
+            };
+            entity.place.store(place, Ordering::Relaxed);
+        }
+        drop(waiting);
+        if on_queue && level != old {
+            kick(cpu);
+        }
+        Some(true)
+    }
+    /// One runnable task more; the lock is held.
+    pub(super) fn count_in(&self) {
+        self.runnable.fetch_add(1, Ordering::SeqCst);
+    }
     /// One runnable task less; the lock is held.
-    fn count_out(&self) {
+    pub(super) fn count_out(&self) {
         let before = self.runnable.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "a task counted out of a queue it is not on");
     }
     /// Puts a task that has become runnable into this queue; true if it should take the CPU from the running one.
-    pub(super) fn enqueue(&self, task: Arc<Task>, cpu: CpuId, is_new: bool) -> bool {
+    pub(super) fn enqueue(&self, task: Arc<Task>, cpu: CpuId, arrival: Arrival) -> bool {
         let mut waiting = self.waiting.lock();
-        let virtual_time = self.insert(&mut waiting, task, cpu, is_new);
-        let running = self.running_virtual.load(Ordering::Relaxed);
+        let place = self.insert(&mut waiting, task, cpu, arrival);
+        let running = self.running_place.load(Ordering::Relaxed);
         drop(waiting);
         if running == u64::MAX {
             // So that the next wake-up finds another CPU.
             IDLE_CPUS.fetch_and(!(1 << (cpu.0 & 63)), Ordering::SeqCst);
         }
-        running == u64::MAX || (!is_new && virtual_time.saturating_add(WAKE_GRANULARITY) < running)
+        if place::is_ranked(place) {
+            return place < running;
+        }
+        running == u64::MAX || (arrival == Arrival::Woken && place.saturating_add(WAKE_GRANULARITY) < running)
     }
     /// Inserts a task, with its virtual time made relative to this queue's.
-    fn insert(&self, waiting: &mut Tree<Task>, task: Arc<Task>, cpu: CpuId, is_new: bool) -> u64 {
+    fn insert(&self, waiting: &mut Tree<Task>, task: Arc<Task>, cpu: CpuId, arrival: Arrival) -> u64 {
         let entity = &task.schedule;
+        if entity.is_ranked() {
+            return self.insert_ranked(waiting, task, cpu, arrival);
+        }
         let minimum = self.minimum.load(Ordering::Relaxed);
         let old_cpu = entity.cpu.swap(cpu.0, Ordering::Relaxed);
         entity.is_chosen.store(false, Ordering::Relaxed);
-        let mut virtual_time = entity.virtual_time.load(Ordering::Relaxed);
+        let mut place = entity.place.load(Ordering::Relaxed);
         if old_cpu != cpu.0 {
             let old_minimum = QUEUES.of(CpuId(old_cpu)).minimum.load(Ordering::Relaxed);
-            virtual_time = minimum.saturating_add(virtual_time.saturating_sub(old_minimum));
+            place = minimum.saturating_add(place.saturating_sub(old_minimum));
         }
-        let earliest = if is_new { minimum } else { minimum.saturating_sub(SLEEPER_CREDIT) };
-        virtual_time = virtual_time.max(earliest);
-        entity.virtual_time.store(virtual_time, Ordering::Relaxed);
+        let earliest = match arrival {
+            Arrival::Woken => minimum.saturating_sub(SLEEPER_CREDIT).max(FAIR),
+            _ => minimum,
+        };
+        place = place.max(earliest);
+        entity.place.store(place, Ordering::Relaxed);
         entity.on_queue.store(true, Ordering::Release);
-        self.runnable.fetch_add(1, Ordering::SeqCst);
+        self.count_in();
         // A task asleep is in no tree.
-        let _ = waiting.insert(virtual_time, task);
-        virtual_time
+        let _ = waiting.insert(place, task);
+        place
     }
     /// If the task is still on the queue, it is made runnable on the spot. `None` if it has gone to another queue.
     fn try_keep_running(&self, task: &Task, cpu: CpuId) -> Option<bool> {
@@ -310,16 +383,29 @@ impl RunQueue {
             timer.arm(machine::time::monotonic().saturating_add(SLICE));
         }
     }
-    /// Whether a busier CPU has asked this one to take a task.
+    /// Asks this CPU to look for tasks that wait elsewhere when it is scheduled next.
+    pub(super) fn ask_to_pull(&self) {
+        self.pull.store(true, Ordering::Relaxed);
+    }
+    /// How crowded it is for fair tasks: one that is ranked takes up to all of the CPU.
+    pub(super) fn crowd(&self) -> u32 {
+        self.runnable().saturating_add(if self.runs_ranked() { 2 } else { 0 })
+    }
+    /// Whether another CPU has asked this one to take a task.
+    #[inline(always)]
     pub(super) fn is_asked_to_pull(&self) -> bool {
-        self.pull.load(Ordering::Relaxed) && self.pull.swap(false, Ordering::Relaxed)
+        self.pull.load(Ordering::Relaxed)
+    }
+    /// As `is_asked_to_pull`; takes the request back.
+    pub(super) fn take_request(&self) -> bool {
+        self.pull.swap(false, Ordering::Relaxed)
     }
     /// Asks the least busy CPU to take a task, if that would even things out.
     fn offer(&self, cpu: CpuId) {
         if let Some((count, other)) = least_busy(u64::MAX, cpu)
-            && count.saturating_add(1) < self.runnable()
+            && count.saturating_add(1) < self.crowd()
         {
-            QUEUES.of(other).pull.store(true, Ordering::Relaxed);
+            QUEUES.of(other).ask_to_pull();
             kick(other);
         }
     }
@@ -328,10 +414,10 @@ impl RunQueue {
     pub(super) fn steal(&self, cpu: CpuId) -> bool {
         let busiest = (0..online_cpus() as u32)
             .filter(|other| *other != cpu.0)
-            .map(|other| (QUEUES.of(CpuId(other)).runnable(), other))
+            .map(|other| (QUEUES.of(CpuId(other)).crowd(), other))
             .max();
         let Some((count, other)) = busiest else { return false };
-        if count <= self.runnable().saturating_add(1) {
+        if count <= self.crowd().saturating_add(1) {
             return false;
         }
         let other = QUEUES.of(CpuId(other));
@@ -345,13 +431,13 @@ impl RunQueue {
             .cloned();
         let Some(task) = chosen.and_then(|chosen| theirs.remove(&chosen)) else { return false };
         other.count_out();
-        self.insert(&mut own, task, cpu, true);
+        self.insert(&mut own, task, cpu, Arrival::Moved);
         true
     }
 }
 
 /// Calls `act` with the queue that a task is in, until it was still in that one under its lock.
-fn on_own_queue(task: &Task, act: impl Fn(&RunQueue, CpuId) -> Option<bool>) -> bool {
+pub(super) fn on_own_queue(task: &Task, act: impl Fn(&RunQueue, CpuId) -> Option<bool>) -> bool {
     loop {
         let cpu = task.schedule.cpu();
         if let Some(done) = act(QUEUES.of(cpu), cpu) {
@@ -374,7 +460,7 @@ pub(super) fn keep_running(task: &Task) -> bool {
 pub(super) fn least_busy(allowed: u64, except: CpuId) -> Option<(u32, CpuId)> {
     (0..online_cpus() as u32)
         .filter(|cpu| *cpu != except.0 && allowed >> (cpu & 63) & 1 != 0)
-        .map(|cpu| (QUEUES.of(CpuId(cpu)).runnable(), CpuId(cpu)))
+        .map(|cpu| (QUEUES.of(CpuId(cpu)).crowd(), CpuId(cpu)))
         .min_by_key(|(count, _)| *count)
 }
 

@@ -55,6 +55,9 @@ impl Expire for Tick {
         if task.group().timers.note_tick(in_user_mode) {
             task.thread().set_work(machine::thread::work::NOTIFY);
         }
+        if task.schedule.is_ranked() {
+            super::ranked::watch_limit(task);
+        }
         Some(machine::time::monotonic().saturating_add(TICK))
     }
 }

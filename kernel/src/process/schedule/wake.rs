@@ -1,7 +1,9 @@
 //! Waking tasks and placing them on CPUs.
 use super::Task;
+use super::entity::Entity;
 use super::entity::state;
-use super::queue::{IDLE_CPUS, QUEUES, keep_running, least_busy, withdraw};
+use super::queue::{Arrival, IDLE_CPUS, QUEUES, keep_running, least_busy, on_own_queue, withdraw};
+use super::{place, ranked};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::cpu::{CpuId, PreemptGuard, kick, online_cpus};
@@ -21,6 +23,9 @@ fn place(task: &Task, here: CpuId) -> CpuId {
         0 => online,
         allowed => allowed,
     };
+    if task.schedule.is_ranked() {
+        return ranked::place_ranked(task, allowed, last);
+    }
     let idle = IDLE_CPUS.load(Ordering::SeqCst) & allowed;
     let may = |set: u64, cpu: CpuId| set >> (cpu.0 & 63) & 1 != 0;
     if may(idle, last) {
@@ -31,7 +36,7 @@ fn place(task: &Task, here: CpuId) -> CpuId {
     }
     let usual = if may(allowed, last) { last } else { here };
     match least_busy(allowed, usual) {
-        Some((count, cpu)) if !may(allowed, usual) || count.saturating_add(1) < QUEUES.of(usual).runnable() => cpu,
+        Some((count, cpu)) if !may(allowed, usual) || count.saturating_add(1) < QUEUES.of(usual).crowd() => cpu,
         _ => usual,
     }
 }
@@ -40,7 +45,7 @@ fn place(task: &Task, here: CpuId) -> CpuId {
 pub(super) fn move_away(task: Arc<Task>) {
     let locked = task.schedule.lock.lock();
     let moved = match withdraw(&task) {
-        true => enqueue(task.clone(), true),
+        true => enqueue(task.clone(), Arrival::Moved),
         false => None,
     };
     drop(locked);
@@ -48,11 +53,15 @@ pub(super) fn move_away(task: Arc<Task>) {
 }
 
 /// Enqueues a task that is in no queue and sees to it that its CPU notices. The task's own lock is held or it is new.
-fn enqueue(task: Arc<Task>, is_new: bool) -> Option<CpuId> {
+fn enqueue(task: Arc<Task>, arrival: Arrival) -> Option<CpuId> {
     let guard = PreemptGuard::new();
     let cpu = place(&task, guard.cpu());
     let queue = QUEUES.of(cpu);
-    let preempts = queue.enqueue(task, cpu, is_new);
+    let (is_ranked, level, affinity) = (task.schedule.is_ranked(), task.schedule.level(), task.schedule.affinity());
+    let preempts = queue.enqueue(task, cpu, arrival);
+    if is_ranked && !preempts {
+        ranked::offer_ranked(place::level(level), affinity, cpu);
+    }
     (preempts || queue.needs_slice()).then_some(cpu).inspect(|_| {
         if preempts {
             kick(cpu);
@@ -79,7 +88,7 @@ fn follow_up(cpu: Option<CpuId>) {
 pub fn start_new(task: Arc<Task>) {
     let locked = task.schedule.lock.lock();
     task.schedule.set_state(state::RUNNING);
-    let cpu = enqueue(task.clone(), true);
+    let cpu = enqueue(task.clone(), Arrival::Moved);
     drop(locked);
     follow_up(cpu);
 }
@@ -106,7 +115,7 @@ impl Task {
             return true;
         }
         entity.set_state(state::RUNNING);
-        let cpu = enqueue(self.clone(), false);
+        let cpu = enqueue(self.clone(), Arrival::Woken);
         drop(locked);
         follow_up(cpu);
         true
@@ -120,7 +129,7 @@ impl Task {
             return;
         }
         let moved = match withdraw(self) {
-            true => enqueue(self.clone(), true),
+            true => enqueue(self.clone(), Arrival::Moved),
             false => {
                 // Wherever it runs, it is noticed there.
                 kick(self.schedule.cpu());
@@ -129,5 +138,32 @@ impl Task {
         };
         drop(locked);
         follow_up(moved);
+    }
+    /// Changes what the task's level follows from; where it waits or runs, it takes the place that goes with it. The caller
+    /// reschedules if it is the running one.
+    pub(super) fn change_level(self: &Arc<Self>, change: &dyn Fn(&Entity)) {
+        let locked = self.schedule.lock.lock();
+        let entity = &self.schedule;
+        let mut moved = None;
+        loop {
+            if withdraw(self) {
+                let old = entity.level();
+                change(entity);
+                let level = entity.level();
+                entity.place.store(level, Ordering::Relaxed);
+                moved = enqueue(self.clone(), if level > old { Arrival::InFront } else { Arrival::Moved });
+                break;
+            }
+            // It may have been put back in between.
+            if on_own_queue(self, |queue, cpu| queue.try_change(self, cpu, change)) {
+                break;
+            }
+        }
+        drop(locked);
+        follow_up(moved);
+    }
+    /// A thread of the kernel that others wait for goes before all classes from now on.
+    pub fn put_first(self: &Arc<Self>) {
+        self.change_level(&|entity| entity.set_boost(place::FIRST));
     }
 }

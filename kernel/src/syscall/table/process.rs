@@ -79,21 +79,21 @@ rows! {
     /// Set nice values.
     [ 141  141   97] setpriority(which, who, nice) => call crate::process::priority::setpriority, Full;
     /// Set the scheduling parameters.
-    [ 142  142  154] sched_setparam(pid, parameter) => call crate::process::schedule::calls::sched_setparam, Partial("real-time policies");
+    [ 142  142  154] sched_setparam(pid, parameter) => call crate::process::schedule::calls::sched_setparam, Partial("SCHED_DEADLINE");
     /// Scheduling parameters.
-    [ 143  143  155] sched_getparam(pid, parameter) => call crate::process::schedule::calls::sched_getparam, Partial("real-time policies");
+    [ 143  143  155] sched_getparam(pid, parameter) => call crate::process::schedule::calls::sched_getparam, Partial("SCHED_DEADLINE");
     /// Set the scheduling policy.
-    [ 144  144  156] sched_setscheduler(pid, policy, parameter) => call crate::process::schedule::calls::sched_setscheduler, Partial("real-time policies");
+    [ 144  144  156] sched_setscheduler(pid, policy, parameter) => call crate::process::schedule::calls::sched_setscheduler, Partial("SCHED_DEADLINE");
     /// Scheduling policy.
-    [ 145  145  157] sched_getscheduler(pid) => call crate::process::schedule::calls::sched_getscheduler, Partial("real-time policies");
+    [ 145  145  157] sched_getscheduler(pid) => call crate::process::schedule::calls::sched_getscheduler, Partial("SCHED_DEADLINE");
     /// Highest priority of a policy.
     [ 146  146  159] sched_get_priority_max(policy) => call crate::process::schedule::calls::sched_get_priority_max, Full;
     /// Lowest priority of a policy.
     [ 147  147  160] sched_get_priority_min(policy) => call crate::process::schedule::calls::sched_get_priority_min, Full;
     /// Length of a time slice.
-    [ 148  148    -] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Partial("real-time policies");
+    [ 148  148    -] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Full;
     /// Length of a time slice.
-    [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Partial("real-time policies");
+    [   -    -  161] sched_rr_get_interval(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec32>, Full;
     /// Read and write the local descriptor table.
     [ 154  154  123] modify_ldt(function, pointer, bytes) => call crate::process::segments::modify_ldt, Full;
     /// Operations on a process or thread.
@@ -168,9 +168,9 @@ rows! {
     /// Load a module from a file.
     [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Full;
     /// Set scheduling policy and attributes.
-    [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::calls::sched_setattr, Partial("real-time policies and utilization clamps");
+    [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::attributes::sched_setattr, Partial("SCHED_DEADLINE");
     /// Scheduling policy and attributes.
-    [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::calls::sched_getattr, Partial("real-time policies and utilization clamps");
+    [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::attributes::sched_getattr, Partial("SCHED_DEADLINE");
     /// Executes a program named relative to a directory, or behind a descriptor.
     [ 322  545  358] execveat(directory, path, arguments, environment, flags) => frame crate::process::exec::execveat, Full;
     /// Memory barrier on the processors of other threads.
@@ -228,5 +228,5 @@ rows! {
     /// Wait on and wake by a word of user memory.
     [   -    -  422] futex_time64(uaddr, futex_op, val, timeout, uaddr2, val3) => call crate::ipc::futex::futex::<crate::time::Timespec>, Full;
     /// Length of a time slice.
-    [   -    -  423] sched_rr_get_interval_time64(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Partial("real-time policies");
+    [   -    -  423] sched_rr_get_interval_time64(pid, interval) => call crate::process::schedule::calls::sched_rr_get_interval::<crate::time::Timespec>, Full;
 }
