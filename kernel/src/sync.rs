@@ -16,6 +16,7 @@ pub mod rank {
     macro_rules! ranks { ($($name:ident = $value:literal, $what:literal;)*) => { $(#[doc = $what] pub const $name: Rank = Rank($value, $what);)* } }
     ranks! {
         // Sleeping locks.
+        SCHEDULING = 39, "changes of scheduling policy";
         MODULES = 40, "the list of modules";
         OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
@@ -58,6 +59,8 @@ pub mod rank {
         PROCESS_FAMILY = 314, "a process's parent and children";
         NAMESPACE = 315, "a namespace's tables";
         PID_ENTRY = 316, "who bears a process id";
+        FUTEX_CHAINS = 317, "who owns priority-inheriting futexes, and who waits for whom";
+        FUTEX_DONORS = 318, "a task's part in that";
         FILE_TABLE = 320, "a descriptor table";
         DENTRY = 340, "the writers of the rename count";
         INODE_CACHE = 350, "a superblock's inode table";

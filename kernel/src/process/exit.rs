@@ -101,6 +101,7 @@ fn leave(task: &Task) {
     if let Some(timer) = task.sleep_timer.get() {
         timer.stop();
     }
+    schedule::leave(task);
     task.files().leave();
     drop(task.replace_context(crate::start::first_context()));
     if last {
@@ -137,6 +138,7 @@ pub(super) fn leave_memory(task: &Task) {
 /// Lets go of the address space; a vfork parent may go on.
 fn release_memory(task: &Task) {
     leave_memory(task);
+    crate::ipc::futex::inheritance::leave(task, true);
     let Some(memory) = task.memory() else { return };
     let resident = memory.tables().resident().0 as u64 * 4;
     let mut usage = task.group().usage.lock();

@@ -147,6 +147,8 @@ pub struct Task {
     pub(super) vfork: SpinLock<Option<Arc<super::clone::VforkDone>>>,
     /// An entry for wait queues, kept from one sleep to the next.
     pub(crate) spare_waiter: SpinLock<Option<Arc<Waiter>>>,
+    /// Its part in chains of owners of priority-inheriting futexes.
+    pub(crate) inheritance: crate::ipc::futex::Inheritance,
     /// The timer of timed sleeps.
     pub(crate) sleep_timer: crate::sync::Once<Arc<crate::time::timer::Timer>>,
     /// The user word that gets the child's id before its first instruction (CLONE_CHILD_SETTID), 0 for none.
@@ -241,6 +243,7 @@ impl Task {
             undo_list: SpinLock::new(rank::LEAF, None),
             vfork: SpinLock::new(rank::LEAF, None),
             spare_waiter: SpinLock::new(rank::LEAF, None),
+            inheritance: crate::ipc::futex::Inheritance::new(),
             sleep_timer: crate::sync::Once::new(),
             set_child_tid: AtomicU64::new(0),
             kernel_trace: crate::trace::Slot::new(),

@@ -184,6 +184,8 @@ static KERNEL: &[Item] = &[
     Item::writable("printk", 0o644, printk, set_printk),
     Item::directory("random", RANDOM),
     constant!("randomize_va_space", 2),
+    scheduling!("sched_deadline_period_max_us", DeadlineMaximum),
+    scheduling!("sched_deadline_period_min_us", DeadlineMinimum),
     scheduling!("sched_rr_timeslice_ms", Slice),
     scheduling!("sched_rt_period_us", Period),
     scheduling!("sched_rt_runtime_us", Runtime),

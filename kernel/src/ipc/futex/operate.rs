@@ -13,7 +13,10 @@ pub fn wake(task: &Task, address: u64, private: bool, count: usize, bits: u32) -
         return Err(EINVAL);
     }
     let key = Key::of(task, address, private)?;
-    let taken = table::take_matching(&mut table::lock(&key), &key, bits, count);
+    let mut bucket = table::lock(&key);
+    table::refuse_owners(&bucket, &key, bits)?;
+    let taken = table::take_matching(&mut bucket, &key, bits, count);
+    drop(bucket);
     Ok(table::wake_all(taken))
 }
 
@@ -42,6 +45,7 @@ pub fn requeue(
             {
                 return Err(Faulted::Failed(EAGAIN));
             }
+            table::refuse_owners(bucket, &source, MATCH_ANY).map_err(Faulted::Failed)?;
             let taken = table::take_matching(bucket, &source, MATCH_ANY, wake_count);
             let moved = table::move_waiters(bucket, other, &source, &target, move_count);
             Ok((taken, moved))
@@ -64,6 +68,7 @@ pub fn wake_operate(
     let (key, other_key) = (Key::of(task, first, private)?, Key::of(task, second, private)?);
     let (taken, others) = retry_faults(task, second, Access::Write, || {
         table::with_both(&key, &other_key, |bucket, other| {
+            table::refuse_owners(bucket, &key, MATCH_ANY).map_err(Faulted::Failed)?;
             let old = operation.apply(second)?;
             let taken = table::take_matching(bucket, &key, MATCH_ANY, count);
             let others = operation

@@ -1,6 +1,9 @@
 //! The hash table of waiters.
+use super::inheritance::DONOR;
 use super::key::Key;
+use crate::error::{EINVAL, Result};
 use crate::process::Task;
+use crate::process::schedule::FAIR;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -13,13 +16,22 @@ const BUCKETS: usize = 256;
 
 /// One task waiting on one futex.
 pub struct Waiter {
-    links: Links,
+    bucket_links: Links,
     /// What it waits on; changes under both buckets' locks when it is requeued.
     key: SpinLock<Key>,
     /// The bucket it is in, for finding it after a requeue.
     bucket: AtomicUsize,
     bits: AtomicU32,
     woken: AtomicBool,
+    /// Where it stands among others: its level as it began to wait, all fair ones alike.
+    level: u64,
+    donor_links: Links,
+    /// Who owns the priority-inheriting futex that it waits for.
+    owner: SpinLock<Option<Arc<Task>>>,
+    /// It has the word from an owner that died.
+    pub owner_died: AtomicBool,
+    /// Where FUTEX_CMP_REQUEUE_PI may move it.
+    target: SpinLock<Option<Key>>,
     /// The task that sleeps; of a priority-inheriting futex, who gets the lock.
     pub task: Arc<Task>,
     /// Waits for a priority-inheriting futex: woken only as its new owner.
@@ -28,22 +40,65 @@ pub struct Waiter {
 
 impl Linked for Waiter {
     fn links(&self) -> &Links {
-        &self.links
+        &self.bucket_links
+    }
+}
+
+impl Linked<DONOR> for Waiter {
+    fn links(&self) -> &Links {
+        &self.donor_links
     }
 }
 
 impl Waiter {
     /// A waiter of the current task, not queued yet.
-    pub fn new(key: Key, bits: u32) -> Result<Arc<Waiter>, machine::OutOfMemory> {
+    pub fn new(key: Key, bits: u32) -> core::result::Result<Arc<Waiter>, machine::OutOfMemory> {
+        let task = machine::thread::current_arc::<Task>();
         machine::memory::try_arc(Waiter {
-            links: Links::new(),
+            level: task.schedule.own_level(),
+            donor_links: Links::new(),
+            owner: SpinLock::new(rank::LEAF, None),
+            owner_died: AtomicBool::new(false),
+            target: SpinLock::new(rank::LEAF, None),
+            bucket_links: Links::new(),
             key: SpinLock::new(rank::LEAF, key),
             bucket: AtomicUsize::new(index_of(&key)),
             bits: AtomicU32::new(bits),
             woken: AtomicBool::new(false),
-            task: machine::thread::current_arc::<Task>(),
+            task,
             wants_ownership: AtomicBool::new(false),
         })
+    }
+
+    /// It waits on another word from now on; it is off every bucket, and both are locked.
+    pub fn move_to(&self, key: &Key) {
+        *self.key.lock() = *key;
+        self.bucket.store(index_of(key), Ordering::Release);
+    }
+
+    /// What it waits on.
+    pub fn key(&self) -> Key {
+        *self.key.lock()
+    }
+
+    /// Who owns the futex that it waits for.
+    pub(super) fn owner(&self) -> Option<Arc<Task>> {
+        self.owner.lock().clone()
+    }
+
+    /// Sets who owns it; the one before.
+    pub(super) fn set_owner(&self, owner: Option<Arc<Task>>) -> Option<Arc<Task>> {
+        core::mem::replace(&mut *self.owner.lock(), owner)
+    }
+
+    /// Says where FUTEX_CMP_REQUEUE_PI may move it.
+    pub fn set_target(&self, key: Key) {
+        *self.target.lock() = Some(key);
+    }
+
+    /// Whether FUTEX_CMP_REQUEUE_PI may move it there.
+    pub fn may_move_to(&self, key: &Key) -> bool {
+        *self.target.lock() == Some(*key)
     }
 
     /// Whether a waker took it off its bucket.
@@ -94,7 +149,22 @@ pub fn lock(key: &Key) -> SpinGuard<'static, List<Waiter>> {
     bucket_at(index_of(key)).lock()
 }
 
-/// Takes up to `count` matching waiters off a locked bucket, first come first served.
+/// Puts a waiter into a locked bucket: behind those of its level and better ones.
+pub fn push(bucket: &mut List<Waiter>, waiter: Arc<Waiter>) {
+    // A waiter that comes here is on no list.
+    let _ = match waiter.level {
+        FAIR.. => bucket.push_back(waiter),
+        level => bucket.insert_before(waiter, |other| other.level > level),
+    };
+}
+
+/// Whether one who waits for the word can only be woken as its owner: EINVAL for calls that wake otherwise.
+pub fn refuse_owners(bucket: &List<Waiter>, key: &Key, bits: u32) -> Result<()> {
+    let is_owned = |waiter: &Waiter| waiter.wants_ownership.load(Ordering::Relaxed) && waiter.matches(key, bits);
+    if bucket.iter().any(is_owned) { Err(EINVAL) } else { Ok(()) }
+}
+
+/// Takes up to `count` matching waiters off a locked bucket: the best first, of equals the first that came.
 pub fn take_matching(bucket: &mut List<Waiter>, key: &Key, bits: u32, count: usize) -> List<Waiter> {
     let mut taken = List::new();
     let mut left = count;
@@ -128,10 +198,8 @@ pub fn move_waiters(
     let target = other.unwrap_or(source);
     let mut moved = 0;
     while let Some(waiter) = moving.pop_front() {
-        *waiter.key.lock() = *to;
-        waiter.bucket.store(index_of(to), Ordering::Release);
-        // It was taken off its only list just now.
-        let _ = target.push_back(waiter);
+        waiter.move_to(to);
+        push(target, waiter);
         moved += 1;
     }
     moved

@@ -42,16 +42,20 @@ impl From<machine::user::Fault> for Faulted {
 pub fn enqueue(task: &Task, address: u64, private: bool, expected: u32, bits: u32) -> Result<Arc<Waiter>> {
     let key = Key::of(task, address, private)?;
     let waiter = Waiter::new(key, bits)?;
+    enqueue_waiter(task, address, expected, &key, &waiter)?;
+    Ok(waiter)
+}
+
+/// As `enqueue`, with a waiter that is made already.
+pub fn enqueue_waiter(task: &Task, address: u64, expected: u32, key: &Key, waiter: &Arc<Waiter>) -> Result<()> {
     retry_faults(task, address, Access::Read, || {
-        let mut bucket = table::lock(&key);
+        let mut bucket = table::lock(key);
         if machine::user::load_u32_nofault(address)? != expected {
             return Err(Faulted::Failed(EAGAIN));
         }
-        // A fresh waiter is on no list.
-        let _ = bucket.push_back(waiter.clone());
+        table::push(&mut bucket, waiter.clone());
         Ok(())
-    })?;
-    Ok(waiter)
+    })
 }
 
 /// Sleeps until woken; EINTR and ETIMEDOUT leave the waiter off its queue.

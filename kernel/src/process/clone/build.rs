@@ -8,6 +8,7 @@ use crate::process::credentials::{Capability, Credentials};
 use crate::process::limits::Resource;
 use crate::process::namespace::{NamespaceSet, Owner, UserNamespace};
 use crate::process::pid::PidEntry;
+use crate::process::schedule::Policy;
 use crate::process::segments::ThreadLocal;
 use crate::process::task::{Parts, flag};
 use crate::process::thread_group::ThreadGroup;
@@ -50,6 +51,9 @@ pub(super) fn build<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Re
 
 fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Request) -> Result<Arc<Task>> {
     let has = |flag: u64| request.flags & flag != 0;
+    if task.schedule.policy() == Policy::Deadline && !task.has_flag(flag::RESET_ON_FORK) {
+        return Err(EAGAIN.because("what a deadline task was promised is not for two"));
+    }
     let old_memory = task.memory().ok_or(EINVAL)?;
     let memory = if has(flags::VM) { old_memory } else { old_memory.fork()? };
     let mut child_frame = frame.clone();

@@ -151,6 +151,7 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
         commit.space.with_layout_mut(|layout| layout.no_huge_pages = true);
     }
     crate::process::exit::leave_memory(task);
+    crate::ipc::futex::inheritance::leave(task, false);
     drop(task.replace_memory(Some(commit.space)));
     task.release_vfork_parent();
     task.forget_user_addresses();

@@ -2,6 +2,8 @@
 use super::Task;
 use super::calls::find;
 use super::change::{Wanted, change};
+use super::deadline::{OVERRUN, Promise, RECLAIM, Server};
+use super::entity::Policy;
 use crate::error::*;
 use crate::process::task::flag;
 use crate::syscall::user::plain_layout;
@@ -86,10 +88,17 @@ pub fn sched_setattr(task: &Task, pid: Pid, attributes: UserPtr<Attributes>, fla
         reset_on_fork: has(RESET_ON_FORK),
         keep_parameters: has(KEEP_PARAMETERS),
         has_clamps: has(CLAMPS),
+        promise: Promise {
+            runtime: given.runtime,
+            deadline: given.deadline,
+            period: given.period,
+            flags: given.flags & (RECLAIM | OVERRUN),
+        },
         is_flag_unknown: given.flags & !KNOWN != 0,
     };
     if wanted.keep_parameters {
         match entity.policy() {
+            Policy::Deadline => wanted.promise = entity.server().map(Server::promise).unwrap_or_default(),
             policy if policy.is_real_time() => wanted.priority = entity.priority().into(),
             _ => wanted.nice = entity.nice(),
         }
@@ -111,12 +120,16 @@ pub fn sched_getattr(task: &Task, pid: Pid, attributes: UserPtr<Attributes>, siz
     let entity = &target.schedule;
     let length = size_of::<Attributes>().min(size as usize);
     let policy = entity.policy();
+    let promise = entity.server().filter(|_| policy == Policy::Deadline).map(Server::promise).unwrap_or_default();
     let value = Attributes {
         size: length as u32,
         policy: policy as u32,
-        flags: if target.has_flag(flag::RESET_ON_FORK) { RESET_ON_FORK } else { 0 },
+        flags: promise.flags | if target.has_flag(flag::RESET_ON_FORK) { RESET_ON_FORK } else { 0 },
         nice: if policy.is_fair() { entity.nice() } else { 0 },
         priority: entity.priority().into(),
+        runtime: promise.runtime,
+        deadline: promise.deadline,
+        period: promise.period,
         ..Attributes::default()
     };
     let bytes = value.as_bytes();

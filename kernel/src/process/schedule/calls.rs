@@ -42,7 +42,7 @@ pub(super) fn check_owner(task: &Task, target: &Task) -> Result<()> {
     if same || task.capable_in(&target.credentials().namespace, Capability::SysNice) { Ok(()) } else { Err(EPERM) }
 }
 
-fn online_mask() -> u64 {
+pub(super) fn online_mask() -> u64 {
     match online_cpus() {
         64.. => u64::MAX,
         count => (1 << count) - 1,
@@ -60,6 +60,9 @@ pub fn sched_setaffinity(task: &Task, pid: Pid, length: u32, mask: UserAddress) 
     }
     check_owner(task, &target)?;
     let mask = u64::from_le_bytes(raw) & online_mask();
+    if target.schedule.policy() == Policy::Deadline && mask != online_mask() && parameters::limit().is_some() {
+        return Err(EBUSY);
+    }
     if mask == 0 {
         return Err(EINVAL);
     }

@@ -1,6 +1,9 @@
 //! What the scheduler keeps for each task.
+use super::deadline::Server;
 use super::place;
-use crate::sync::{IrqLock, rank};
+use crate::error::Result;
+use crate::sync::{IrqLock, Once, rank};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use machine::collections::TreeLinks;
 use machine::cpu::CpuId;
@@ -70,6 +73,7 @@ impl Policy {
             2 => Policy::RoundRobin,
             3 => Policy::Batch,
             5 => Policy::Idle,
+            6 => Policy::Deadline,
             _ => return None,
         })
     }
@@ -154,6 +158,8 @@ pub struct Entity {
     pub(super) slice_start: AtomicU64,
     /// Ticks that met it since it last slept: what RLIMIT_RTTIME limits.
     pub(super) ticks: AtomicU32,
+    /// What makes it keep to its share as a deadline task; made as it first becomes one.
+    server: Once<Arc<Server>>,
     /// CPUs it may run on, one bit each.
     pub(super) affinity: AtomicU64,
     /// It has been switched away from since its restartable-sequence area was brought up to date.
@@ -181,6 +187,7 @@ impl Entity {
             boost: AtomicU64::new(u64::MAX),
             slice_start: AtomicU64::new(0),
             ticks: AtomicU32::new(0),
+            server: Once::new(),
             affinity: AtomicU64::new(u64::MAX),
             moved: AtomicBool::new(true),
         }
@@ -234,6 +241,10 @@ impl Entity {
             started => done.saturating_add(machine::time::monotonic().saturating_sub(started)),
         }
     }
+    /// Nanoseconds that it runs since the last accounting.
+    pub(super) fn unaccounted(&self) -> u64 {
+        self.runtime().saturating_sub(self.runtime.load(Ordering::Relaxed))
+    }
     /// Nice value, -20 to 19.
     pub fn nice(&self) -> i32 {
         self.nice.load(Ordering::Relaxed)
@@ -275,8 +286,21 @@ impl Entity {
     pub fn own_level(&self) -> u64 {
         match self.policy() {
             Policy::Fifo | Policy::RoundRobin => place::of_priority(self.priority()),
-            _ => place::FAIR,
+            Policy::Deadline => place::of_deadline(self.server().map_or(u64::MAX, Server::absolute)),
+            Policy::Other | Policy::Batch | Policy::Idle => place::FAIR,
         }
+    }
+    /// Its server, if it ever was a deadline task.
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.server.get().map(|server| &**server)
+    }
+    /// Its server, made if there is none; ENOMEM.
+    pub(super) fn server_or_init(&self, make: impl FnOnce() -> Server) -> Result<&Arc<Server>> {
+        if let Some(server) = self.server.get() {
+            return Ok(server);
+        }
+        let made = machine::memory::try_arc(make())?;
+        Ok(self.server.get_or_init(|| made))
     }
     /// The level at which it is scheduled.
     pub fn level(&self) -> u64 {
@@ -285,6 +309,9 @@ impl Entity {
     /// The priority /proc/PID/stat shows.
     pub fn shown_priority(&self) -> i32 {
         place::shown_priority(self.level()).unwrap_or(20 + self.nice())
+    }
+    pub(super) fn boost(&self) -> u64 {
+        self.boost.load(Ordering::Relaxed)
     }
     /// Whether it runs at a level that it was lent.
     pub fn is_boosted(&self) -> bool {

@@ -7,6 +7,7 @@
 pub mod attributes;
 pub mod calls;
 mod change;
+mod deadline;
 mod entity;
 pub mod parameters;
 mod place;
@@ -15,7 +16,9 @@ mod ranked;
 mod tick;
 mod wake;
 
+pub use change::leave;
 pub use entity::{Entity, Policy, state, weight_of};
+pub use place::FAIR;
 pub use queue::{QUEUES, context_switches, load_averages_sample, running_tasks};
 pub use tick::{Samples, TICK};
 pub use wake::start_new;
@@ -71,7 +74,8 @@ fn switch(reason: Reason) {
     let queue = QUEUES.of(cpu);
     let previous = Task::current();
     clear_need_reschedule();
-    if queue.is_asked_to_pull() || previous.schedule.is_ranked() {
+    let was_ranked = previous.schedule.is_ranked();
+    if queue.is_asked_to_pull() || was_ranked {
         pull(queue, cpu, previous, reason);
     }
     let mut chosen = queue.choose(previous, reason == Reason::Sleep, reason == Reason::Yield);
@@ -79,6 +83,9 @@ fn switch(reason: Reason) {
         chosen = queue.choose(previous, reason == Reason::Sleep, false);
     }
     queue.arm_slice();
+    if was_ranked {
+        previous.schedule.note_left();
+    }
     match chosen {
         queue::Choice::Stay => {}
         queue::Choice::Switch(next) => {

@@ -2,7 +2,7 @@
 use crate::error::*;
 use crate::output::Output;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// sched_rt_period_us.
 static PERIOD: AtomicI32 = AtomicI32::new(1_000_000);
@@ -11,16 +11,29 @@ static RUNTIME: AtomicI32 = AtomicI32::new(950_000);
 /// sched_rr_timeslice_ms.
 static SLICE: AtomicI32 = AtomicI32::new(DEFAULT_SLICE);
 const DEFAULT_SLICE: i32 = 100;
+/// sched_deadline_period_min_us and sched_deadline_period_max_us.
+static DEADLINE_PERIODS: [AtomicU32; 2] = [AtomicU32::new(100), AtomicU32::new(1 << 22)];
 
 /// How long a round-robin task runs before its equals, in nanoseconds.
 pub(super) fn round_robin_slice() -> u64 {
     u64::from(SLICE.load(Ordering::Relaxed).unsigned_abs()) * 1_000_000
 }
-/// Period and run time in it of all real-time tasks on a CPU, in nanoseconds; `None` without limit.
-pub(super) fn share() -> Option<(u64, u64)> {
-    let nanoseconds = |micro: i32| u64::from(micro.unsigned_abs()) * 1000;
+/// The periods that deadline tasks may have, in nanoseconds.
+pub(super) fn deadline_periods() -> core::ops::RangeInclusive<u64> {
+    let [least, most] = DEADLINE_PERIODS.each_ref().map(|micro| u64::from(micro.load(Ordering::Relaxed)) * 1000);
+    least..=most
+}
+fn nanoseconds(micro: i32) -> u64 {
+    u64::from(micro.unsigned_abs()) * 1000
+}
+/// Period and run time in it that ranked tasks may have, in nanoseconds; `None` without limit.
+pub(super) fn limit() -> Option<(u64, u64)> {
     let (period, runtime) = (PERIOD.load(Ordering::Relaxed), RUNTIME.load(Ordering::Relaxed));
-    (runtime >= 0 && runtime < period).then(|| (nanoseconds(period).max(1), nanoseconds(runtime)))
+    (runtime >= 0).then(|| (nanoseconds(period), nanoseconds(runtime)))
+}
+/// Period and run time in it of all real-time tasks on a CPU, in nanoseconds; `None` where they may have all of it.
+fn share() -> Option<(u64, u64)> {
+    limit().filter(|(period, runtime)| runtime < period)
 }
 
 /// One of the parameters.
@@ -32,11 +45,18 @@ pub enum Parameter {
     Runtime,
     /// sched_rr_timeslice_ms.
     Slice,
+    /// sched_deadline_period_min_us.
+    DeadlineMinimum,
+    /// sched_deadline_period_max_us.
+    DeadlineMaximum,
 }
 
 /// Shows a parameter.
 pub fn show(parameter: Parameter, out: &mut Output) -> Result<()> {
+    let [least, most] = &DEADLINE_PERIODS;
     let value = match parameter {
+        Parameter::DeadlineMinimum => return Ok(writeln!(out, "{}", least.load(Ordering::Relaxed))?),
+        Parameter::DeadlineMaximum => return Ok(writeln!(out, "{}", most.load(Ordering::Relaxed))?),
         Parameter::Period => &PERIOD,
         Parameter::Runtime => &RUNTIME,
         Parameter::Slice => &SLICE,
@@ -44,8 +64,18 @@ pub fn show(parameter: Parameter, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{}", value.load(Ordering::Relaxed))?)
 }
 
-/// Sets a parameter. EINVAL for a period that is not positive, and a run time beyond it.
+/// Sets a parameter. EINVAL for a period that is not positive, and a run time beyond it; EBUSY if more than the new share was
+/// promised to deadline tasks.
 pub fn set(parameter: Parameter, value: i64) -> Result<()> {
+    let [least, most] = &DEADLINE_PERIODS;
+    if let Some(bound) = match parameter {
+        Parameter::DeadlineMinimum => Some(least),
+        Parameter::DeadlineMaximum => Some(most),
+        _ => None,
+    } {
+        bound.store(u32::try_from(value).map_err(|_| EINVAL)?, Ordering::Relaxed);
+        return Ok(());
+    }
     let value = i32::try_from(value).map_err(|_| EINVAL)?;
     let (period, runtime) = match parameter {
         Parameter::Slice => {
@@ -53,10 +83,13 @@ pub fn set(parameter: Parameter, value: i64) -> Result<()> {
             return Ok(());
         }
         Parameter::Period => (value, RUNTIME.load(Ordering::Relaxed)),
-        Parameter::Runtime => (PERIOD.load(Ordering::Relaxed), value),
+        _ => (PERIOD.load(Ordering::Relaxed), value),
     };
     if period <= 0 || runtime < -1 || runtime > period {
         return Err(EINVAL);
+    }
+    if runtime >= 0 && !super::deadline::fits(nanoseconds(period), nanoseconds(runtime)) {
+        return Err(EBUSY);
     }
     PERIOD.store(period, Ordering::Relaxed);
     RUNTIME.store(runtime, Ordering::Relaxed);

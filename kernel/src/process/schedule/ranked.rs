@@ -1,6 +1,7 @@
 //! The classes that go before the fair one, on a run queue: turns among equals, the share that is left to fair tasks, and the
 //! search for a better CPU. All of it off the paths of fair tasks.
 use super::Task;
+use super::deadline;
 use super::entity::{Entity, Policy};
 use super::parameters::{self, Bandwidth};
 use super::place::{self, FAIR, LAST, REAL_TIME};
@@ -11,7 +12,7 @@ use crate::signal::{self, SIGKILL, SIGXCPU, SignalInfo};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::collections::Tree;
-use machine::cpu::{CpuId, kick, online_cpus};
+use machine::cpu::{CpuId, kick, online_cpus, set_need_reschedule};
 
 /// CPUs in whose queues ranked tasks may wait, one bit each. A bit is set under the queue's lock as such a task comes in, and cleared
 /// under it when none is found.
@@ -75,6 +76,8 @@ impl RunQueue {
     pub(super) fn charge(&self, entity: &Entity, passed: u64, now: u64) {
         if place::is_real_time(entity.place.load(Ordering::Relaxed)) {
             self.ranked.bandwidth.charge(passed, now);
+        } else if let Some(server) = entity.active_server() {
+            server.charge(passed);
         }
     }
     /// The running task is a ranked one and accounted for: where it stands among those who wait.
@@ -82,7 +85,7 @@ impl RunQueue {
     pub(super) fn settle(&self, waiting: &Tree<Task>, entity: &Entity, yields: bool, now: u64) -> u64 {
         let mut own = entity.place.load(Ordering::Relaxed);
         if own < REAL_TIME {
-            return own;
+            return self.settle_deadline(entity, yields, now).unwrap_or(own);
         }
         let ran = entity.runtime.load(Ordering::Relaxed);
         let slice = ran.saturating_sub(entity.slice_start.load(Ordering::Relaxed));
@@ -97,6 +100,21 @@ impl RunQueue {
         let must_leave_some = self.ranked.bandwidth.is_used_up(now) && waiting.lower_bound(FAIR).is_some();
         if must_leave_some { LAST } else { own }
     }
+    /// Takes the running task off the queue if its budget is used up; its place, where that is a new one.
+    fn settle_deadline(&self, entity: &Entity, yields: bool, now: u64) -> Option<u64> {
+        let server = entity.active_server().filter(|server| yields || server.is_used_up(0))?;
+        if server.exhaust(yields, now) {
+            if entity.on_queue.load(Ordering::Relaxed) {
+                server.park();
+                entity.on_queue.store(false, Ordering::Release);
+                self.count_out();
+            }
+            return None;
+        }
+        let place = entity.level();
+        entity.place.store(place, Ordering::Relaxed);
+        Some(place)
+    }
     /// The best who waits is a ranked task: takes who is to run out of the tree, `None` for the running one.
     #[cold]
     pub(super) fn choose_ranked(
@@ -109,7 +127,7 @@ impl RunQueue {
         if best >= REAL_TIME && self.ranked.bandwidth.is_used_up(now) {
             // Fair tasks go first for the rest of the period, if there are any.
             match waiting.lower_bound(FAIR) {
-                _ if own.is_some_and(|own| place::is_fair(own)) => return None,
+                _ if own.is_some_and(|own| place::is_fair(own) && own < LAST) => return None,
                 Some((key, _)) => best = key,
                 None => {}
             }
@@ -166,11 +184,19 @@ impl RunQueue {
     }
 }
 
-/// RLIMIT_RTTIME: how long a real-time task may run without sleeping. SIGXCPU at the soft limit, which moves on by a second each
+/// A tick met a ranked task: whether a deadline task's budget is used up, and RLIMIT_RTTIME: how long a real-time task may run without sleeping. SIGXCPU at the soft limit, which moves on by a second each
 /// time, SIGKILL at the hard one. Called by the tick.
 #[cold]
 pub(super) fn watch_limit(task: &Task) {
     const SECOND: u64 = 1_000_000;
+    let entity = &task.schedule;
+    if let Some(server) = entity.active_server() {
+        deadline::send_overrun(task, server);
+        if server.is_used_up(entity.unaccounted()) {
+            set_need_reschedule();
+        }
+        return;
+    }
     let limits = &task.group().limits;
     let ticks = task.schedule.ticks.fetch_add(1, Ordering::Relaxed).saturating_add(1);
     let Limit { soft, hard } = limits.get(Resource::RealTimeTime);

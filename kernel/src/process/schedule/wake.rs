@@ -1,5 +1,6 @@
 //! Waking tasks and placing them on CPUs.
 use super::Task;
+use super::deadline::Server;
 use super::entity::Entity;
 use super::entity::state;
 use super::queue::{Arrival, IDLE_CPUS, QUEUES, keep_running, least_busy, on_own_queue, withdraw};
@@ -55,6 +56,16 @@ pub(super) fn move_away(task: Arc<Task>) {
 /// Enqueues a task that is in no queue and sees to it that its CPU notices. The task's own lock is held or it is new.
 fn enqueue(task: Arc<Task>, arrival: Arrival) -> Option<CpuId> {
     let guard = PreemptGuard::new();
+    if task.schedule.is_ranked()
+        && let Some(server) = task.schedule.active_server()
+    {
+        if server.keeps_off() {
+            return None;
+        }
+        if arrival == Arrival::Woken {
+            server.wake(machine::time::monotonic());
+        }
+    }
     let cpu = place(&task, guard.cpu());
     let queue = QUEUES.of(cpu);
     let (is_ranked, level, affinity) = (task.schedule.is_ranked(), task.schedule.level(), task.schedule.affinity());
@@ -70,7 +81,7 @@ fn enqueue(task: Arc<Task>, arrival: Arrival) -> Option<CpuId> {
 }
 
 /// What follows an enqueueing once the task's lock is free.
-fn follow_up(cpu: Option<CpuId>) {
+pub(super) fn follow_up(cpu: Option<CpuId>) {
     let Some(cpu) = cpu else { return };
     let guard = PreemptGuard::new();
     let queue = QUEUES.of(cpu);
@@ -159,8 +170,26 @@ impl Task {
                 break;
             }
         }
+        // One that waits for its budget's next period goes on where that no longer counts.
+        if moved.is_none() && entity.active_server().is_none() && entity.server().is_some_and(Server::release) {
+            moved = self.come_back();
+        }
         drop(locked);
         follow_up(moved);
+    }
+    /// Puts a task that was off its queue for its budget back into one. The task's lock is held.
+    pub(super) fn come_back(self: &Arc<Self>) -> Option<CpuId> {
+        let level = self.schedule.level();
+        self.schedule.place.store(level, Ordering::Relaxed);
+        enqueue(self.clone(), Arrival::Moved)
+    }
+    /// Lends the task a level, all ones for none; false if it has it already.
+    pub fn lend(self: &Arc<Self>, level: u64) -> bool {
+        let changes = self.schedule.boost() != level;
+        if changes {
+            self.change_level(&|entity| entity.set_boost(level));
+        }
+        changes
     }
     /// A thread of the kernel that others wait for goes before all classes from now on.
     pub fn put_first(self: &Arc<Self>) {

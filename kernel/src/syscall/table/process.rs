@@ -79,13 +79,13 @@ rows! {
     /// Set nice values.
     [ 141  141   97] setpriority(which, who, nice) => call crate::process::priority::setpriority, Full;
     /// Set the scheduling parameters.
-    [ 142  142  154] sched_setparam(pid, parameter) => call crate::process::schedule::calls::sched_setparam, Partial("SCHED_DEADLINE");
+    [ 142  142  154] sched_setparam(pid, parameter) => call crate::process::schedule::calls::sched_setparam, Full;
     /// Scheduling parameters.
-    [ 143  143  155] sched_getparam(pid, parameter) => call crate::process::schedule::calls::sched_getparam, Partial("SCHED_DEADLINE");
+    [ 143  143  155] sched_getparam(pid, parameter) => call crate::process::schedule::calls::sched_getparam, Full;
     /// Set the scheduling policy.
-    [ 144  144  156] sched_setscheduler(pid, policy, parameter) => call crate::process::schedule::calls::sched_setscheduler, Partial("SCHED_DEADLINE");
+    [ 144  144  156] sched_setscheduler(pid, policy, parameter) => call crate::process::schedule::calls::sched_setscheduler, Full;
     /// Scheduling policy.
-    [ 145  145  157] sched_getscheduler(pid) => call crate::process::schedule::calls::sched_getscheduler, Partial("SCHED_DEADLINE");
+    [ 145  145  157] sched_getscheduler(pid) => call crate::process::schedule::calls::sched_getscheduler, Full;
     /// Highest priority of a policy.
     [ 146  146  159] sched_get_priority_max(policy) => call crate::process::schedule::calls::sched_get_priority_max, Full;
     /// Lowest priority of a policy.
@@ -168,9 +168,9 @@ rows! {
     /// Load a module from a file.
     [ 313  313  350] finit_module(fd, parameters, flags) => call crate::module::calls::finit_module, Full;
     /// Set scheduling policy and attributes.
-    [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::attributes::sched_setattr, Partial("SCHED_DEADLINE");
+    [ 314  314  351] sched_setattr(pid, attributes, flags) => call crate::process::schedule::attributes::sched_setattr, Full;
     /// Scheduling policy and attributes.
-    [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::attributes::sched_getattr, Partial("SCHED_DEADLINE");
+    [ 315  315  352] sched_getattr(pid, attributes, size, flags) => call crate::process::schedule::attributes::sched_getattr, Full;
     /// Executes a program named relative to a directory, or behind a descriptor.
     [ 322  545  358] execveat(directory, path, arguments, environment, flags) => frame crate::process::exec::execveat, Full;
     /// Memory barrier on the processors of other threads.
