@@ -55,7 +55,7 @@ impl Waiter {
     pub fn new(key: Key, bits: u32) -> core::result::Result<Arc<Waiter>, machine::OutOfMemory> {
         let task = machine::thread::current_arc::<Task>();
         machine::memory::try_arc(Waiter {
-            level: task.schedule.own_level(),
+            level: if task.schedule.is_ranked() { task.schedule.own_level() } else { FAIR },
             donor_links: Links::new(),
             owner: SpinLock::new(rank::LEAF, None),
             owner_died: AtomicBool::new(false),

@@ -259,10 +259,12 @@ impl Entity {
     }
     /// Sets the nice value; the weight follows with the next accounting.
     pub fn set_nice(&self, nice: i32) {
+        let locked = self.lock.lock();
         self.nice.store(nice.clamp(-20, 19), Ordering::Relaxed);
         self.update_weight();
+        drop(locked);
     }
-    /// Sets policy, nice value and priority. For the place to follow, the queue must be told: see `change`.
+    /// Sets policy, nice value and priority, of a new task or under the task's lock. For the place to follow, the queue must be told: see `change`.
     pub(super) fn set_parameters(&self, policy: Policy, nice: i32, priority: u8) {
         self.policy.store(policy as u8, Ordering::Relaxed);
         self.nice.store(nice.clamp(-20, 19), Ordering::Relaxed);
@@ -324,7 +326,7 @@ impl Entity {
     }
     /// Whether it goes before all fair tasks.
     #[inline(always)]
-    pub(super) fn is_ranked(&self) -> bool {
+    pub fn is_ranked(&self) -> bool {
         place::is_ranked(self.place.load(Ordering::Relaxed))
     }
     /// Real nanoseconds as virtual ones; `None` for a task whose place does not move.

@@ -250,15 +250,17 @@ impl RunQueue {
             return super::wake::move_away(task);
         }
         let key = entity.place.load(Ordering::Relaxed);
-        let (is_ranked, affinity) = (place::is_ranked(key), entity.affinity());
-        if is_ranked {
+        // Whom to offer it to.
+        let mut ranked = None;
+        if place::is_ranked(key) {
+            ranked = Some(entity.affinity());
             self.note_ranked(cpu);
         }
         // Refused only if a wake-up has put it in already.
         let refused = waiting.insert(key, task).err();
         drop(waiting);
         drop(refused);
-        if is_ranked {
+        if let Some(affinity) = ranked {
             offer_ranked(place::level(key), affinity, cpu);
         }
     }

@@ -53,25 +53,37 @@ pub(super) fn move_away(task: Arc<Task>) {
     follow_up(moved);
 }
 
+/// Whether a ranked task may come into a queue now, with the budget and deadline that it has then. The task's own lock is held.
+#[cold]
+fn may_come(entity: &Entity, arrival: Arrival) -> bool {
+    let Some(server) = entity.active_server() else { return true };
+    if server.keeps_off() {
+        return false;
+    }
+    if arrival == Arrival::Woken {
+        server.wake(machine::time::monotonic());
+    }
+    true
+}
+
 /// Enqueues a task that is in no queue and sees to it that its CPU notices. The task's own lock is held or it is new.
 fn enqueue(task: Arc<Task>, arrival: Arrival) -> Option<CpuId> {
     let guard = PreemptGuard::new();
-    if task.schedule.is_ranked()
-        && let Some(server) = task.schedule.active_server()
-    {
-        if server.keeps_off() {
+    // Whom to offer it to, if it is a ranked one that must wait.
+    let mut ranked = None;
+    if task.schedule.is_ranked() {
+        if !may_come(&task.schedule, arrival) {
             return None;
         }
-        if arrival == Arrival::Woken {
-            server.wake(machine::time::monotonic());
-        }
+        ranked = Some((place::level(task.schedule.level()), task.schedule.affinity()));
     }
     let cpu = place(&task, guard.cpu());
     let queue = QUEUES.of(cpu);
-    let (is_ranked, level, affinity) = (task.schedule.is_ranked(), task.schedule.level(), task.schedule.affinity());
     let preempts = queue.enqueue(task, cpu, arrival);
-    if is_ranked && !preempts {
-        ranked::offer_ranked(place::level(level), affinity, cpu);
+    if let Some((level, affinity)) = ranked
+        && !preempts
+    {
+        ranked::offer_ranked(level, affinity, cpu);
     }
     (preempts || queue.needs_slice()).then_some(cpu).inspect(|_| {
         if preempts {
