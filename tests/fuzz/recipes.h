@@ -127,7 +127,21 @@ static void affinity(uint64_t *words)
 }
 static void schedule(uint64_t *words)
 {
-	is("sched_setscheduler") ? SET(someone(), one_in(2) ? 0 : 3, zeroed(), 0, 0, 0) : SET(someone(), zeroed(), 0, 0, 0, 0);
+	uint64_t at = zeroed();
+	/* SCHED_OTHER, BATCH or IDLE; now and then FIFO or RR, with a priority. */
+	int urgent = one_in(8), policy = urgent ? 1 + (int)below(2) : one_in(2) ? 0 : one_in(2) ? 3 : 5;
+	if (is("sched_setscheduler")) {
+		((int32_t *)at)[0] = urgent;
+		SET(someone(), policy, at, 0, 0, 0);
+	} else if (is("sched_setattr")) {
+		((int32_t *)at)[1] = policy;
+		((int32_t *)at)[5] = urgent;
+		SET(someone(), at, 0, 0, 0, 0);
+	} else if (is("sched_getattr")) {
+		SET(someone(), at, 56, 0, 0, 0);
+	} else {
+		SET(someone(), at, 0, 0, 0, 0);
+	}
 }
 static void wait_for(uint64_t *words)
 {
@@ -521,6 +535,8 @@ static const struct {
 	{"sigaltstack", stack}, {"capget", capabilities}, {"capset", capabilities}, {"getrlimit", limits}, {"ugetrlimit", limits},
 	{"setrlimit", limits}, {"prlimit64", limits}, {"sched_setaffinity", affinity}, {"sched_getaffinity", affinity},
 	{"sched_setparam", schedule}, {"sched_getparam", schedule}, {"sched_setscheduler", schedule}, {"wait4", wait_for},
+	{"sched_setattr", schedule}, {"sched_getattr", schedule}, {"sched_rr_get_interval", schedule},
+	{"sched_rr_get_interval_time64", schedule},
 	{"waitpid", wait_for}, {"waitid", wait_for}, {"futex", wake}, {"futex_time64", wake}, {"futex_waitv", wait_for_vector},
 	{"nanosleep", sleep_shortly}, {"clock_nanosleep", sleep_shortly}, {"clock_nanosleep_time64", sleep_shortly},
 	{"poll", poll_nothing}, {"ppoll", poll_nothing}, {"ppoll_time64", poll_nothing}, {"select", select_nothing},

@@ -60,6 +60,11 @@ static struct shared {
 	volatile int flag[16];
 	volatile long loops[16];
 } *shared;
+/* What the cases before have used of the time that real-time tasks may have is forgotten. */
+static void begin_period(void)
+{
+	sleep_ms(1050);
+}
 static void share(void)
 {
 	shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -263,6 +268,7 @@ CASE(the_higher_preempts)
 	int pipes[2];
 	char byte;
 	share();
+	begin_period();
 	bind_to(0);
 	OK(pipe(pipes));
 	OK(set(0, SCHED_FIFO, 10));
@@ -287,6 +293,7 @@ static void run_in_order(int policy, const int *priorities, int count, const cha
 {
 	int pipes[8][2];
 	share();
+	begin_period();
 	bind_to(0);
 	OK(set(0, SCHED_FIFO, 90));
 	for (int i = 0; i < count; i++) {
@@ -324,6 +331,7 @@ CASE(equals_in_turn_within_a_slice)
 static void share_of_two(int policy, int milliseconds)
 {
 	share();
+	begin_period();
 	bind_to(0);
 	OK(set(0, SCHED_FIFO, 50));
 	pid_t children[2];
@@ -357,6 +365,7 @@ CASE(round_robin_has_slices)
 CASE(yield_goes_to_the_end_of_the_list)
 {
 	share();
+	begin_period();
 	bind_to(0);
 	OK(set(0, SCHED_FIFO, 50));
 	for (int i = 0; i < 3; i++)
@@ -377,6 +386,7 @@ CASE(places_after_a_change)
 {
 	pid_t children[4];
 	share();
+	begin_period();
 	bind_to(0);
 	OK(set(0, SCHED_FIFO, 50));
 	for (int i = 0; i < 4; i++)
@@ -399,6 +409,7 @@ CASE(places_after_a_change)
 CASE(raising_another_preempts)
 {
 	share();
+	begin_period();
 	bind_to(0);
 	OK(set(0, SCHED_FIFO, 50));
 	pid_t child = OK(fork());

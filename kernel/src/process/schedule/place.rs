@@ -51,6 +51,7 @@ pub const fn level(place: u64) -> u64 {
 pub fn shown_priority(place: u64) -> Option<i32> {
     match place {
         FAIR.. => None,
+        FIRST => Some(-100),
         REAL_TIME.. => Some(-1 - i32::from(priority_of(place))),
         _ => Some(-101),
     }
