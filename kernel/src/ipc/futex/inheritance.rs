@@ -10,7 +10,6 @@ use crate::process::Task;
 use crate::process::schedule::FAIR;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 use machine::collections::List;
 use machine::cpu::PreemptGuard;
 
@@ -153,8 +152,7 @@ pub fn leave(task: &Task, ends: bool) {
             // What was lent goes with the word: nobody in between runs before the new owner.
             let guard = PreemptGuard::new();
             pass(&key, task, &best);
-            best.owner_died.store(true, Ordering::Release);
-            best.wake();
+            best.wake_for_dead();
             drop(guard);
         } else {
             detach(&best);

@@ -11,7 +11,6 @@ use crate::error::*;
 use crate::process::Task;
 use crate::wait::WaitError;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 use machine::collections::List;
 use machine::paging::Access;
 use machine::user::{compare_exchange_u32_nofault, load_u32_nofault};
@@ -63,7 +62,7 @@ fn mark_waiters(address: u64, owner: u32) -> Result<bool, Faulted> {
 /// The owner that a word names, while its bucket is locked: ESRCH for none, EPERM for the kernel's own. EINVAL if tasks wait that are
 /// not to own it.
 fn find_owner(task: &Task, bucket: &List<Waiter>, key: &Key, owner: u32) -> Result<Arc<Task>> {
-    let is_other = |waiter: &Waiter| !waiter.wants_ownership.load(Ordering::Relaxed) && waiter.matches(key, MATCH_ANY);
+    let is_other = |waiter: &Waiter| !waiter.wants_ownership() && waiter.matches(key, MATCH_ANY);
     if bucket.iter().any(is_other) {
         return Err(EINVAL);
     }
@@ -75,8 +74,7 @@ fn find_owner(task: &Task, bucket: &List<Waiter>, key: &Key, owner: u32) -> Resu
 pub fn lock(task: &Task, address: u64, private: bool, deadline: Option<u64>, only_try: bool) -> Result<usize> {
     let key = Key::of(task, address, private)?;
     let id = task.id_in_own_namespace();
-    let waiter = Waiter::new(key, MATCH_ANY)?;
-    waiter.wants_ownership.store(true, Ordering::Relaxed);
+    let waiter = Waiter::claiming(key, MATCH_ANY, None)?;
     // Dropped outside the locks.
     let mut found = None;
     let attempt = retry_faults(task, address, Access::Write, || {
@@ -110,7 +108,7 @@ pub fn lock(task: &Task, address: u64, private: bool, deadline: Option<u64>, onl
 fn await_ownership(task: &Task, waiter: &Waiter, address: u64, deadline: Option<u64>) -> Result<usize> {
     let slept = wait::sleep(waiter, deadline);
     match slept {
-        Ok(()) if waiter.owner_died.load(Ordering::Acquire) => take_from_dead(task, waiter, address),
+        Ok(()) if waiter.has_from_dead() => take_from_dead(task, waiter, address),
         Ok(()) => Ok(0),
         Err(error) => {
             inheritance::detach(waiter);
@@ -148,7 +146,7 @@ pub fn unlock(task: &Task, address: u64, private: bool) -> Result<usize> {
 fn hand_over(owner: &Task, address: u64, key: &Key, flags: u32) -> Result<Option<Arc<Waiter>>, Faulted> {
     let mut bucket = table::lock(key);
     let next = inheritance::take_best(&mut bucket, key);
-    if next.as_ref().is_some_and(|next| !next.wants_ownership.load(Ordering::Relaxed)) {
+    if next.as_ref().is_some_and(|next| !next.wants_ownership()) {
         // Somebody waits for the word as for any other.
         next.into_iter().for_each(|next| table::push(&mut bucket, next));
         return Err(Faulted::Failed(EINVAL));
@@ -210,9 +208,7 @@ pub fn wait_requeue(
     if key == target_key {
         return Err(EINVAL);
     }
-    let waiter = Waiter::new(key, bits)?;
-    waiter.wants_ownership.store(true, Ordering::Relaxed);
-    waiter.set_target(target_key);
+    let waiter = Waiter::claiming(key, bits, Some(target_key))?;
     wait::enqueue_waiter(task, address, expected, &key, &waiter)?;
     match await_ownership(task, &waiter, target, deadline) {
         // Linux: EWOULDBLOCK, so that the caller looks at the word again.

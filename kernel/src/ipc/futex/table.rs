@@ -5,6 +5,7 @@ use crate::error::{EINVAL, Result};
 use crate::process::Task;
 use crate::process::schedule::FAIR;
 use crate::sync::{SpinLock, rank};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use machine::collections::{Linked, Links, List};
@@ -25,17 +26,21 @@ pub struct Waiter {
     woken: AtomicBool,
     /// Where it stands among others: its level as it began to wait, all fair ones alike.
     level: u64,
-    donor_links: Links,
-    /// Who owns the priority-inheriting futex that it waits for.
-    owner: SpinLock<Option<Arc<Task>>>,
-    /// It has the word from an owner that died.
-    pub owner_died: AtomicBool,
-    /// Where FUTEX_CMP_REQUEUE_PI may move it.
-    target: SpinLock<Option<Key>>,
     /// The task that sleeps; of a priority-inheriting futex, who gets the lock.
     pub task: Arc<Task>,
-    /// Waits for a priority-inheriting futex: woken only as its new owner.
-    pub wants_ownership: AtomicBool,
+    /// What there is of one that waits for a priority-inheriting futex, and is woken only as its new owner.
+    claim: Option<Box<Claim>>,
+}
+
+/// The claim to own a priority-inheriting futex.
+pub struct Claim {
+    donor_links: Links,
+    /// Who owns the futex.
+    owner: SpinLock<Option<Arc<Task>>>,
+    /// The word comes from an owner that died.
+    owner_died: AtomicBool,
+    /// Where FUTEX_CMP_REQUEUE_PI may move the waiter.
+    target: Option<Key>,
 }
 
 impl Linked for Waiter {
@@ -46,28 +51,59 @@ impl Linked for Waiter {
 
 impl Linked<DONOR> for Waiter {
     fn links(&self) -> &Links {
-        &self.donor_links
+        // Only those with a claim are on such lists.
+        self.claim.as_ref().map_or(&self.bucket_links, |claim| &claim.donor_links)
     }
 }
 
 impl Waiter {
     /// A waiter of the current task, not queued yet.
     pub fn new(key: Key, bits: u32) -> core::result::Result<Arc<Waiter>, machine::OutOfMemory> {
-        let task = machine::thread::current_arc::<Task>();
-        machine::memory::try_arc(Waiter {
-            level: if task.schedule.is_ranked() { task.schedule.own_level() } else { FAIR },
+        Self::make(key, bits, None)
+    }
+
+    /// One that claims the word, or the one that it may be moved to.
+    pub fn claiming(key: Key, bits: u32, target: Option<Key>) -> Result<Arc<Waiter>> {
+        let claim = machine::memory::try_box(Claim {
             donor_links: Links::new(),
             owner: SpinLock::new(rank::LEAF, None),
             owner_died: AtomicBool::new(false),
-            target: SpinLock::new(rank::LEAF, None),
+            target,
+        })?;
+        Ok(Self::make(key, bits, Some(claim))?)
+    }
+
+    #[inline(always)]
+    fn make(key: Key, bits: u32, claim: Option<Box<Claim>>) -> core::result::Result<Arc<Waiter>, machine::OutOfMemory> {
+        let task = machine::thread::current_arc::<Task>();
+        machine::memory::try_arc(Waiter {
             bucket_links: Links::new(),
             key: SpinLock::new(rank::LEAF, key),
             bucket: AtomicUsize::new(index_of(&key)),
             bits: AtomicU32::new(bits),
             woken: AtomicBool::new(false),
+            level: if task.schedule.is_ranked() { task.schedule.own_level() } else { FAIR },
             task,
-            wants_ownership: AtomicBool::new(false),
+            claim,
         })
+    }
+
+    /// Whether it is woken only as the new owner of a priority-inheriting futex.
+    pub fn wants_ownership(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Whether it has the word from an owner that died.
+    pub fn has_from_dead(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.owner_died.load(Ordering::Acquire))
+    }
+
+    /// Wakes it as the owner of a word whose owner died.
+    pub fn wake_for_dead(&self) {
+        if let Some(claim) = &self.claim {
+            claim.owner_died.store(true, Ordering::Release);
+        }
+        self.wake();
     }
 
     /// It waits on another word from now on; it is off every bucket, and both are locked.
@@ -83,22 +119,18 @@ impl Waiter {
 
     /// Who owns the futex that it waits for.
     pub(super) fn owner(&self) -> Option<Arc<Task>> {
-        self.owner.lock().clone()
+        self.claim.as_ref().and_then(|claim| claim.owner.lock().clone())
     }
 
     /// Sets who owns it; the one before.
     pub(super) fn set_owner(&self, owner: Option<Arc<Task>>) -> Option<Arc<Task>> {
-        core::mem::replace(&mut *self.owner.lock(), owner)
-    }
-
-    /// Says where FUTEX_CMP_REQUEUE_PI may move it.
-    pub fn set_target(&self, key: Key) {
-        *self.target.lock() = Some(key);
+        let claim = self.claim.as_ref()?;
+        core::mem::replace(&mut *claim.owner.lock(), owner)
     }
 
     /// Whether FUTEX_CMP_REQUEUE_PI may move it there.
     pub fn may_move_to(&self, key: &Key) -> bool {
-        *self.target.lock() == Some(*key)
+        self.claim.as_ref().is_some_and(|claim| claim.target == Some(*key))
     }
 
     /// Whether a waker took it off its bucket.
@@ -160,7 +192,7 @@ pub fn push(bucket: &mut List<Waiter>, waiter: Arc<Waiter>) {
 
 /// Whether one who waits for the word can only be woken as its owner: EINVAL for calls that wake otherwise.
 pub fn refuse_owners(bucket: &List<Waiter>, key: &Key, bits: u32) -> Result<()> {
-    let is_owned = |waiter: &Waiter| waiter.wants_ownership.load(Ordering::Relaxed) && waiter.matches(key, bits);
+    let is_owned = |waiter: &Waiter| waiter.wants_ownership() && waiter.matches(key, bits);
     if bucket.iter().any(is_owned) { Err(EINVAL) } else { Ok(()) }
 }
 
