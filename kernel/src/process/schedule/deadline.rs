@@ -18,6 +18,8 @@ pub(super) const RECLAIM: u64 = 2;
 pub(super) const OVERRUN: u64 = 4;
 /// The smallest run time: that of the server's arithmetic on Linux.
 const RUNTIME_MINIMUM: u64 = 1 << 10;
+/// The time for which a task that has had too much waits at most, in nanoseconds.
+const MOST_DEBT: u64 = 1_000_000_000;
 /// All of a CPU, as bandwidth.
 const WHOLE: u64 = 1 << 20;
 
@@ -170,12 +172,13 @@ impl Server {
         let promise = self.promise();
         let budget = self.budget.load(Ordering::Relaxed);
         if budget <= 0 {
-            // A debt takes as many periods as it is worth.
-            let periods = budget.unsigned_abs() / promise.runtime.max(1) + 1;
+            // A debt takes as many periods as it is worth, but not much more than a second: a tick is thousands of the least budgets.
+            let most = MOST_DEBT / promise.period.max(1) + 1;
+            let periods = (budget.unsigned_abs() / promise.runtime.max(1) + 1).min(most);
             let gained = i64::try_from(periods.saturating_mul(promise.runtime)).unwrap_or(i64::MAX);
-            self.absolute
-                .store(self.absolute().saturating_add(periods.saturating_mul(promise.period)), Ordering::Relaxed);
-            self.budget.store(budget.saturating_add(gained), Ordering::Relaxed);
+            let absolute = self.absolute().saturating_add(periods.saturating_mul(promise.period));
+            self.absolute.store(absolute, Ordering::Relaxed);
+            self.budget.store(budget.saturating_add(gained).max(1), Ordering::Relaxed);
         }
         if self.absolute() <= now {
             self.begin(now);
