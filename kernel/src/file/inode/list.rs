@@ -10,7 +10,7 @@ pub struct InodeList(Mutex<Vec<Weak<Inode>>>);
 
 impl InodeList {
     /// An empty list.
-    pub const fn new() -> InodeList {
+    pub(in crate::file) const fn new() -> InodeList {
         InodeList(Mutex::new(rank::INODE_LISTS, Vec::new()))
     }
     /// Adds an inode that is not listed. ENOMEM.

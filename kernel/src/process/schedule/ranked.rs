@@ -184,8 +184,8 @@ impl RunQueue {
     }
 }
 
-/// A tick met a ranked task: whether a deadline task's budget is used up, and RLIMIT_RTTIME: how long a real-time task may run without sleeping. SIGXCPU at the soft limit, which moves on by a second each
-/// time, SIGKILL at the hard one. Called by the tick.
+/// A tick met a ranked task: whether a deadline task's budget is used up, and RLIMIT_RTTIME: how long a real-time task may run
+/// without sleeping. SIGXCPU at the soft limit, which moves on by a second each time, SIGKILL at the hard one. Called by the tick.
 #[cold]
 pub(super) fn watch_limit(task: &Task) {
     const SECOND: u64 = 1_000_000;
