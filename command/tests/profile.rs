@@ -9,7 +9,8 @@ fn the_kernels_functions_are_counted_and_drawn() {
     let folder = Folder::new("profile");
     let drawing = folder.0.join("calls.svg");
     let drawing = drawing.to_str().expect("the name is plain");
-    let script = "i=0; while [ $i -lt 300 ]; do : > /dev/null; i=$((i + 1)); done; echo done";
+    // Counting begins some slices after the command does.
+    let script = "i=0; while [ $i -lt 3000 ]; do : > /dev/null; i=$((i + 1)); done; echo done";
     let arguments = ["profile", "--top", "1000", "-f", drawing, "--kernel", &kernel(), "--", "sh", "-c", script];
     let output = output(&mut lstar(&arguments));
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
