@@ -312,6 +312,21 @@ __attribute__((unused)) static char state_of(pid_t pid)
 	return end && end[1] == ' ' ? end[2] : 0;
 }
 
+/* A number of /proc/PID/stat by its place as proc(5) counts them, from 1. */
+__attribute__((unused)) static long long stat_field(pid_t pid, int number)
+{
+	char path[64], text[1024];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	CHECK(read_file(path, text, sizeof text) > 0);
+	if (number == 1)
+		return strtoll(text, 0, 10);
+	char *at = strrchr(text, ')');
+	for (int field = 2; at && field < number; field++)
+		at = strchr(at + 1, ' ');
+	CHECK(at != 0);
+	return strtoll(at, 0, 10);
+}
+
 /* A child that only waits for signals, and its end. */
 __attribute__((unused)) static pid_t sleeping_child(void)
 {

@@ -1,5 +1,6 @@
 /* Priority inheritance of futexes, chains and deadlocks, and the order in which waiters are woken. */
 #include "../check.h"
+#include "../policies.h"
 #include <linux/futex.h>
 #include <pthread.h>
 
@@ -7,37 +8,10 @@ static long futex(volatile int *address, int operation, int value, const void *t
 {
 	return syscall(SYS_futex, address, operation, value, timeout, second, third);
 }
-static struct shared {
-	volatile int words[8], count, go[8];
-	volatile char order[32];
-} *shared;
-static void share(void)
-{
-	shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared != MAP_FAILED);
-}
-static void note(char name)
-{
-	shared->order[__atomic_fetch_add(&shared->count, 1, __ATOMIC_SEQ_CST)] = name;
-}
-static int set(pid_t pid, int policy, int priority)
-{
-	struct sched_param parameter = {priority};
-	return sched_setscheduler(pid, policy, &parameter);
-}
 /* The priority /proc/PID/stat shows: -1 - N for real-time priority N. */
-static long shown(pid_t pid)
+static long long shown(pid_t pid)
 {
-	char name[64], text[1024];
-	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
-	int fd = OK(open(name, O_RDONLY));
-	ssize_t length = OK(read(fd, text, sizeof text - 1));
-	close(fd);
-	text[length] = 0;
-	char *at = strrchr(text, ')') + 1;
-	for (int i = 2; i < 17; i++)
-		at = strchr(at + 1, ' ');
-	return strtol(at, 0, 10);
+	return stat_field(pid, 18);
 }
 static void lock(int word)
 {
@@ -52,7 +26,7 @@ static void unlock(int word)
 	({                                                                                                             \
 		pid_t made_ = OK(fork());                                                                              \
 		if (made_ == 0) {                                                                                      \
-			OK(set(0, SCHED_FIFO, priority));                                                              \
+			OK(set_policy(0, SCHED_FIFO, priority));                                                              \
 			__VA_ARGS__;                                                                                   \
 			_exit(0);                                                                                      \
 		}                                                                                                      \
@@ -73,11 +47,11 @@ CASE(the_owner_runs_at_its_waiters_level)
 	EQ(shown(getpid()), -31);
 	EQ(sched_getscheduler(0), SCHED_OTHER);
 	/* What it is by itself can change meanwhile. */
-	OK(set(0, SCHED_FIFO, 20));
+	OK(set_policy(0, SCHED_FIFO, 20));
 	EQ(shown(getpid()), -31);
-	OK(set(0, SCHED_FIFO, 40));
+	OK(set_policy(0, SCHED_FIFO, 40));
 	EQ(shown(getpid()), -41);
-	OK(set(0, SCHED_OTHER, 0));
+	OK(set_policy(0, SCHED_OTHER, 0));
 	EQ(shown(getpid()), -31);
 	unlock(0);
 	EQ(exit_code(high), 0);
@@ -107,11 +81,11 @@ CASE(a_waiters_level_can_change)
 	pid_t one = CHILD(5, lock(0); note('a'); unlock(0));
 	pid_t other = CHILD(10, lock(0); note('b'); unlock(0));
 	EQ(shown(getpid()), -11);
-	OK(set(one, SCHED_FIFO, 15));
+	OK(set_policy(one, SCHED_FIFO, 15));
 	EQ(shown(getpid()), -16);
-	OK(set(one, SCHED_OTHER, 0));
+	OK(set_policy(one, SCHED_OTHER, 0));
 	EQ(shown(getpid()), -11);
-	OK(set(one, SCHED_FIFO, 12));
+	OK(set_policy(one, SCHED_FIFO, 12));
 	unlock(0);
 	EQ(exit_code(one), 0);
 	EQ(exit_code(other), 0);
@@ -125,7 +99,7 @@ CASE(a_waiter_that_gives_up_takes_its_level_back)
 	pid_t child = OK(fork());
 	if (child == 0) {
 		struct timespec until;
-		OK(set(0, SCHED_FIFO, 30));
+		OK(set_policy(0, SCHED_FIFO, 30));
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec++;
 		ERR(futex(&shared->words[0], FUTEX_LOCK_PI, 0, &until, 0, 0), ETIMEDOUT);
@@ -195,31 +169,31 @@ CASE(no_inversion)
 	CPU_ZERO(&only);
 	CPU_SET(0, &only);
 	OK(sched_setaffinity(0, sizeof only, &only));
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	/* The low one owns the word; the middle one would keep it from running while the high one waits. */
 	pid_t low = OK(fork());
 	if (low == 0) {
-		OK(set(0, SCHED_FIFO, 10));
+		OK(set_policy(0, SCHED_FIFO, 10));
 		lock(0);
-		shared->go[0] = 1;
-		while (!shared->go[1])
+		shared->flag[0] = 1;
+		while (!shared->flag[1])
 			sched_yield();
 		note('l');
 		unlock(0);
 		_exit(0);
 	}
-	while (!shared->go[0])
+	while (!shared->flag[0])
 		sleep_ms(1);
 	pid_t middle = OK(fork());
 	if (middle == 0) {
-		OK(set(0, SCHED_FIFO, 20));
+		OK(set_policy(0, SCHED_FIFO, 20));
 		long long end = now_ns() + 200000000;
 		while (now_ns() < end) {
 		}
 		note('m');
 		_exit(0);
 	}
-	shared->go[1] = 1;
+	shared->flag[1] = 1;
 	lock(0);
 	note('h');
 	unlock(0);
@@ -234,16 +208,16 @@ CASE(an_owner_that_ends_leaves_it_to_the_best)
 	pid_t owner = OK(fork());
 	if (owner == 0) {
 		lock(0);
-		shared->go[0] = 1;
-		while (!shared->go[1])
+		shared->flag[0] = 1;
+		while (!shared->flag[1])
 			sleep_ms(1);
 		_exit(0);
 	}
-	while (!shared->go[0])
+	while (!shared->flag[0])
 		sleep_ms(1);
 	pid_t low = CHILD(5, lock(0); note(shared->words[0] & FUTEX_OWNER_DIED ? 'A' : 'a'); unlock(0));
 	pid_t high = CHILD(9, lock(0); note(shared->words[0] & FUTEX_OWNER_DIED ? 'B' : 'b'); unlock(0));
-	shared->go[1] = 1;
+	shared->flag[1] = 1;
 	EQ(exit_code(owner), 0);
 	EQ(exit_code(high), 0);
 	EQ(exit_code(low), 0);

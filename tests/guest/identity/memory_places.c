@@ -12,16 +12,6 @@ static long set(long which, unsigned long address, unsigned long size, unsigned 
 {
 	return prctl(PR_SET_MM, which, address, size, rest);
 }
-/* Fields of /proc/self/stat, from 1 on. */
-static unsigned long long field(int number)
-{
-	char text[1024];
-	CHECK(read_file("/proc/self/stat", text, sizeof text) > 0);
-	char *at = strrchr(text, ')') + 1;
-	for (int i = 3; i < number; i++)
-		at = strchr(at + 1, ' ');
-	return strtoull(at, 0, 10);
-}
 static char *page(void)
 {
 	char *made = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -30,7 +20,11 @@ static char *page(void)
 }
 static struct map current(void)
 {
-	struct map map = {field(26), field(27), field(45), field(46), field(47), (uintptr_t)sbrk(0), field(28), field(48), field(49), field(50), field(51), 0, 0, -1};
+	const pid_t own = getpid();
+	struct map map = {stat_field(own, 26), stat_field(own, 27), stat_field(own, 45), stat_field(own, 46),
+			  stat_field(own, 47), (uintptr_t)sbrk(0),  stat_field(own, 28), stat_field(own, 48),
+			  stat_field(own, 49), stat_field(own, 50), stat_field(own, 51), 0,
+			  0,		       -1};
 	return map;
 }
 
@@ -67,10 +61,10 @@ CASE(one_place_after_another)
 		      {PR_SET_MM_ENV_START, 50}, {PR_SET_MM_ARG_END, 49}, {PR_SET_MM_ENV_END, 51}, {PR_SET_MM_END_CODE, 27},
 		      {PR_SET_MM_END_DATA, 46}};
 	for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
-		unsigned long long was = field(places[i].field);
+		unsigned long long was = (unsigned long long)stat_field(getpid(), places[i].field);
 		int is_start = i < 5;
 		OK(set(places[i].which, was + (is_start ? -1 : 1), 0, 0));
-		EQ(field(places[i].field), was + (is_start ? -1 : 1));
+		EQ((unsigned long long)stat_field(getpid(), places[i].field), was + (is_start ? -1 : 1));
 		OK(set(places[i].which, was, 0, 0));
 	}
 	/* Ends before starts. */

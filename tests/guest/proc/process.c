@@ -21,21 +21,6 @@ static const char *status_field(pid_t pid, const char *name)
 	return 0;
 }
 
-/* Field number `n` (from 1, as proc(5) counts) of /proc/PID/stat. */
-static long long stat_field(pid_t pid, int n)
-{
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	CHECK(read_file(path, text, sizeof text) > 0);
-	if (n == 1)
-		return atoll(text);
-	char *p = strrchr(text, ')');
-	CHECK(p != 0);
-	for (int i = 2; i < n; i++)
-		p = strchr(p + 1, ' ');
-	CHECK(p != 0);
-	return n == 3 ? p[1] : strtoll(p + 1, 0, 10);
-}
-
 CASE(stat_has_52_fields)
 {
 	CHECK(read_file("/proc/self/stat", text, sizeof text) > 0);

@@ -1,5 +1,6 @@
 /* SCHED_DEADLINE: checks, admission, budgets, what a deadline task may not do. */
 #include "../check.h"
+#include "../policies.h"
 
 #define DEADLINE 6
 #define MILLI 1000000ULL
@@ -45,38 +46,12 @@ static void show(const char *what)
 	    (unsigned long long)a.flags, a.nice, a.priority, (unsigned long long)a.runtime,
 	    (unsigned long long)a.deadline, (unsigned long long)a.period);
 }
-static long long own_ns(void)
-{
-	struct timespec t;
-	OK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t));
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-static void spin_ms(int milliseconds)
-{
-	long long end = own_ns() + milliseconds * 1000000LL;
-	while (own_ns() < end) {
-	}
-}
-/* Fields of /proc/PID/stat, counted from 1. */
-static long stat_field(pid_t pid, int field)
-{
-	char name[64], text[1024];
-	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
-	int fd = OK(open(name, O_RDONLY));
-	ssize_t length = OK(read(fd, text, sizeof text - 1));
-	close(fd);
-	text[length] = 0;
-	char *at = strrchr(text, ')') + 1;
-	for (int i = 2; i < field - 1; i++)
-		at = strchr(at + 1, ' ');
-	return strtol(at, 0, 10);
-}
 
 CASE(attributes_are_kept)
 {
 	OK(set(10 * MILLI, 20 * MILLI, 30 * MILLI));
 	show("all three");
-	OUT("priority %ld real-time priority %ld policy %ld", stat_field(getpid(), 18), stat_field(getpid(), 40),
+	OUT("priority %lld real-time priority %lld policy %lld", stat_field(getpid(), 18), stat_field(getpid(), 40),
 	    stat_field(getpid(), 41));
 	EQ(sched_getscheduler(0), DEADLINE);
 	struct sched_param parameter = {-1};

@@ -1,5 +1,6 @@
 /* Real-time policies: sched_setscheduler and its kin, order of running, RLIMIT_RTPRIO, RLIMIT_RTTIME, the share left to others. */
 #include "../check.h"
+#include "../policies.h"
 #include <pthread.h>
 #include <sys/prctl.h>
 
@@ -7,11 +8,6 @@
 #define SCHED_RESET_ON_FORK 0x40000000
 #endif
 
-static int set(pid_t pid, int policy, int priority)
-{
-	struct sched_param parameter = {priority};
-	return sched_setscheduler(pid, policy, &parameter);
-}
 static int set_priority(pid_t pid, int priority)
 {
 	struct sched_param parameter = {priority};
@@ -23,70 +19,24 @@ static int priority_of(pid_t pid)
 	OK(sched_getparam(pid, &parameter));
 	return parameter.sched_priority;
 }
-static void bind_to(int processor)
-{
-	cpu_set_t one;
-	CPU_ZERO(&one);
-	CPU_SET(processor, &one);
-	OK(sched_setaffinity(0, sizeof one, &one));
-}
-/* Fields of /proc/PID/stat, counted from 1. */
-static long stat_field(pid_t pid, int field)
-{
-	char name[64], text[1024];
-	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
-	int fd = OK(open(name, O_RDONLY));
-	ssize_t length = OK(read(fd, text, sizeof text - 1));
-	close(fd);
-	text[length] = 0;
-	char *at = strrchr(text, ')') + 1;
-	for (int i = 2; i < field - 1; i++)
-		at = strchr(at + 1, ' ');
-	return strtol(at, 0, 10);
-}
-static void spin_ms(int milliseconds)
-{
-	struct timespec t;
-	OK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t));
-	long long end = t.tv_sec * 1000LL + t.tv_nsec / 1000000 + milliseconds;
-	do
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	while (t.tv_sec * 1000LL + t.tv_nsec / 1000000 < end);
-}
-/* What several processes tell each other. */
-static struct shared {
-	volatile int count;
-	volatile char order[64];
-	volatile int flag[16];
-	volatile long loops[16];
-} *shared;
 /* What the cases before have used of the time that real-time tasks may have is forgotten. */
 static void begin_period(void)
 {
 	sleep_ms(1050);
 }
-static void share(void)
-{
-	shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared != MAP_FAILED);
-}
-static void note(char name)
-{
-	shared->order[__atomic_fetch_add(&shared->count, 1, __ATOMIC_SEQ_CST)] = name;
-}
 
 CASE(policies_and_priorities_are_kept)
 {
-	OK(set(0, SCHED_FIFO, 10));
+	OK(set_policy(0, SCHED_FIFO, 10));
 	EQ(sched_getscheduler(0), SCHED_FIFO);
 	EQ(priority_of(0), 10);
 	OK(set_priority(0, 99));
 	EQ(priority_of(0), 99);
-	OK(set(0, SCHED_RR | SCHED_RESET_ON_FORK, 1));
+	OK(set_policy(0, SCHED_RR | SCHED_RESET_ON_FORK, 1));
 	EQ(sched_getscheduler(0), SCHED_RR | SCHED_RESET_ON_FORK);
 	OK(set_priority(0, 2));
 	EQ(sched_getscheduler(0), SCHED_RR | SCHED_RESET_ON_FORK);
-	OK(set(0, SCHED_OTHER, 0));
+	OK(set_policy(0, SCHED_OTHER, 0));
 	EQ(sched_getscheduler(0), SCHED_OTHER);
 	EQ(priority_of(0), 0);
 	OK(set_priority(0, 0));
@@ -99,8 +49,8 @@ CASE(stat_shows_policy_and_priority)
 	} all[] = {{SCHED_OTHER, 0}, {SCHED_FIFO, 1}, {SCHED_FIFO, 99}, {SCHED_RR, 50}, {SCHED_IDLE, 0}, {SCHED_BATCH, 0}};
 	OK(setpriority(PRIO_PROCESS, 0, 3));
 	for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-		OK(set(0, all[i].policy, all[i].priority));
-		OUT("priority %ld nice %ld real-time priority %ld policy %ld", stat_field(getpid(), 18),
+		OK(set_policy(0, all[i].policy, all[i].priority));
+		OUT("priority %lld nice %lld real-time priority %lld policy %lld", stat_field(getpid(), 18),
 		    stat_field(getpid(), 19), stat_field(getpid(), 40), stat_field(getpid(), 41));
 	}
 }
@@ -108,12 +58,12 @@ CASE(stat_shows_policy_and_priority)
 CASE(nice_is_kept_meanwhile)
 {
 	OK(setpriority(PRIO_PROCESS, 0, 7));
-	OK(set(0, SCHED_FIFO, 5));
+	OK(set_policy(0, SCHED_FIFO, 5));
 	EQ(getpriority(PRIO_PROCESS, 0), 7);
 	OK(setpriority(PRIO_PROCESS, 0, 9));
 	EQ(priority_of(0), 5);
 	EQ(stat_field(getpid(), 18), -6);
-	OK(set(0, SCHED_OTHER, 0));
+	OK(set_policy(0, SCHED_OTHER, 0));
 	EQ(getpriority(PRIO_PROCESS, 0), 9);
 	EQ(stat_field(getpid(), 18), 29);
 }
@@ -125,14 +75,14 @@ CASE(errors)
 	for (unsigned i = 0; i < sizeof policies / sizeof *policies; i++)
 		for (unsigned j = 0; j < sizeof priorities / sizeof *priorities; j++) {
 			errno = 0;
-			int result = set(0, policies[i], priorities[j]);
+			int result = set_policy(0, policies[i], priorities[j]);
 			OUT("policy %d priority %d: %d %s", policies[i], priorities[j], result, errno_name(errno));
 		}
-	OK(set(0, SCHED_RR, 7));
+	OK(set_policy(0, SCHED_RR, 7));
 	ERR(set_priority(0, 0), EINVAL);
 	ERR(set_priority(0, 100), EINVAL);
-	ERR(set(-1, SCHED_FIFO, 1), EINVAL);
-	ERR(set(999999, SCHED_FIFO, 0), ESRCH);
+	ERR(set_policy(-1, SCHED_FIFO, 1), EINVAL);
+	ERR(set_policy(999999, SCHED_FIFO, 0), ESRCH);
 	ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, 0), EINVAL);
 	ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, 16L), EFAULT);
 	ERR(syscall(SYS_sched_setscheduler, 999999, SCHED_FIFO, 16L), EFAULT);
@@ -145,15 +95,15 @@ CASE(errors)
 CASE(round_robin_interval)
 {
 	struct timespec slice = {-1, -1};
-	OK(set(0, SCHED_RR, 10));
+	OK(set_policy(0, SCHED_RR, 10));
 	OK(sched_rr_get_interval(0, &slice));
 	OUT("round robin %ld.%09ld", (long)slice.tv_sec, slice.tv_nsec);
-	OK(set(0, SCHED_FIFO, 10));
+	OK(set_policy(0, SCHED_FIFO, 10));
 	OK(sched_rr_get_interval(0, &slice));
 	OUT("first in first out %ld.%09ld", (long)slice.tv_sec, slice.tv_nsec);
 #ifdef SYS_sched_rr_get_interval_time64
 	long long wide[2] = {-1, -1};
-	OK(set(0, SCHED_RR, 10));
+	OK(set_policy(0, SCHED_RR, 10));
 	OK(syscall(SYS_sched_rr_get_interval_time64, 0, wide));
 	EQ(wide[0], 0);
 	EQ(wide[1], 100000000);
@@ -170,52 +120,52 @@ CASE(privileges)
 	OK(setrlimit(RLIMIT_RTPRIO, &none));
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
-		ERR(set(0, SCHED_FIFO, 1), EPERM);
-		ERR(set(0, SCHED_FIFO, 0), EINVAL);
-		ERR(set(parent, SCHED_OTHER, 0), EPERM);
-		OK(set(0, SCHED_BATCH, 0));
-		OK(set(0, SCHED_IDLE, 0));
-		ERR(set(0, SCHED_OTHER, 0), EPERM);
+		ERR(set_policy(0, SCHED_FIFO, 1), EPERM);
+		ERR(set_policy(0, SCHED_FIFO, 0), EINVAL);
+		ERR(set_policy(parent, SCHED_OTHER, 0), EPERM);
+		OK(set_policy(0, SCHED_BATCH, 0));
+		OK(set_policy(0, SCHED_IDLE, 0));
+		ERR(set_policy(0, SCHED_OTHER, 0), EPERM);
 	});
 	OK(setrlimit(RLIMIT_RTPRIO, &ten));
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
-		ERR(set(0, SCHED_FIFO, 11), EPERM);
-		OK(set(0, SCHED_FIFO, 10));
-		OK(set(0, SCHED_RR, 5));
+		ERR(set_policy(0, SCHED_FIFO, 11), EPERM);
+		OK(set_policy(0, SCHED_FIFO, 10));
+		OK(set_policy(0, SCHED_RR, 5));
 		OK(set_priority(0, 9));
 		ERR(set_priority(0, 11), EPERM);
-		OK(set(0, SCHED_RR | SCHED_RESET_ON_FORK, 9));
-		ERR(set(0, SCHED_RR, 9), EPERM);
-		OK(set(0, SCHED_OTHER | SCHED_RESET_ON_FORK, 0));
+		OK(set_policy(0, SCHED_RR | SCHED_RESET_ON_FORK, 9));
+		ERR(set_policy(0, SCHED_RR, 9), EPERM);
+		OK(set_policy(0, SCHED_OTHER | SCHED_RESET_ON_FORK, 0));
 	});
 	/* What was given before the limit may be lowered and given up, not raised. */
 	OK(setrlimit(RLIMIT_RTPRIO, &none));
 	IN_CHILD({
-		OK(set(0, SCHED_FIFO, 20));
+		OK(set_policy(0, SCHED_FIFO, 20));
 		OK(setresuid(1000, 1000, 1000));
 		OK(set_priority(0, 19));
 		ERR(set_priority(0, 20), EPERM);
-		ERR(set(0, SCHED_RR, 5), EPERM);
-		OK(set(0, SCHED_OTHER, 0));
+		ERR(set_policy(0, SCHED_RR, 5), EPERM);
+		OK(set_policy(0, SCHED_OTHER, 0));
 	});
 }
 
 CASE(children_inherit)
 {
-	OK(set(0, SCHED_FIFO, 12));
+	OK(set_policy(0, SCHED_FIFO, 12));
 	IN_CHILD({
 		EQ(sched_getscheduler(0), SCHED_FIFO);
 		EQ(priority_of(0), 12);
 	});
-	OK(set(0, SCHED_FIFO | SCHED_RESET_ON_FORK, 12));
+	OK(set_policy(0, SCHED_FIFO | SCHED_RESET_ON_FORK, 12));
 	IN_CHILD({
 		EQ(sched_getscheduler(0), SCHED_OTHER);
 		EQ(priority_of(0), 0);
 	});
 	OK(setpriority(PRIO_PROCESS, 0, 5));
 	IN_CHILD(EQ(getpriority(PRIO_PROCESS, 0), 0));
-	OK(set(0, SCHED_BATCH | SCHED_RESET_ON_FORK, 0));
+	OK(set_policy(0, SCHED_BATCH | SCHED_RESET_ON_FORK, 0));
 	IN_CHILD({
 		EQ(sched_getscheduler(0), SCHED_BATCH);
 		EQ(getpriority(PRIO_PROCESS, 0), 5);
@@ -250,10 +200,10 @@ CASE(a_real_time_task_goes_before_others)
 {
 	share();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 10));
+	OK(set_policy(0, SCHED_FIFO, 10));
 	pid_t child = OK(fork());
 	if (child == 0) {
-		set(0, SCHED_OTHER, 0);
+		set_policy(0, SCHED_OTHER, 0);
 		shared->flag[0] = 1;
 		_exit(0);
 	}
@@ -271,10 +221,10 @@ CASE(the_higher_preempts)
 	begin_period();
 	bind_to(0);
 	OK(pipe(pipes));
-	OK(set(0, SCHED_FIFO, 10));
+	OK(set_policy(0, SCHED_FIFO, 10));
 	pid_t child = OK(fork());
 	if (child == 0) {
-		OK(set(0, SCHED_FIFO, 20));
+		OK(set_policy(0, SCHED_FIFO, 20));
 		note('a');
 		OK(read(pipes[0], &byte, 1));
 		note('c');
@@ -295,12 +245,12 @@ static void run_in_order(int policy, const int *priorities, int count, const cha
 	share();
 	begin_period();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 90));
+	OK(set_policy(0, SCHED_FIFO, 90));
 	for (int i = 0; i < count; i++) {
 		OK(pipe(pipes[i]));
 		if (OK(fork()) == 0) {
 			char byte;
-			OK(set(0, policy, priorities[i]));
+			OK(set_policy(0, policy, priorities[i]));
 			OK(read(pipes[i][0], &byte, 1));
 			note('a' + i);
 			spin_ms(1);
@@ -333,11 +283,11 @@ static void share_of_two(int policy, int milliseconds)
 	share();
 	begin_period();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	pid_t children[2];
 	for (int i = 0; i < 2; i++)
 		if ((children[i] = OK(fork())) == 0) {
-			OK(set(0, policy, 10));
+			OK(set_policy(0, policy, 10));
 			for (;;)
 				shared->loops[i]++;
 		}
@@ -367,10 +317,10 @@ CASE(yield_goes_to_the_end_of_the_list)
 	share();
 	begin_period();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	for (int i = 0; i < 3; i++)
 		if (OK(fork()) == 0) {
-			OK(set(0, SCHED_FIFO, i == 2 ? 9 : 10));
+			OK(set_policy(0, SCHED_FIFO, i == 2 ? 9 : 10));
 			for (int j = 0; j < 3; j++) {
 				note('a' + i);
 				sched_yield();
@@ -388,7 +338,7 @@ CASE(places_after_a_change)
 	share();
 	begin_period();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	for (int i = 0; i < 4; i++)
 		if ((children[i] = OK(fork())) == 0) {
 			note('a' + i);
@@ -411,7 +361,7 @@ CASE(raising_another_preempts)
 	share();
 	begin_period();
 	bind_to(0);
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	pid_t child = OK(fork());
 	if (child == 0) {
 		note('b');
@@ -427,7 +377,7 @@ CASE(raising_another_preempts)
 		note('d');
 		_exit(0);
 	}
-	OK(set(0, SCHED_OTHER, 0));
+	OK(set_policy(0, SCHED_OTHER, 0));
 	note('e');
 	EQ(exit_code(child), 0);
 	STR_EQ((char *)shared->order, "abcde");
@@ -443,11 +393,11 @@ CASE(some_time_is_left_to_others)
 			shared->loops[0]++;
 	pid_t hog = OK(fork());
 	if (hog == 0) {
-		OK(set(0, SCHED_FIFO, 10));
+		OK(set_policy(0, SCHED_FIFO, 10));
 		for (;;)
 			shared->loops[1]++;
 	}
-	OK(set(0, SCHED_FIFO, 20));
+	OK(set_policy(0, SCHED_FIFO, 20));
 	sleep_ms(300);
 	long before = shared->loops[0];
 	sleep_ms(2500);
@@ -472,7 +422,7 @@ CASE(time_without_sleeping_is_limited)
 	struct rlimit limit = {100000, 300000};
 	signal(SIGXCPU, on_exceeded);
 	OK(setrlimit(RLIMIT_RTTIME, &limit));
-	OK(set(0, SCHED_FIFO, 10));
+	OK(set_policy(0, SCHED_FIFO, 10));
 	spin_ms(60);
 	sleep_ms(20);
 	spin_ms(60);
@@ -487,7 +437,7 @@ CASE(time_without_sleeping_is_limited)
 	DIES(SIGKILL, { spin_ms(3000); });
 	limit.rlim_cur = 100000;
 	DIES(SIGXCPU, { OK(setrlimit(RLIMIT_RTTIME, &limit)); signal(SIGXCPU, SIG_DFL); spin_ms(3000); });
-	OK(set(0, SCHED_OTHER, 0));
+	OK(set_policy(0, SCHED_OTHER, 0));
 	IN_CHILD(spin_ms(400));
 }
 
@@ -498,10 +448,10 @@ CASE(each_processor_runs_one)
 		processors = 8;
 	share();
 	pid_t children[8];
-	OK(set(0, SCHED_FIFO, 50));
+	OK(set_policy(0, SCHED_FIFO, 50));
 	for (int i = 0; i < processors; i++)
 		if ((children[i] = OK(fork())) == 0) {
-			OK(set(0, SCHED_FIFO, 10));
+			OK(set_policy(0, SCHED_FIFO, 10));
 			long long end = now_ns() + 300000000;
 			while (now_ns() < end)
 				shared->loops[i]++;
@@ -519,12 +469,12 @@ CASE(the_preempted_goes_elsewhere)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return;
 	share();
-	OK(set(0, SCHED_FIFO, 90));
+	OK(set_policy(0, SCHED_FIFO, 90));
 	bind_to(1);
 	pid_t low = OK(fork());
 	if (low == 0) {
 		cpu_set_t all;
-		OK(set(0, SCHED_FIFO, 10));
+		OK(set_policy(0, SCHED_FIFO, 10));
 		bind_to(0);
 		memset(&all, 0xff, sizeof all);
 		OK(sched_setaffinity(0, sizeof all, &all));
@@ -535,7 +485,7 @@ CASE(the_preempted_goes_elsewhere)
 	pid_t high = OK(fork());
 	if (high == 0) {
 		bind_to(0);
-		OK(set(0, SCHED_FIFO, 20));
+		OK(set_policy(0, SCHED_FIFO, 20));
 		for (;;)
 			shared->loops[1]++;
 	}
@@ -558,12 +508,12 @@ CASE(a_freed_processor_takes_who_waits)
 	if (processors > 8)
 		processors = 8;
 	share();
-	OK(set(0, SCHED_FIFO, 90));
+	OK(set_policy(0, SCHED_FIFO, 90));
 	/* One more than there are processors; then one ends. */
 	pid_t children[9];
 	for (int i = 0; i <= processors; i++)
 		if ((children[i] = OK(fork())) == 0) {
-			OK(set(0, SCHED_FIFO, 20 - (i == processors)));
+			OK(set_policy(0, SCHED_FIFO, 20 - (i == processors)));
 			for (;;)
 				shared->loops[i]++;
 		}
@@ -587,7 +537,7 @@ CASE(an_alarm_reaches_a_loop)
 	struct itimerval soon = {{0, 0}, {0, 50000}};
 	bind_to(0);
 	DIES(SIGALRM, {
-		OK(set(0, SCHED_FIFO, 99));
+		OK(set_policy(0, SCHED_FIFO, 99));
 		OK(setitimer(ITIMER_REAL, &soon, 0));
 		long long end = now_ns() + 500000000;
 		while (now_ns() < end) {
@@ -625,7 +575,7 @@ CASE(parameters)
 	OK(write_text(KERNEL "sched_rt_runtime_us", "950000"));
 	OK(write_text(KERNEL "sched_rr_timeslice_ms", "20"));
 	struct timespec slice = {-1, -1};
-	OK(set(0, SCHED_RR, 10));
+	OK(set_policy(0, SCHED_RR, 10));
 	OK(sched_rr_get_interval(0, &slice));
 	EQ(slice.tv_nsec, 20000000);
 	OK(write_text(KERNEL "sched_rr_timeslice_ms", "0"));

@@ -1,5 +1,6 @@
 /* Scheduling: preemption, sched_yield, affinity, priorities, policies, getcpu. */
 #include "../check.h"
+#include "../policies.h"
 #include <pthread.h>
 
 CASE(two_loops_share_one_processor)
