@@ -3,6 +3,7 @@ use crate::error::*;
 use crate::file::open_file::{SeekFrom, open_flag};
 use crate::file::{File, FileOperations, IoBuffer, PollEvents, PollTable};
 use crate::log::{self, Reader};
+use crate::process::Task;
 use crate::sync::{Mutex, rank};
 use crate::wait::Sleep;
 use alloc::boxed::Box;
@@ -18,9 +19,11 @@ const DEFAULT_LEVEL: u32 = 4;
 
 struct LogFile(Mutex<Reader>);
 
-/// Opens the device: a reader starts at the oldest record.
+/// Opens the device: a reader starts at the oldest record. EPERM for one who may not read the log.
 pub fn open(flags: u32) -> Result<Box<dyn FileOperations>> {
-    let _ = flags & open_flag::ACCESS_MODE;
+    if flags & open_flag::ACCESS_MODE != open_flag::WRITE_ONLY {
+        log::check_reader(Task::current())?;
+    }
     Ok(try_box(LogFile(Mutex::new(rank::FILE_POSITION, Reader::oldest())))?)
 }
 

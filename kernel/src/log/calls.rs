@@ -9,7 +9,7 @@ use crate::syscall::{UserBytes, UserSlice};
 use crate::wait::Sleep;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const CLOSE: u32 = 0;
 const OPEN: u32 = 1;
@@ -34,14 +34,42 @@ static PLACES: SpinLock<Places> =
 /// The level to return to after CONSOLE_OFF; `u32::MAX` if it is on.
 static SAVED_LEVEL: AtomicU32 = AtomicU32::new(u32::MAX);
 
+/// /proc/sys/kernel/dmesg_restrict: only who has the right to may read the log or ask for its size, too. As Debian has it.
+static RESTRICTED: AtomicBool = AtomicBool::new(true);
+
+/// Whether everybody is kept from reading.
+pub fn is_restricted() -> bool {
+    RESTRICTED.load(Ordering::Relaxed)
+}
+/// Restricts reading, or opens it to all; EPERM for who may not, EINVAL.
+pub fn restrict(task: &Task, value: i64) -> Result<()> {
+    if !task.capable(Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    RESTRICTED.store(
+        match value {
+            0 => false,
+            1 => true,
+            _ => return Err(EINVAL),
+        },
+        Ordering::Relaxed,
+    );
+    Ok(())
+}
+fn check_right(task: &Task) -> Result<()> {
+    // CAP_SYS_ADMIN was the right for it once, and still is.
+    if task.capable(Capability::Syslog) || task.capable(Capability::SysAdmin) { Ok(()) } else { Err(EPERM) }
+}
+/// Whether a task may read all of the log; EPERM.
+pub fn check_reader(task: &Task) -> Result<()> {
+    if is_restricted() { check_right(task) } else { Ok(()) }
+}
+
 /// Reads and controls the kernel log.
 pub fn syslog(task: &Task, action: i32, buffer: UserBytes, length: i32) -> Result<usize> {
     let action = u32::try_from(action).map_err(|_| EINVAL)?;
-    // As with dmesg_restrict=0: everybody may read all and ask for the size.
-    // CAP_SYS_ADMIN was the right for it once, and still is.
-    let permitted = || task.capable(Capability::Syslog) || task.capable(Capability::SysAdmin);
-    if !matches!(action, READ_ALL | SIZE_BUFFER) && !permitted() {
-        return Err(EPERM);
+    if !matches!(action, READ_ALL | SIZE_BUFFER) || is_restricted() {
+        check_right(task)?;
     }
     match action {
         CLOSE | OPEN => Ok(0),

@@ -6,6 +6,7 @@ pub mod ring;
 use crate::sync::{IrqLock, Once, rank};
 use crate::wait::WaitQueue;
 use alloc::sync::Arc;
+pub use calls::{check_reader, is_restricted, restrict};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, Ordering};
 pub use reader::Reader;

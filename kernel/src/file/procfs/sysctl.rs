@@ -157,6 +157,12 @@ static KERNEL: &[Item] = &[
     constant!("cap_last_cap", 40),
     Item::writable("core_pattern", 0o644, core_pattern, set_core_pattern),
     Item::writable("core_uses_pid", 0o644, core_uses_pid, set_core_uses_pid),
+    Item::writable(
+        "dmesg_restrict",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", u8::from(crate::log::is_restricted()))?),
+        |_, text| crate::log::restrict(Task::current(), parse_number(text)?),
+    ),
     Item::bytes("domainname", 0o444, domain_name),
     Item::writable("hostname", 0o644, host_name, set_host_name),
     Item::writable(
@@ -314,6 +320,8 @@ fn drop_caches(_subject: &Subject, text: &[u8]) -> Result<()> {
         crate::file::lock_report::LOCKED.trim();
         crate::file::notify::WATCHED.trim();
     }
+    // What this CPU keeps of the heap keeps slabs that are free but for it.
+    machine::memory::trim();
     Ok(())
 }
 fn max_map_count(_subject: &Subject, out: &mut Output) -> Result<()> {
