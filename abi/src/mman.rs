@@ -81,8 +81,6 @@ pub const MADV_POPULATE_READ: u64 = 22;
 pub const MADV_POPULATE_WRITE: u64 = 23;
 pub const MADV_DONTNEED_LOCKED: u64 = 24;
 pub const MADV_COLLAPSE: u64 = 25;
-pub const MADV_HWPOISON: u64 = 100;
-pub const MADV_SOFT_OFFLINE: u64 = 101;
 
 pub const MFD_CLOEXEC: u32 = 1;
 pub const MFD_ALLOW_SEALING: u32 = 2;

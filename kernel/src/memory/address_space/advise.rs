@@ -16,8 +16,8 @@ struct FilePart {
 }
 
 impl Space {
-    /// madvise(2) on the caller's own memory. `privileged`: CAP_SYS_ADMIN, which memory failure injection asks for.
-    pub fn advise(&self, start: u64, length: u64, advice: u64, privileged: bool) -> Result<()> {
+    /// madvise(2) on the caller's own memory.
+    pub fn advise(&self, start: u64, length: u64, advice: u64) -> Result<()> {
         if !is_known(advice) {
             return Err(EINVAL);
         }
@@ -33,8 +33,6 @@ impl Space {
             return Ok(());
         }
         match advice {
-            MADV_HWPOISON | MADV_SOFT_OFFLINE if !privileged => Err(EPERM),
-            MADV_HWPOISON | MADV_SOFT_OFFLINE => Err(EINVAL.because("frames cannot be taken offline")),
             MADV_POPULATE_READ => self.populate_for(start..end, Access::Read),
             MADV_POPULATE_WRITE => self.populate_for(start..end, Access::Write),
             _ => self.advise_areas(start, end, advice),
@@ -260,5 +258,4 @@ impl Space {
 
 fn is_known(advice: u64) -> bool {
     matches!(advice, MADV_NORMAL..=MADV_DONTNEED | MADV_FREE..=MADV_DONTNEED_LOCKED | MADV_COLLAPSE)
-        || matches!(advice, MADV_HWPOISON | MADV_SOFT_OFFLINE)
 }

@@ -2,7 +2,7 @@
 use super::space;
 use crate::error::{EFAULT, EINVAL, Result};
 use crate::memory::address_space::{Limits, Space};
-use crate::process::{Capability, Task};
+use crate::process::Task;
 use crate::syscall::UserBytes;
 use abi::mman::MLOCK_ONFAULT;
 use machine::paging::USER_END;
@@ -10,7 +10,7 @@ use machine::paging::USER_END;
 /// Tells the kernel how memory will be used.
 pub fn madvise(task: &Task, address: u64, length: u64, advice: i32) -> Result<()> {
     let advice = u64::try_from(advice).map_err(|_| EINVAL)?;
-    space(task)?.advise(address, length, advice, task.capable(Capability::SysAdmin))
+    space(task)?.advise(address, length, advice)
 }
 
 /// Writes the changes of shared file mappings back.

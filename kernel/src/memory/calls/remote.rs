@@ -39,7 +39,7 @@ pub fn process_madvise(
     }
     let mut done = 0;
     for piece in &pieces {
-        match memory.advise(piece.address, piece.length as u64, advice, false) {
+        match memory.advise(piece.address, piece.length as u64, advice) {
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
             Ok(()) => done += piece.length,
