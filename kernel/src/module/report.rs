@@ -39,10 +39,15 @@ pub fn put_taint(bits: u32, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
+/// Whether the current task may know where in memory the kernel's things are. That it could is no use of a privilege.
+fn shows_addresses() -> bool {
+    Task::current().with_credentials(|own| own.holds(Capability::Syslog))
+}
+
 /// /proc/kallsyms: the tables that system calls go through and what modules may name, each with its address (0 for who may not
 /// know it) and kind: `R` read-only data, `T` code.
 pub fn symbols(out: &mut Output) -> Result<()> {
-    let shown = |address| if Task::current().capable(Capability::Syslog) { address } else { 0 };
+    let shown = |address| if shows_addresses() { address } else { 0 };
     let tables =
         [("sys_call_table", Abi::X86_64), ("x32_sys_call_table", Abi::X32), ("ia32_sys_call_table", Abi::I386)];
     for (name, abi) in tables {
@@ -56,7 +61,7 @@ pub fn symbols(out: &mut Output) -> Result<()> {
 
 /// /proc/modules: name, size, users, who depends on it, state, address, taints.
 pub fn modules(out: &mut Output) -> Result<()> {
-    let shows_addresses = Task::current().capable(Capability::Syslog);
+    let shows_addresses = shows_addresses();
     let modules = MODULES.lock();
     for module in modules.iter() {
         let Some(body) = module.body.get() else { continue };

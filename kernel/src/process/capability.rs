@@ -82,7 +82,7 @@ pub fn capset(task: &Task, header: UserPtr<Header>, data: UserPtr<Data>) -> Resu
     let (effective, permitted, inheritable) =
         (effective & ALL_CAPABILITIES, permitted & ALL_CAPABILITIES, inheritable & ALL_CAPABILITIES);
     task.change_credentials(|new| {
-        if !new.capable_at_home(Capability::Setpcap) && inheritable & !(new.inheritable | new.permitted) != 0 {
+        if !new.holds_at_home(Capability::Setpcap) && inheritable & !(new.inheritable | new.permitted) != 0 {
             return Err(EPERM);
         }
         if inheritable & !(new.inheritable | new.bounding) != 0 {

@@ -115,16 +115,16 @@ pub fn setreuid(task: &Task, real: u32, effective: u32) -> Result<()> {
     let (real, effective) = (given_user(task, real)?, given_user(task, effective)?);
     task.change_credentials(|new| {
         let old = new.try_copy()?;
-        let privileged = old.capable_at_home(Capability::Setuid);
+        let privileged = || old.capable_at_home(Capability::Setuid);
         if real != UNCHANGED {
             new.user = real;
-            if real != old.user && real != old.effective_user && !privileged {
+            if real != old.user && real != old.effective_user && !privileged() {
                 return Err(EPERM);
             }
         }
         if effective != UNCHANGED {
             new.effective_user = effective;
-            if ![old.user, old.effective_user, old.saved_user].contains(&effective) && !privileged {
+            if ![old.user, old.effective_user, old.saved_user].contains(&effective) && !privileged() {
                 return Err(EPERM);
             }
         }
@@ -206,15 +206,15 @@ pub fn setregid(task: &Task, real: u32, effective: u32) -> Result<()> {
     let (real, effective) = (given_group(task, real)?, given_group(task, effective)?);
     task.change_credentials(|new| {
         let (old_real, old_effective, old_saved) = (new.group, new.effective_group, new.saved_group);
-        let privileged = new.capable_at_home(Capability::Setgid);
+        let privileged = |own: &Credentials| own.capable_at_home(Capability::Setgid);
         if real != UNCHANGED {
-            if real != old_real && real != old_effective && !privileged {
+            if real != old_real && real != old_effective && !privileged(new) {
                 return Err(EPERM);
             }
             new.group = real;
         }
         if effective != UNCHANGED {
-            if ![old_real, old_effective, old_saved].contains(&effective) && !privileged {
+            if ![old_real, old_effective, old_saved].contains(&effective) && !privileged(new) {
                 return Err(EPERM);
             }
             new.effective_group = effective;

@@ -197,7 +197,7 @@ fn set_securebits(task: &Task, value: u64) -> Result<()> {
         let changes_locked = locked & (new.securebits ^ bits) != 0;
         let unlocks = new.securebits & securebit::LOCKS & !bits != 0;
         let unknown = value & !u64::from(securebit::ALL | securebit::LOCKS) != 0;
-        if changes_locked || unlocks || unknown || !new.capable_at_home(Capability::Setpcap) {
+        if changes_locked || unlocks || unknown || !new.holds_at_home(Capability::Setpcap) {
             return Err(EPERM);
         }
         new.securebits = bits;

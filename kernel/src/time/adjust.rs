@@ -178,16 +178,16 @@ fn adjust(task: &Task, timex: &mut Timex) -> Result<State> {
 /// In Linux's order.
 fn check(task: &Task, timex: &Timex) -> Result<()> {
     let modes = timex.modes;
-    let may_set = task.capable(Capability::SysTime);
+    let may_set = || task.capable(Capability::SysTime);
     if modes & Modes::SLEW != 0 {
         if modes & Modes::OFFSET == 0 {
             return Err(EINVAL.because("adjtime without an offset"));
         }
-        if modes & Modes::READ_ONLY == 0 && !may_set {
+        if modes & Modes::READ_ONLY == 0 && !may_set() {
             return Err(EPERM);
         }
     } else {
-        if modes != 0 && !may_set {
+        if modes != 0 && !may_set() {
             return Err(EPERM);
         }
         if modes & Modes::TICK != 0 && !(9_000..=11_000).contains(&timex.tick) {
@@ -195,7 +195,7 @@ fn check(task: &Task, timex: &Timex) -> Result<()> {
         }
     }
     if modes & Modes::SET_OFFSET != 0 {
-        if !may_set {
+        if !may_set() {
             return Err(EPERM);
         }
         let second = if modes & Modes::NANO != 0 { 1_000_000_000 } else { 1_000_000 };

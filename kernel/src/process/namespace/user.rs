@@ -270,7 +270,12 @@ impl Credentials {
     /// Whether the effective set holds the capability: over what the own user namespace owns.
     #[inline]
     pub fn capable_at_home(&self, capability: Capability) -> bool {
-        noted(self.effective & capability.bit() != 0)
+        noted(self.holds_at_home(capability))
+    }
+    /// As `capable_at_home`, of what may not be needed in the end: it does not count as used.
+    #[inline]
+    pub fn holds_at_home(&self, capability: Capability) -> bool {
+        self.effective & capability.bit() != 0
     }
     /// Whether a capability counts over what a user and a group own: they have a place in the own user namespace.
     #[inline]

@@ -14,9 +14,9 @@ rows! {
     /// Hang up the own terminal.
     [ 153  153  111] vhangup() => call crate::device::tty::vhangup, Full;
     /// Makes another mount the root.
-    [ 155  155  217] pivot_root(new_root, put_old) => call crate::file::mount_calls::pivot_root, Partial("a recipe for the fuzzer; every errno is compared with Linux");
+    [ 155  155  217] pivot_root(new_root, put_old) => call crate::file::mount_calls::pivot_root, Full;
     /// Mounts, moves, binds or changes a mount.
-    [ 165  165   21] mount(source, target, kind, flags, data) => call crate::file::mount_calls::mount, Partial("a recipe for the fuzzer; every errno is compared with Linux");
+    [ 165  165   21] mount(source, target, kind, flags, data) => call crate::file::mount_calls::mount, Full;
     /// Unmounts.
     [ 166  166   52] umount2(target, flags) => call crate::file::mount_calls::umount2, Full;
     /// Gives all I/O ports, by level 3.

@@ -48,7 +48,7 @@ rows! {
     /// Processor times in clock ticks.
     [ 100  100   43] times(buffer) => call crate::process::usage::times, Full;
     /// Trace a process: stop it, look into it, change it.
-    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Partial("a recipe for the fuzzer; every request is compared with Linux");
+    [ 101  521   26] ptrace(request, pid, address, data) => call crate::ptrace::ptrace, Full;
     /// Set a process group.
     [ 109  109   57] setpgid(pid, group) => call crate::process::session::setpgid, Full;
     /// Parent's process id.
@@ -105,7 +105,7 @@ rows! {
     /// Set resource limits.
     [   -    -   75] setrlimit(resource, limit) => call crate::process::limits::setrlimit_narrow, Full;
     /// Keep a record of every process that ends.
-    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Partial("some privileges are marked as used where a check comes before the need");
+    [ 163  163   51] acct(name) => call crate::process::accounting::acct, Full;
     [ 174    -  127] create_module() => missing;
     /// Load a module from memory.
     [ 175  175  128] init_module(image, length, parameters) => call crate::module::calls::init_module, Full;
