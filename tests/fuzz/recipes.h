@@ -3,10 +3,13 @@
  *
  * A recipe overwrites what it must of random arguments. It may prepare what the call is about: a file, a mapping, a signal.
  */
+#include <elf.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,6 +70,17 @@ static void set(uint64_t *words, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 }
 #define SET(...) set(words, __VA_ARGS__)
 
+/* The descriptor of a process, opened again in case chance has closed it. */
+static uint64_t again(int descriptor)
+{
+	int fd = (int)syscall(SYS_pidfd_open, descriptor == PIDFD ? own : victim, 0);
+	if (fd >= 0 && fd != descriptor) {
+		syscall(SYS_dup2, fd, descriptor);
+		syscall(SYS_close, fd);
+	}
+	return (uint64_t)descriptor;
+}
+
 static void signal_somebody(uint64_t *words)
 {
 	uint64_t who = someone(), information = zeroed(), signal = harmless_signal();
@@ -77,9 +91,68 @@ static void signal_somebody(uint64_t *words)
 	else if (is("rt_tgsigqueueinfo"))
 		SET(who, who, signal, information, 0, 0);
 	else if (is("pidfd_send_signal"))
-		SET(one_in(2) ? PIDFD : VICTIM_FD, signal, one_in(2) ? 0 : information, 0, 0, 0);
+		SET(again(one_in(2) ? PIDFD : VICTIM_FD), signal, one_in(2) ? 0 : information, 0, 0, 0);
 	else
 		SET(who, signal, information, 0, 0, 0);
+}
+/* Only what this batch's child may do to its victim: chance has the rest. */
+static void trace(uint64_t *words)
+{
+	static const int requests[] = {
+		PTRACE_TRACEME, PTRACE_PEEKTEXT, PTRACE_PEEKDATA, PTRACE_PEEKUSER, PTRACE_POKEDATA, PTRACE_CONT, PTRACE_SINGLESTEP, PTRACE_GETREGS,
+		PTRACE_SETREGS, PTRACE_GETFPREGS, PTRACE_SETFPREGS, PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SYSCALL, PTRACE_SETOPTIONS,
+		PTRACE_GETREGSET, PTRACE_SETREGSET, PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_GETSIGMASK, PTRACE_SETSIGMASK,
+		PTRACE_GET_SYSCALL_INFO, PTRACE_GET_RSEQ_CONFIGURATION};
+	int request = requests[below(sizeof requests / sizeof requests[0])];
+	if (abi == I386 && (request == PTRACE_SETREGS || request == PTRACE_SETREGSET)) /* halves of registers */
+		request = PTRACE_CONT;
+	uint64_t address = 0, data = 0, at = zeroed();
+	switch (request) {
+	case PTRACE_PEEKTEXT:
+	case PTRACE_PEEKDATA:
+		address = POOL;
+		data = at;
+		break;
+	case PTRACE_POKEDATA:
+		address = POOL;
+		break;
+	case PTRACE_PEEKUSER:
+		address = below(20) * (abi == I386 ? 4 : 8);
+		data = at;
+		break;
+	case PTRACE_GETREGSET:
+	case PTRACE_SETREGSET:
+		address = NT_PRSTATUS;
+		put_long(at, 0, at + 64, abi != X86_64);
+		put_long(at, 1, 1000, abi != X86_64);
+		data = at;
+		break;
+	case PTRACE_GETSIGMASK:
+	case PTRACE_SETSIGMASK:
+		address = 8;
+		data = at;
+		break;
+	case PTRACE_GET_SYSCALL_INFO:
+		address = 88;
+		data = at;
+		break;
+	case PTRACE_GET_RSEQ_CONFIGURATION:
+		address = 24;
+		data = at;
+		break;
+	case PTRACE_SETOPTIONS:
+		data = below(256);
+		break;
+	case PTRACE_GETREGS:
+	case PTRACE_SETREGS:
+	case PTRACE_GETFPREGS:
+	case PTRACE_SETFPREGS:
+		data = at;
+		break;
+	default:
+		break;
+	}
+	SET((uint64_t)request, (uint64_t)victim, address, data, 0, 0);
 }
 static void action(uint64_t *words)
 {
@@ -417,6 +490,29 @@ static void unmount(uint64_t *words)
 	syscall(SYS_mount, "fuzz", "d", "tmpfs", 0, 0);
 	SET(path_of("d"), is("umount2") ? below(4) : 0, 0, 0, 0, 0);
 }
+/* In a child that has mounts of its own: a new one, a second place for one, other flags, other propagation, another place. */
+static void mount_somewhere(uint64_t *words)
+{
+	const uint64_t d = path_of("d"), inner = path_of("d/new");
+	switch (below(5)) {
+	case 0:
+		SET(text(3), inner, text(2), below(2) * MS_RDONLY, 0, 0);
+		break;
+	case 1:
+		SET(path_of("."), inner, 0, MS_BIND | below(2) * MS_REC, 0, 0);
+		break;
+	case 2:
+		SET(0, d, 0, MS_REMOUNT | below(2) * MS_BIND | below(16), 0, 0);
+		break;
+	case 3:
+		SET(0, d, 0, one_in(2) ? MS_SHARED : one_in(2) ? MS_SLAVE : MS_UNBINDABLE, 0, 0);
+		break;
+	default:
+		SET(d, path_of("d/new"), 0, MS_BIND, 0, 0);
+	}
+}
+static void change_root_mount(uint64_t *words) { SET(path_of("d"), one_in(2) ? path_of("d") : path_of("d/new"), 0, 0, 0, 0); }
+static void account(uint64_t *words) { SET(one_in(2) ? 0 : path_of("a"), 0, 0, 0, 0, 0); }
 static void load_module(uint64_t *words)
 {
 	char *copy = (char *)AREA;
@@ -582,12 +678,12 @@ static const struct {
 	{"semget", semaphores}, {"semop", semaphores}, {"semtimedop", semaphores}, {"semtimedop_time64", semaphores},
 	{"semctl", semaphores}, {"ipc", semaphores}, {"msgget", messages}, {"msgsnd", messages}, {"msgrcv", messages},
 	{"msgctl", messages}, {"shmget", segments}, {"shmat", segments}, {"shmdt", segments}, {"shmctl", segments},
-	{"modify_ldt", local_table},
+	{"modify_ldt", local_table}, {"ptrace", trace}, {"mount", mount_somewhere}, {"pivot_root", change_root_mount}, {"acct", account},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",
 					     "clock_adjtime64", "reboot", "init_module", "finit_module",
-					     "delete_module", "syslog", "umount", "umount2", 0};
+					     "delete_module", "syslog", "umount", "umount2", "mount", "pivot_root", "acct", 0};
 
 /* ---- Harm ------------------------------------------------------------------------------------------------------------ */
 
@@ -599,6 +695,8 @@ static void spare_others(uint64_t *words)
 		if (call->arguments[i].kind == PROCESS && who != own && who != victim && who != 0 && who != NO_PROCESS && who != -own)
 			words[i] = (uint64_t)own;
 	}
+	if (is("ptrace")) /* the tracer is a child of the worker */
+		words[1] = (uint64_t)victim;
 	if (is("setpriority") || is("ioprio_set")) {
 		words[1] = 0;
 		if (root) /* all of a user's, a group's */

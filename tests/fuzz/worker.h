@@ -1,8 +1,9 @@
 /* A worker: one batch of calls, in a folder and with descriptors of its own. */
-#include <elf.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/rseq.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
@@ -33,7 +34,7 @@ static int is_any(const char *name, const char *const *list)
 /* What would end or change the whole system. */
 static const char *const never[] = {"kexec_load", "kexec_file_load", "swapon", "swapoff", 0};
 /* What a superuser does to everybody. */
-static const char *const user_only[] = {"mount", "pivot_root", "acct", "iopl", "ioperm", 0};
+static const char *const user_only[] = {"iopl", "ioperm", 0};
 /* What waits, or changes what the other calls of the batch meet. */
 static const char *const seldom[] = {
 	"pause", "rt_sigsuspend", "rt_sigtimedwait", "rt_sigtimedwait_time64", "vfork", "fork", "clone", "clone3", "sigsuspend", "sync",
@@ -42,12 +43,13 @@ static const char *const seldom[] = {
 	"pselect6_time64", "poll", "ppoll", "ppoll_time64", "epoll_wait", "epoll_pwait", "epoll_pwait2", "flock", "read", "readv", "prctl",
 	"setsid", "vhangup", "chroot", "sgetmask", "ssetmask", "mlockall", "rseq", "set_robust_list", "set_tid_address", "dup2", "dup3",
 	"fcntl", "fcntl64", "restart_syscall", "setfsuid", "setuid", "setreuid", "setresuid", "setuid32", "setreuid32", "setresuid32",
-	"reboot", "init_module", "finit_module", "delete_module", "umount", "umount2", "testsyscall", "capset", "ptrace", "set_thread_area", 0};
+	"reboot", "init_module", "finit_module", "delete_module", "umount", "umount2", "testsyscall", "capset", "ptrace", "mount", "pivot_root", "acct", "set_thread_area",
+	"pidfd_send_signal", 0};
 /* What ends the worker, or its child, or takes its memory away. */
 static const char *const deadly[] = {
 	"exit", "exit_group", "execve", "execveat", "rt_sigreturn", "sigreturn", "kill", "tkill", "tgkill", "rt_sigqueueinfo",
 	"rt_tgsigqueueinfo", "munmap", "mprotect", "mremap", "brk", "arch_prctl", "modify_ldt", "seccomp",
-	"remap_file_pages", "pidfd_send_signal", "shmdt", "pkey_mprotect", "setrlimit", "prlimit64", "sigaction", "signal",
+	"remap_file_pages", "shmdt", "pkey_mprotect", "setrlimit", "prlimit64", "sigaction", "signal",
 	"rt_sigaction", 0};
 static const char *const clones[] = {"fork", "vfork", "clone", "clone3", 0};
 
@@ -77,6 +79,10 @@ static const struct {
 	{"vhangup", "takes the terminal", RETURNED},
 	{"chroot", "takes the other folders", RETURNED},
 	{"testsyscall", "greets on a terminal", RETURNED},
+	{"ptrace", "lets go of who it traces when it ends", RETURNED},
+	{"mount", "has mounts of its own", RETURNED},
+	{"pivot_root", "has mounts of its own", RETURNED},
+	{"acct", "keeps records of processes of its own", RETURNED},
 };
 
 /* By a call's place in the table. */
@@ -93,13 +99,12 @@ static void learn_habits(void)
 {
 	for (int index = 0; index < CALLS; index++) {
 		const char *name = calls[index].name;
-		const int abis = (calls[index].numbers[0] >= 0) + (calls[index].numbers[1] >= 0) + (calls[index].numbers[2] >= 0);
 		const int ends = is_any(name, deadly);
 		habits[index].banned[0] = habits[index].banned[1] = (char)is_any(name, never);
 		habits[index].banned[1] |= (char)is_any(name, user_only);
 		habits[index].forced = (char)is_any(name, only_by_recipe);
 		habits[index].makes_task = (char)is_any(name, clones);
-		habits[index].rarity = ends ? 4 * abis : is_any(name, seldom) ? 2 * abis : 1;
+		habits[index].rarity = ends ? 8 : is_any(name, seldom) ? 4 : 1;
 		habits[index].child = -1;
 		for (unsigned i = 0; i < sizeof in_child / sizeof in_child[0]; i++)
 			if (!strcmp(in_child[i].name, name))
@@ -284,9 +289,39 @@ static void return_by_frame(void)
 	context[16] = 0x202;			      /* flags */
 	__asm__ volatile("mov %0, %%rsp; mov $119, %%eax; int $0x80" : : "r"(frame + 2) : "memory");
 }
-/* What a call needs that only a child can have; also the whole call where it needs another stack. */
-static void prepare_child(void)
+/* A request finds the victim traced, and stopped if it has to be; what is written is what was there. */
+static void trace_victim(long number, const uint64_t *words)
 {
+	const uint64_t request = words[0];
+	if (request == PTRACE_TRACEME || request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+		return;
+	syscall(SYS_ptrace, PTRACE_SEIZE, victim, 0, PTRACE_O_TRACESYSGOOD);
+	if (request == PTRACE_INTERRUPT)
+		return;
+	syscall(SYS_ptrace, PTRACE_INTERRUPT, victim, 0, 0);
+	waitpid(victim, 0, __WALL);
+	if (request == PTRACE_SETREGS || request == PTRACE_SETFPREGS || request == PTRACE_SETSIGMASK || request == PTRACE_SETREGSET) {
+		uint64_t get[6] = {request - 1, words[1], words[2], words[3]};
+		make_call(abi, number, get);
+	}
+}
+/* Mounts that nobody else sees, with one of its own at `d`. */
+static void own_mounts(void)
+{
+	if (!root)
+		syscall(SYS_unshare, CLONE_NEWUSER);
+	syscall(SYS_unshare, CLONE_NEWNS);
+	syscall(SYS_mount, 0, "/", 0, MS_REC | MS_PRIVATE, 0);
+	syscall(SYS_mount, "fuzz", "d", "tmpfs", 0, 0);
+	syscall(SYS_mkdir, "d/new", 0777);
+}
+/* What a call needs that only a child can have; also the whole call where it needs another stack. */
+static void prepare_child(long number, const uint64_t *words)
+{
+	if (is("ptrace"))
+		trace_victim(number, words);
+	if (is("mount") || is("pivot_root"))
+		own_mounts();
 	if (is("vhangup") || is("testsyscall")) {
 		syscall(SYS_setsid);
 		if (is("testsyscall"))
@@ -307,10 +342,10 @@ static long call_in_child(int habit, int is_fitted, long number, const uint64_t 
 {
 	int status = 0;
 	signal(SIGCHLD, SIG_DFL);
-	int child = (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	int child = (int)syscall(SYS_clone, SIGCHLD | (root && is("acct") ? CLONE_NEWPID : 0), 0, 0, 0, 0);
 	if (child == 0) {
 		if (is_fitted)
-			prepare_child();
+			prepare_child(number, words);
 		long result = make_call(abi, number, words);
 		end_child(result >= 0 ? RETURNED : FAILED);
 	}
@@ -323,19 +358,24 @@ static long call_in_child(int habit, int is_fitted, long number, const uint64_t 
 
 /* ---- The batch --------------------------------------------------------------------------------------------------------- */
 
+/* A call, and an ABI that has it. */
 static int choose(void)
 {
-	for (;;) {
-		int index = (int)below(CALLS);
-		if (!habits[index].banned[root] && one_in((uint64_t)habits[index].rarity))
-			return index;
-	}
+	int index;
+	do
+		index = (int)below(CALLS);
+	while (habits[index].banned[root] || !one_in((uint64_t)habits[index].rarity));
+	do
+		abi = (int)below(ABIS);
+	while (calls[index].numbers[abi] < 0);
+	return index;
 }
 static void call_unknown(int slot)
 {
 	uint64_t words[6];
 	for (int i = 0; i < 6; i++)
 		words[i] = number();
+	abi = (int)below(ABIS);
 	uint64_t any = one_in(2) ? 600 + below(5000) : next() | 0x80000000;
 	shared->unknown++;
 	shared->worker[slot].call = -1;
@@ -391,17 +431,13 @@ static void work(int slot, uint64_t seed, uint64_t batch)
 	own_objects();
 	settle(folder);
 	for (int count = 0; count < BATCH; count++) {
-		abi = (int)below(ABIS);
 		shared->worker[slot].progress++;
 		if (count % 100 == 99)
 			restore(folder);
-		if (one_in(40)) {
+		if (one_in(40))
 			call_unknown(slot);
-			continue;
-		}
-		int index = choose();
-		if (calls[index].numbers[abi] >= 0)
-			call_known(slot, index);
+		else
+			call_known(slot, choose());
 	}
 	syscall(SYS_kill, victim, SIGKILL);
 	_exit(0);
