@@ -8,39 +8,45 @@ use crate::time::value::Timespec32;
 use abi::Abi;
 use machine::entry::UserFrame;
 
-/// What socketcall(2) names, from 1 on: the number in the table, and how many arguments are read. Those that are not are zeros:
-/// accept is accept4 without flags, send is sendto without an address.
-const SOCKET_CALLS: [(usize, usize); 20] = [
-    (359, 3), // socket
-    (361, 3), // bind
-    (362, 3), // connect
-    (363, 2), // listen
-    (364, 3), // accept
-    (367, 3), // getsockname
-    (368, 3), // getpeername
-    (360, 4), // socketpair
-    (369, 4), // send
-    (371, 4), // recv
-    (369, 6), // sendto
-    (371, 6), // recvfrom
-    (373, 2), // shutdown
-    (366, 5), // setsockopt
-    (365, 5), // getsockopt
-    (370, 3), // sendmsg
-    (372, 3), // recvmsg
-    (364, 4), // accept4
-    (337, 5), // recvmmsg
-    (345, 4), // sendmmsg
+/// What socketcall(2) names, from 1 on: the number in the table, how many arguments are read, and the number by which x86-64
+/// knows it. Arguments that are not read are zeros: accept is accept4 without flags, send is sendto without an address.
+const SOCKET_CALLS: [(usize, usize, u32); 20] = [
+    (359, 3, 41),  // socket
+    (361, 3, 49),  // bind
+    (362, 3, 42),  // connect
+    (363, 2, 50),  // listen
+    (364, 3, 43),  // accept
+    (367, 3, 51),  // getsockname
+    (368, 3, 52),  // getpeername
+    (360, 4, 53),  // socketpair
+    (369, 4, 44),  // send
+    (371, 4, 45),  // recv
+    (369, 6, 44),  // sendto
+    (371, 6, 45),  // recvfrom
+    (373, 2, 48),  // shutdown
+    (366, 5, 54),  // setsockopt
+    (365, 5, 55),  // getsockopt
+    (370, 3, 46),  // sendmsg
+    (372, 3, 47),  // recvmsg
+    (364, 4, 288), // accept4
+    (337, 5, 299), // recvmmsg
+    (345, 4, 307), // sendmmsg
 ];
 
 /// socketcall(2): EINVAL for no call's number, EFAULT; else what the call answers.
 pub fn socketcall(task: &Task, frame: &mut UserFrame, call: i32, arguments: UserBytes) -> Result<i64> {
+    let (number, count, _) = socket_call(call as u32)?;
+    make(task, frame, number, socket_arguments(arguments.0, count)?)
+}
+fn socket_call(call: u32) -> Result<(usize, usize, u32)> {
     let place = usize::try_from(call).ok().and_then(|call| call.checked_sub(1)).ok_or(EINVAL)?;
-    let (number, count) = *SOCKET_CALLS.get(place).ok_or(EINVAL)?;
+    SOCKET_CALLS.get(place).copied().ok_or(EINVAL.into())
+}
+fn socket_arguments(address: u64, count: usize) -> Result<[u32; 6]> {
     let mut bytes = [[0; 4]; 6];
     let wanted = bytes.as_flattened_mut().get_mut(..4 * count).ok_or(EINVAL)?;
-    UserSlice::new(arguments.0, wanted.len()).read(wanted)?;
-    make(task, frame, number, bytes.map(u32::from_ne_bytes))
+    UserSlice::new(address, wanted.len()).read(wanted)?;
+    Ok(bytes.map(u32::from_ne_bytes))
 }
 
 /// Makes another call of i386's table in place of the one that `frame` is of.
@@ -52,6 +58,10 @@ fn make(task: &Task, frame: &UserFrame, number: usize, arguments: [u32; 6]) -> R
     (changed.rsi, changed.rdi, changed.rbp) = (fourth, fifth, sixth);
     Ok(entry(task, &mut changed))
 }
+
+/// The two calls' own numbers.
+const SOCKETCALL: u64 = 102;
+const IPC: u64 = 117;
 
 /// In a command: with the structures of today.
 const IPC_64: u32 = 0x100;
@@ -79,17 +89,7 @@ pub fn ipc(task: &Task, call: u32, arguments: IpcArguments) -> Result<i64> {
         11 => message::send(task, id, address, (second as i32).into(), third).map(|()| 0),
         12 if id < 0 || (second as i32) < 0 => Err(EINVAL),
         12 => {
-            // The first version has the message's place and type behind the pointer.
-            let (message, kind) = match version {
-                0 if pointer == 0 => return Err(EINVAL),
-                0 => {
-                    let mut pair = [[0; 4]; 2];
-                    UserSlice::new(address, 8).read(pair.as_flattened_mut())?;
-                    let [message, kind] = pair.map(u32::from_ne_bytes);
-                    (message, kind)
-                }
-                _ => (pointer, fifth),
-            };
+            let (message, kind) = place_and_type(version, pointer, fifth)?;
             message::receive(task, id, message.into(), second.into(), (kind as i32).into(), third)
                 .map(|length| length as i64)
         }
@@ -110,6 +110,20 @@ pub fn ipc(task: &Task, call: u32, arguments: IpcArguments) -> Result<i64> {
             shared_memory::control(task, id, command, address, form).map(i64::from)
         }
         _ => Err(ENOSYS),
+    }
+}
+
+/// Where msgrcv's message goes, and its type: the first version has both behind the pointer.
+fn place_and_type(version: u32, pointer: u32, fifth: u32) -> Result<(u32, u32)> {
+    match version {
+        0 if pointer == 0 => Err(EINVAL),
+        0 => {
+            let mut pair = [[0; 4]; 2];
+            UserSlice::new(pointer.into(), 8).read(pair.as_flattened_mut())?;
+            let [message, kind] = pair.map(u32::from_ne_bytes);
+            Ok((message, kind))
+        }
+        _ => Ok((pointer, fifth)),
     }
 }
 
@@ -135,5 +149,46 @@ impl Argument for IpcArguments {
     }
     fn show(&self, _: &Task, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
         write!(out, "{}, {}, {}, {:#x}, {}", self.first, self.second, self.third, self.pointer, self.fifth)
+    }
+}
+
+/// The call that socketcall(2) or ipc(2) carries, for people: its number in x86-64's table, which names them all, its arguments
+/// in their order there, and where its result is put if it is not in the register. `None` for other calls, and for those that
+/// carry none.
+pub fn carried(number: u64, words: &[u64; 6]) -> Option<(u32, [u64; 6], Option<u64>)> {
+    let [call, first, second, third, pointer, fifth] = words.map(|word| word as u32);
+    let plain = |number, words: [u32; 5]| {
+        let [a, b, c, d, e] = words.map(u64::from);
+        Some((number, [a, b, c, d, e, 0], None))
+    };
+    match (number, call & 0xffff) {
+        (SOCKETCALL, _) => {
+            let (_, count, number) = socket_call(call).ok()?;
+            Some((number, socket_arguments(first.into(), count).ok()?.map(u64::from), None))
+        }
+        (IPC, 1) => plain(65, [first, pointer, second, 0, 0]),
+        (IPC, 2) => plain(64, [first, second, third, 0, 0]),
+        (IPC, 3) => {
+            let mut last = [0; 4];
+            UserSlice::new(pointer.into(), 4).read(&mut last).ok()?;
+            plain(66, [first, second, third, u32::from_ne_bytes(last), 0])
+        }
+        (IPC, 4) => plain(220, [first, pointer, second, fifth, 0]),
+        (IPC, 11) => plain(69, [first, pointer, second, third, 0]),
+        (IPC, 12) => {
+            let (message, kind) = place_and_type(call >> 16, pointer, fifth).ok()?;
+            // Its type is a long.
+            let kind = i64::from(kind as i32) as u64;
+            Some((70, [first.into(), message.into(), second.into(), kind, third.into(), 0], None))
+        }
+        (IPC, 13) => plain(68, [first, second, 0, 0, 0]),
+        (IPC, 14) => plain(71, [first, second, pointer, 0, 0]),
+        (IPC, 21) => {
+            plain(30, [first, pointer, second, 0, 0]).map(|(number, words, _)| (number, words, Some(third.into())))
+        }
+        (IPC, 22) => plain(67, [pointer, 0, 0, 0, 0]),
+        (IPC, 23) => plain(29, [first, second, third, 0, 0]),
+        (IPC, 24) => plain(31, [first, second, pointer, 0, 0]),
+        _ => None,
     }
 }

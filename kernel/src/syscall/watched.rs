@@ -44,8 +44,7 @@ pub(super) fn dispatch(task: &Task, frame: &mut UserFrame) {
         return serve_unless_cancelled(task, frame);
     }
     // sigreturn(2) forgets the number.
-    let call =
-        trace::Call { abi: abi_of(frame), number: frame.original_rax, arguments: frame.arguments(abi_of(frame)) };
+    let call = trace::Call::of(frame);
     if trace::begin(task, frame, &call) == Verdict::Serve {
         serve_unless_cancelled(task, frame);
     }

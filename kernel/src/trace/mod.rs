@@ -21,7 +21,8 @@ use crate::error::Result;
 use crate::process::Task;
 use crate::signal::SignalInfo;
 use crate::sync::{SpinLock, rank};
-use crate::syscall::watched::Verdict;
+use crate::syscall::multiplex;
+use crate::syscall::watched::{Verdict, abi_of};
 use abi::Abi;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -35,8 +36,33 @@ pub struct Call {
     pub abi: Abi,
     /// `rax` as entered (the number, with x32's bit).
     pub number: u64,
-    /// The argument registers.
+    /// The arguments: its registers, unless the registers name another call.
     pub arguments: [u64; 6],
+    /// The table that has the number: that of the ABI, but for calls that i386's socketcall(2) and ipc(2) carry x86-64's.
+    pub table: Abi,
+    /// Where in user memory its result is if it is not the register.
+    result_at: Option<u64>,
+}
+
+impl Call {
+    /// The call that a frame begins. What socketcall(2) and ipc(2) carry is a call of its own. May sleep.
+    pub fn of(frame: &UserFrame) -> Call {
+        let abi = abi_of(frame);
+        let (number, arguments) = (frame.original_rax, frame.arguments(abi));
+        let carried = (abi == Abi::I386).then(|| multiplex::carried(number as u32 as u64, &arguments)).flatten();
+        match carried {
+            Some((number, arguments, result_at)) => {
+                Call { abi, number: number.into(), arguments, table: Abi::X86_64, result_at }
+            }
+            None => Call { abi, number, arguments, table: abi, result_at: None },
+        }
+    }
+    /// What it has answered, by its frame.
+    fn result(&self, frame: &UserFrame) -> i64 {
+        let result = frame.rax as i64;
+        let elsewhere = self.result_at.filter(|_| result == 0).and_then(|at| machine::user::load_user::<u32>(at).ok());
+        elsewhere.map_or(result, i64::from)
+    }
 }
 
 /// A task's place for what the tracer keeps about it.

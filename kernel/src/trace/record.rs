@@ -24,6 +24,8 @@ pub const INJECTED: u8 = 1;
 pub const DELAYED: u8 = 2;
 /// Some arguments are yet to come.
 pub const MORE_ARGUMENTS: u8 = 4;
+/// A flag: the number is x86-64's, of the call that i386's socketcall(2) or ipc(2) carries.
+pub const CARRIED: u8 = 8;
 
 /// Bytes of a header: what every record has, and that of a call's end.
 pub const HEADER: usize = 24;

@@ -102,13 +102,13 @@ impl Tracee {
         self.shown = false;
         let session = self.session.clone();
         let Some(settings) = session.settings() else { return Verdict::Serve };
-        let known = settings.call(call.abi, number_of(call));
+        let known = settings.call(call.table, number_of(call));
         self.executes = known.is_some_and(|known| known.executes);
         if self.armed && !self.executes {
             return Verdict::Serve;
         }
         self.shown = known.map_or(settings.show_unknown, |known| known.shown);
-        self.flags = 0;
+        self.flags = if call.table == call.abi { 0 } else { record::CARRIED };
         if self.shown {
             self.write_entry(task, frame, call, known, settings.limit);
         }
@@ -183,7 +183,7 @@ impl Tracee {
     /// A call ends.
     pub fn end(&mut self, task: &Task, frame: &UserFrame, call: &Call, reason: &str) {
         let now = machine::time::monotonic();
-        let result = frame.rax as i64;
+        let result = call.result(frame);
         let is_first = self.armed && self.executes && result == 0;
         if self.armed && !is_first {
             return;
@@ -200,7 +200,7 @@ impl Tracee {
         }
         let session = self.session.clone();
         let Some(settings) = session.settings() else { return };
-        let known = settings.call(call.abi, number_of(call));
+        let known = settings.call(call.table, number_of(call));
         self.rest.clear_with_room(EXIT_HEADER);
         let mut show = show(task, call, known, &mut self.rest, settings.limit, Some(result));
         if let Some(description) = known.and_then(|known| known.description) {
@@ -265,7 +265,7 @@ fn front(header: &[u8; EXIT_HEADER]) -> &[u8] {
 
 fn number_of(call: &Call) -> usize {
     let number = call.number as u32 as u64;
-    (if matches!(call.abi, Abi::X32) { number & !X32_BIT } else { number }) as usize
+    (if matches!(call.table, Abi::X32) { number & !X32_BIT } else { number }) as usize
 }
 
 fn show<'a>(
