@@ -5,14 +5,17 @@
 //! ancillary data of sendmsg(2) and recvmsg(2) in the layouts of the three ABIs.
 pub mod address;
 pub mod calls;
+pub mod device;
 pub mod message;
 pub mod message_calls;
+pub mod namespace;
 pub mod option_calls;
 pub mod options;
 pub mod socket;
 pub mod unix;
 
 pub use address::SocketAddress;
+pub use namespace::NetworkNamespace;
 pub use options::SocketOptions;
 pub use socket::{Incoming, Outgoing, Patience, SocketFile, SocketOperations};
 
