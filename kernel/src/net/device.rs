@@ -176,7 +176,8 @@ impl Device {
         let state = self.state.lock();
         state.is_up && state.addresses.iter().any(|own| own.local == address || own.has_in_network(address))
     }
-    /// Adds an address, behind the others of its scope and better ones: EEXIST, ENOBUFS for too many.
+    /// Adds an address, behind the others of its scope and of narrower ones, or last if its network has one already: EEXIST, EINVAL
+    /// for another scope than that one has, ENOBUFS for too many.
     pub fn add_address(&self, mut address: DeviceAddress) -> Result<DeviceAddress> {
         let mut room: Vec<DeviceAddress> = Vec::new();
         loop {
@@ -186,17 +187,18 @@ impl Device {
                     if other.local == address.local {
                         return Err(EEXIST);
                     }
-                    if other.scope == address.scope {
-                        address.flags |= SECONDARY;
+                    if other.scope != address.scope {
+                        return Err(EINVAL);
                     }
+                    address.flags |= SECONDARY;
                 }
             }
             if state.addresses.len() < state.addresses.capacity() {
-                let after = |other: &DeviceAddress| match address.flags & SECONDARY {
-                    0 => other.flags & SECONDARY != 0 || other.scope > address.scope,
-                    _ => false,
+                let is_before = |other: &DeviceAddress| other.flags & SECONDARY == 0 && address.scope <= other.scope;
+                let place = match address.flags & SECONDARY {
+                    0 => state.addresses.iter().rposition(is_before).map_or(0, |last| last + 1),
+                    _ => state.addresses.len(),
                 };
-                let place = state.addresses.iter().position(after).unwrap_or(state.addresses.len());
                 state.addresses.insert(place, address);
                 return Ok(address);
             }

@@ -1,4 +1,4 @@
-//! Sockets: socket(7), with unix(7) as the one family.
+//! Sockets: socket(7), with the families unix(7) and netlink(7).
 //!
 //! [`calls`] checks what every family has in common and asks a socket by the operations of its family
 //! ([`SocketOperations`]); [`options`] keeps what setsockopt(2) sets at SOL_SOCKET; [`message`] reads and writes the headers and the
@@ -6,9 +6,12 @@
 pub mod address;
 pub mod calls;
 pub mod device;
+pub mod device_calls;
+pub mod device_report;
 pub mod message;
 pub mod message_calls;
 pub mod namespace;
+pub mod netlink;
 pub mod option_calls;
 pub mod options;
 pub mod socket;

@@ -176,6 +176,11 @@ impl SocketOptions {
     pub fn send_buffer(&self) -> usize {
         self.send_buffer.load(Ordering::Relaxed) as usize
     }
+    /// Bytes that may be in its queue, where they are charged to the receiver.
+    #[inline(always)]
+    pub fn receive_buffer(&self) -> usize {
+        self.receive_buffer.load(Ordering::Relaxed) as usize
+    }
     /// How many bytes a stream's reader waits for that wants `wanted`.
     #[inline(always)]
     pub fn receive_target(&self, wanted: usize, all: bool) -> usize {

@@ -1,0 +1,74 @@
+//! Routes: there are no others than those that follow from the addresses of a device that is up (RTM_GETROUTE).
+use super::super::writer::Writer;
+use super::INET;
+use crate::error::*;
+use crate::net::device::{Device, SECONDARY};
+
+/// RT_TABLE_LOCAL and RTPROT_KERNEL.
+const TABLE_LOCAL: u8 = 255;
+const BY_KERNEL: u8 = 2;
+const SCOPE_LINK: u8 = 253;
+const SCOPE_HOST: u8 = 254;
+/// RTN_* types.
+const LOCAL: u8 = 2;
+const BROADCAST: u8 = 3;
+/// RTA_* attributes.
+mod attribute {
+    pub const DESTINATION: u16 = 1;
+    pub const DEVICE: u16 = 4;
+    pub const SOURCE: u16 = 7;
+    pub const TABLE: u16 = 15;
+}
+
+/// A route of the table of local addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    destination: u32,
+    prefix: u8,
+    kind: u8,
+    source: [u8; 4],
+}
+
+/// The routes of one address: to itself, to its network and to all in that.
+fn routes_of(device: &Device, place: usize) -> Option<[Option<Route>; 3]> {
+    let address = device.address(place)?;
+    let (mask, source) = (address.mask(), address.local);
+    let own = u32::from_be_bytes(address.local);
+    let network = u32::from_be_bytes(address.peer) & mask;
+    let route = |destination: u32, prefix: u8, kind: u8| Some(Route { destination, prefix, kind, source });
+    let is_first = address.flags & SECONDARY == 0;
+    let has_network = is_first && (network != own || address.prefix < 32) && network >> 24 != 0;
+    Some([
+        if has_network { route(network, address.prefix, LOCAL) } else { None },
+        route(own, 32, LOCAL),
+        if has_network && address.prefix < 31 { route(network | !mask, 32, BROADCAST) } else { None },
+    ])
+}
+/// The route of a place in the list.
+pub fn route(device: &Device, place: usize) -> Option<Route> {
+    if !device.is_up() {
+        return None;
+    }
+    let mut left = place;
+    for index in 0.. {
+        for route in routes_of(device, index)?.into_iter().flatten() {
+            if left == 0 {
+                return Some(route);
+            }
+            left -= 1;
+        }
+    }
+    None
+}
+/// Writes all about a route.
+pub fn describe(device: &Device, route: &Route, writer: &mut Writer) -> Result<()> {
+    let scope = if route.kind == BROADCAST { SCOPE_LINK } else { SCOPE_HOST };
+    writer.put(&[INET, route.prefix, 0, 0, TABLE_LOCAL, BY_KERNEL, scope, route.kind])?;
+    writer.put(&[0; 4])?;
+    writer.word(attribute::TABLE, TABLE_LOCAL.into())?;
+    if route.prefix > 0 {
+        writer.attribute(attribute::DESTINATION, &route.destination.to_be_bytes())?;
+    }
+    writer.attribute(attribute::SOURCE, &route.source)?;
+    writer.word(attribute::DEVICE, device.index)
+}
