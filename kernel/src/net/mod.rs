@@ -15,6 +15,7 @@ pub mod netlink;
 pub mod option_calls;
 pub mod options;
 pub mod socket;
+pub mod sysfs;
 pub mod unix;
 
 pub use address::SocketAddress;

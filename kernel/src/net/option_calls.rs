@@ -31,7 +31,7 @@ pub fn setsockopt(task: &Task, fd: Fd, level: i32, option: i32, value: UserBytes
 fn set(task: &Task, socket: &dyn SocketOperations, option: u32, at: u64, length: usize) -> Result<()> {
     let options = socket.options();
     if option == BIND_TO_DEVICE {
-        return Err(ENOPROTOOPT.because("there are no network devices"));
+        return Err(ENOPROTOOPT.because("sockets are not bound to devices"));
     }
     if length < 4 {
         return Err(EINVAL);

@@ -359,7 +359,7 @@ CASE(receivers_fill_up)
 		OK(setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time));
 		ERR(sendto(client, block, sizes[i], 0, (void *)&name, sizeof name), EAGAIN);
 		/* The sender of a message to all is not told, the receiver is. */
-		ERR(send_to(client, block, 1, 0, 1), ECONNREFUSED);
+		ERR(send_to(client, block, sizes[i], 0, 1), ECONNREFUSED);
 		OUT("lost: ready %#x", ready(server));
 		ERR(recv(server, block, 1, MSG_DONTWAIT), ENOBUFS);
 		EQ(recv(server, block, 1, 0), 1);

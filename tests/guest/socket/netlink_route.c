@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <sys/un.h>
+#include <sys/mount.h>
 
 static struct request request;
 static struct ifreq entry;
@@ -188,7 +188,7 @@ CASE(device_control_on_sockets_of_any_family)
 		ERR(ioctl(fd, SIOCSIFFLAGS, &entry), ENODEV);
 		strcpy(entry.ifr_name, "lo:7");
 		OK(ioctl(fd, SIOCGIFFLAGS, &entry));
-		STR_EQ(entry.ifr_name, "lo");
+		STR_EQ(entry.ifr_name, "lo:7");
 	}
 }
 
@@ -440,4 +440,33 @@ CASE(in_proc)
 	text[size] = 0;
 	for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n"))
 		OUT("%s|", line);
+}
+
+CASE(in_sys)
+{
+	static const char *const names[] = {"addr_len", "address", "broadcast", "carrier", "dev_id",	   "dormant", "flags",
+					    "ifindex",	"iflink",  "link_mode", "mtu",	   "operstate", "tx_queue_len",
+					    "type",	"uevent",  "statistics/rx_bytes"};
+	own_network();
+	OK(unshare(CLONE_NEWNS));
+	OK(mount("none", "/", 0, MS_REC | MS_PRIVATE, 0));
+	enter_scratch();
+	OK(mkdir("sys", 0755));
+	OK(mount("sysfs", "sys", "sysfs", 0, 0));
+	int fd = OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	for (int up = 0; up < 2; up++) {
+		set_up(fd, up);
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+			char path[128], text[256];
+			snprintf(path, sizeof path, "sys/class/net/lo/%s", names[i]);
+			int file = OK(open(path, O_RDONLY));
+			ssize_t size = read(file, text, sizeof text - 1);
+			text[size < 0 ? 0 : size] = 0;
+			for (char *end; (end = strchr(text, '\n'));)
+				*end = ' ';
+			OUT("%s: %s%s", names[i], size < 0 ? errno_name(errno) : "", text);
+			close(file);
+		}
+	}
+	OK(umount("sys"));
 }

@@ -79,7 +79,7 @@ fn describe(writer: &mut Writer) -> Result<()> {
     writer.attribute(ID, &CONTROLLER.to_le_bytes())?;
     writer.word(VERSION, 2)?;
     writer.word(HEADER_SIZE, 0)?;
-    writer.word(LARGEST_ATTRIBUTE, 10)?;
+    writer.word(LARGEST_ATTRIBUTE, 0)?;
     let operations = writer.nest(OPERATIONS)?;
     let one = writer.nest(1)?;
     writer.word(OPERATION_ID, GET_FAMILY.into())?;

@@ -28,7 +28,12 @@ pub struct Packet {
 impl Packet {
     /// A message of the kernel's.
     pub fn of_kernel(bytes: Vec<u8>, group: u32) -> Result<Arc<Packet>> {
-        let charge = charge_for(bytes.len(), true);
+        let room = bytes.len();
+        Packet::of_kernel_in(bytes, group, room)
+    }
+    /// As `of_kernel`, of what was made in a block of so many bytes.
+    pub fn of_kernel_in(bytes: Vec<u8>, group: u32, room: usize) -> Result<Arc<Packet>> {
+        let charge = charge_for(room, true);
         Ok(try_arc(Packet { bytes, port: 0, group, credentials: [0; 3], charge })?)
     }
 }
@@ -69,16 +74,20 @@ pub enum Delivery {
 impl NetlinkSocket {
     /// Puts a message into the queue if there is room.
     pub(super) fn deliver(&self, packet: &Arc<Packet>) -> Result<Delivery> {
-        self.deliver_charged(packet, packet.charge, false)
+        self.enqueue(packet, false)
     }
-    /// As `deliver`, for another charge, and whether or not there is room.
-    pub(super) fn deliver_charged(&self, packet: &Arc<Packet>, charge: usize, always: bool) -> Result<Delivery> {
+    /// As `deliver`, also without room: for a piece of a list, which its reader waits for, and of which there is one.
+    pub(super) fn deliver_always(&self, packet: &Arc<Packet>) -> Result<Delivery> {
+        self.enqueue(packet, true)
+    }
+    fn enqueue(&self, packet: &Arc<Packet>, always: bool) -> Result<Delivery> {
+        let charge = packet.charge;
         let waiting = try_arc(Waiting { links: Links::new(), packet: packet.clone(), charge })?;
         let mut queue = self.queue.lock();
         if queue.is_dead {
             return Ok(Delivery::Dead);
         }
-        if !always && self.is_full() {
+        if !always && self.is_full_for(charge) {
             return Ok(Delivery::Full);
         }
         self.charged.fetch_add(charge, Ordering::AcqRel);

@@ -251,10 +251,13 @@ impl NetlinkSocket {
         }
         self.drops.fetch_add(1, Ordering::Relaxed);
     }
-    /// Whether it takes no message now.
-    fn is_full(&self) -> bool {
-        self.charged.load(Ordering::Acquire) > self.options.receive_buffer()
-            || self.is_congested.load(Ordering::Acquire)
+    /// Whether it takes no message of such a charge now; an empty queue takes any.
+    fn is_full_for(&self, charge: usize) -> bool {
+        !self.has_room_for(charge) || self.is_congested.load(Ordering::Acquire)
+    }
+    fn has_room_for(&self, charge: usize) -> bool {
+        let charged = self.charged.load(Ordering::Acquire);
+        charged == 0 || charged.saturating_add(charge) <= self.options.receive_buffer()
     }
     fn end(&self) {
         table::remove(self);
@@ -304,8 +307,8 @@ impl SocketOperations for NetlinkHandle {
     fn send(&self, task: &Task, from: &mut IoBuffer, outgoing: Outgoing) -> Result<usize> {
         self.0.send(task, from, outgoing)
     }
-    fn receive(&self, task: &Task, into: &mut IoBuffer, incoming: &mut Incoming) -> Result<usize> {
-        self.0.receive(task, into, incoming)
+    fn receive(&self, _: &Task, into: &mut IoBuffer, incoming: &mut Incoming) -> Result<usize> {
+        self.0.receive(into, incoming)
     }
     fn poll(&self, table: Option<&mut PollTable>) -> PollEvents {
         if let Some(table) = table {

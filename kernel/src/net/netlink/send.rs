@@ -79,7 +79,9 @@ impl NetlinkSocket {
             match other.deliver(packet)? {
                 Delivery::Done => return Ok(()),
                 Delivery::Dead => return Err(ECONNREFUSED),
-                Delivery::Full => patience.wait(&other.room, false, || !other.is_full() || other.is_dead())?,
+                Delivery::Full => {
+                    patience.wait(&other.room, false, || !other.is_full_for(packet.charge) || other.is_dead())?
+                }
             }
         }
     }

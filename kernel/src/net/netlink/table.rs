@@ -106,15 +106,14 @@ where
         found.try_reserve(wanted)?;
     }
 }
-/// The sockets of a network namespace that listen to a group, counted from 1.
+/// The sockets of a network namespace that listen to a group, counted from 1. Those of other namespaces that want to hear of all
+/// namespaces they have a number for (NETLINK_LISTEN_ALL_NSID) have none for this one: there are no such numbers.
 pub fn members(network: u64, protocol: Protocol, group: u32) -> Result<Vec<Arc<NetlinkSocket>>> {
     let mut found = Vec::new();
     let bit = group.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0);
     if let Some(listeners) = listeners(protocol) {
-        let is_member = |socket: &NetlinkSocket| {
-            (socket.network.identity.inode == network || socket.has_flag(super::flag::ALL_NAMESPACES))
-                && socket.state.lock().groups & bit != 0
-        };
+        let is_member =
+            |socket: &NetlinkSocket| socket.network.identity.inode == network && socket.state.lock().groups & bit != 0;
         chosen(listeners, &mut found, is_member)?;
     }
     Ok(found)

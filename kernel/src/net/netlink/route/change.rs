@@ -35,11 +35,11 @@ pub fn set_flags(network: &NetworkNamespace, device: &Device, flags: u32) -> Res
     let guard = network.changes.lock();
     let had_address = device.address(0).is_some();
     let changed = device.set_flags(flags)?;
-    if !had_address && let Some(address) = device.address(0) {
-        tell(network, NEW_ADDRESS, GROUP_ADDRESS, (0, 0), |writer| address::describe(device, &address, writer));
-    }
     if changed != 0 {
         tell_of_device(network, device, changed);
+    }
+    if !had_address && let Some(address) = device.address(0) {
+        tell_of_address(network, device, &address, NEW_ADDRESS, (0, 0));
     }
     drop(guard);
     Ok(())
