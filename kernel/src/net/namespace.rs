@@ -31,7 +31,7 @@ impl NetworkNamespace {
     }
     /// That of a task.
     pub fn of(task: &Task) -> Arc<NetworkNamespace> {
-        task.namespaces().network.clone()
+        task.with_namespaces(|set| set.network.clone())
     }
     /// Whether it is the first one.
     pub fn is_first(&self) -> bool {

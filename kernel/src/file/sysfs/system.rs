@@ -33,7 +33,9 @@ pub fn populate(root: &Arc<Node>) -> Result<()> {
     for path in DIRECTORIES {
         path.split('/').try_fold(root.clone(), |at, name| at.directory(name.as_bytes()))?;
     }
-    root.directory(b"kernel")?.add_text("fscaps", |out| out.put(b"1\n"))
+    let kernel = root.directory(b"kernel")?;
+    kernel.add_text("uevent_seqnum", |out| Ok(writeln!(out, "{}", uevent::sequence())?))?;
+    kernel.add_text("fscaps", |out| out.put(b"1\n"))
 }
 
 /// Shows the CPUs, once all have started.

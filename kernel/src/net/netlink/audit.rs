@@ -5,6 +5,7 @@ use super::Protocol;
 use super::message::Packet;
 use super::request::{Outcome, Request, word};
 use super::send::broadcast;
+use super::table::Place;
 use super::writer::Writer;
 use crate::error::*;
 use crate::log::{LONGEST, Level};
@@ -187,6 +188,12 @@ fn record(kind: u16, head: core::fmt::Arguments, text: &[u8]) -> Result<()> {
     writer.put(line.as_bytes())?;
     writer.end();
     // Nobody needs to listen.
-    let _ = broadcast(first::NETWORK, Protocol::Audit, &Packet::of_kernel(writer.into_bytes(), READ_LOG)?, 0, None);
+    let _ = broadcast(
+        Place::Namespace(first::NETWORK),
+        Protocol::Audit,
+        &Packet::of_kernel(writer.into_bytes(), READ_LOG)?,
+        0,
+        None,
+    );
     Ok(())
 }

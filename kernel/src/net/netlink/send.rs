@@ -1,6 +1,7 @@
 //! Sending: to one socket, to a group, to the kernel.
 use super::bind::{destination, parse};
 use super::message::{Delivery, Packet, charge_for, take};
+use super::table::Place;
 use super::{NetlinkSocket, request, table};
 use crate::error::*;
 use crate::file::IoBuffer;
@@ -53,7 +54,8 @@ impl NetlinkSocket {
         let packet = try_arc(packet).map_err(|_| ENOBUFS)?;
         if to.group != 0 {
             // What becomes of it is not the sender's to know.
-            let _ = broadcast(self.network.identity.inode, self.protocol, &packet, to.port, Some(self));
+            let _ =
+                broadcast(Place::Namespace(self.network.identity.inode), self.protocol, &packet, to.port, Some(self));
         }
         if to.port == 0 {
             if !self.protocol.has_kernel() {
@@ -90,14 +92,14 @@ impl NetlinkSocket {
 /// Sends a message to all who listen to its group but the socket of one port and the sender's own: ESRCH if nobody does, ENOBUFS if
 /// one of those who asked for that could not take it.
 pub fn broadcast(
-    network: u64,
+    place: Place,
     protocol: super::Protocol,
     packet: &Arc<Packet>,
     but: u32,
     sender: Option<&NetlinkSocket>,
 ) -> Result<()> {
     let (mut delivered, mut failed) = (false, false);
-    for socket in table::members(network, protocol, packet.group)? {
+    for socket in table::members(place, protocol, packet.group)? {
         if sender.is_some_and(|sender| core::ptr::eq(sender, &raw const *socket)) || socket.port() == but {
             continue;
         }

@@ -1,6 +1,7 @@
 //! The tables of all sockets: by port, and by protocol those that listen to groups.
 use super::{BY_GROUP, NetlinkSocket, Protocol};
 use crate::error::*;
+use crate::net::NetworkNamespace;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -106,14 +107,29 @@ where
         found.try_reserve(wanted)?;
     }
 }
-/// The sockets of a network namespace that listen to a group, counted from 1. Those of other namespaces that want to hear of all
+/// Where those are whom a message to a group is for.
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// In the network namespace of this number.
+    Namespace(u64),
+    /// In every one that the first user namespace owns.
+    OfFirstUsers,
+}
+impl Place {
+    fn has(self, network: &NetworkNamespace) -> bool {
+        match self {
+            Place::Namespace(number) => network.identity.inode == number,
+            Place::OfFirstUsers => network.identity.owner.level() == 0,
+        }
+    }
+}
+/// The sockets of network namespaces that listen to a group, counted from 1. Those of other namespaces that want to hear of all
 /// namespaces they have a number for (NETLINK_LISTEN_ALL_NSID) have none for this one: there are no such numbers.
-pub fn members(network: u64, protocol: Protocol, group: u32) -> Result<Vec<Arc<NetlinkSocket>>> {
+pub fn members(place: Place, protocol: Protocol, group: u32) -> Result<Vec<Arc<NetlinkSocket>>> {
     let mut found = Vec::new();
     let bit = group.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0);
     if let Some(listeners) = listeners(protocol) {
-        let is_member =
-            |socket: &NetlinkSocket| socket.network.identity.inode == network && socket.state.lock().groups & bit != 0;
+        let is_member = |socket: &NetlinkSocket| place.has(&socket.network) && socket.state.lock().groups & bit != 0;
         chosen(listeners, &mut found, is_member)?;
     }
     Ok(found)

@@ -3,10 +3,10 @@ use super::Protocol;
 use super::message::Packet;
 use super::request::{Outcome, Request};
 use super::send::broadcast;
+use super::table::Place;
 use crate::error::*;
 use crate::output::Output;
 use crate::process::Capability;
-use crate::process::namespace::first;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,8 +28,13 @@ pub fn tell(action: &str, path: &str, subsystem: &str, settings: &str) {
         && let Ok(packet) = Packet::of_kernel(text.into_bytes(), EVENTS)
     {
         // Nobody needs to listen.
-        let _ = broadcast(first::NETWORK, Protocol::Uevent, &packet, 0, None);
+        let _ = broadcast(Place::OfFirstUsers, Protocol::Uevent, &packet, 0, None);
     }
+}
+
+/// How many events there have been.
+pub fn sequence() -> u64 {
+    SEQUENCE.load(Ordering::Relaxed)
 }
 
 /// A program's event for its network namespace: EPERM. There are none.

@@ -2,6 +2,7 @@
 use super::super::Protocol;
 use super::super::message::Packet;
 use super::super::send::broadcast;
+use super::super::table::Place;
 use super::super::writer::Writer;
 use super::{DELETE_ADDRESS, GROUP_ADDRESS, GROUP_LINK, NEW_ADDRESS, NEW_LINK, address, link};
 use crate::error::*;
@@ -23,7 +24,7 @@ fn tell(
         && let Ok(packet) = Packet::of_kernel(writer.into_bytes(), group)
     {
         // Nobody needs to listen.
-        let _ = broadcast(network.identity.inode, Protocol::Route, &packet, 0, None);
+        let _ = broadcast(Place::Namespace(network.identity.inode), Protocol::Route, &packet, 0, None);
     }
 }
 fn tell_of_device(network: &NetworkNamespace, device: &Device, changed: u32) {
