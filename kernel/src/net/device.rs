@@ -49,6 +49,8 @@ pub struct DeviceAddress {
     pub flags: u32,
     /// IFA_LABEL, with NULs behind.
     pub label: [u8; NAME_LENGTH],
+    /// Whether there are routes for it: from when the device is up with it, also once that is down again.
+    pub is_routed: bool,
     /// When it was made and last changed, in nanoseconds of the monotonic clock.
     pub made: u64,
 }
@@ -160,10 +162,12 @@ impl Device {
                 scope: 254,
                 flags: 0x80,
                 label: label(self.name.as_bytes()),
+                is_routed: true,
                 made: machine::time::monotonic(),
             });
             core::mem::swap(&mut state.addresses, &mut room);
         }
+        state.addresses.iter_mut().for_each(|address| address.is_routed |= up);
         drop(state);
         Ok(changed)
     }
@@ -199,6 +203,7 @@ impl Device {
                     0 => state.addresses.iter().rposition(is_before).map_or(0, |last| last + 1),
                     _ => state.addresses.len(),
                 };
+                address.is_routed = state.is_up;
                 state.addresses.insert(place, address);
                 return Ok(address);
             }

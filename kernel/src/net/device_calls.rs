@@ -62,6 +62,10 @@ pub fn ioctl(task: &Task, network: &NetworkNamespace, command: u32, argument: u6
     if command >> 8 != OF_SOCKETS {
         return Err(ENOTTY);
     }
+    let is_of_slaves = matches!(command, command::GET_SLAVE | command::SET_SLAVE);
+    if is_of_slaves && !matches!(task.abi(), Abi::X86_64) {
+        return Err(ENOTTY.because("Linux does not translate it"));
+    }
     if command == command::GET_CONFIGURATION {
         return configuration(task, network, argument).map(|()| 0);
     }

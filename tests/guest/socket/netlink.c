@@ -433,7 +433,7 @@ CASE(in_the_list_of_sockets)
 	while (fgets(line, sizeof line, list))
 		if (strstr(line, " 424242 ") && strstr(line, wanted)) {
 			found++;
-			OUT("%.70s", line + 17);
+			OUT("%.62s|", line + 17);
 		}
 	EQ(found, 1);
 }

@@ -179,7 +179,7 @@ CASE(device_control_on_sockets_of_any_family)
 		OUT("hardware %d %d", entry.ifr_hwaddr.sa_family, entry.ifr_hwaddr.sa_data[0]);
 		OK(lo_ioctl(fd, SIOCGIFMAP));
 		EQ(entry.ifr_map.mem_start, 0);
-		ERR(lo_ioctl(fd, SIOCGIFSLAVE), EINVAL);
+		ERR(lo_ioctl(fd, SIOCGIFSLAVE), sizeof(long) == 8 ? EINVAL : ENOTTY);
 		ERR(ioctl(fd, SIOCGIFFLAGS, 16), EFAULT);
 		ERR(ioctl(fd, 0x89a7, &entry), ENOTTY);
 		ERR(ioctl(fd, 0x8a13, &entry), ENOTTY);

@@ -101,6 +101,7 @@ pub fn add(request: &Request) -> Result<Outcome> {
         scope: wanted.scope,
         flags: flags & SETTABLE | PERMANENT,
         label: label(name.split(|byte| *byte == 0).next().unwrap_or(name)),
+        is_routed: false,
         made: machine::time::monotonic(),
     };
     let network = &request.socket.network;

@@ -1,4 +1,5 @@
-//! Routes: there are no others than those that follow from the addresses of a device that is up (RTM_GETROUTE).
+//! Routes: there are no others than those that follow from addresses (RTM_GETROUTE). Those to the machine itself stay when the device
+//! goes down.
 use super::super::writer::Writer;
 use super::INET;
 use crate::error::*;
@@ -36,19 +37,19 @@ fn routes_of(device: &Device, place: usize) -> Option<[Option<Route>; 3]> {
     let own = u32::from_be_bytes(address.local);
     let network = u32::from_be_bytes(address.peer) & mask;
     let route = |destination: u32, prefix: u8, kind: u8| Some(Route { destination, prefix, kind, source });
+    if !address.is_routed {
+        return Some([None; 3]);
+    }
     let is_first = address.flags & SECONDARY == 0;
     let has_network = is_first && (network != own || address.prefix < 32) && network >> 24 != 0;
     Some([
         if has_network { route(network, address.prefix, LOCAL) } else { None },
         route(own, 32, LOCAL),
-        if has_network && address.prefix < 31 { route(network | !mask, 32, BROADCAST) } else { None },
+        if has_network && address.prefix < 31 && device.is_up() { route(network | !mask, 32, BROADCAST) } else { None },
     ])
 }
 /// The route of a place in the list.
 pub fn route(device: &Device, place: usize) -> Option<Route> {
-    if !device.is_up() {
-        return None;
-    }
     let mut left = place;
     for index in 0.. {
         for route in routes_of(device, index)?.into_iter().flatten() {
