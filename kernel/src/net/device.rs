@@ -69,6 +69,7 @@ impl DeviceAddress {
 #[derive(Clone)]
 struct State {
     is_up: bool,
+    has_been_up: bool,
     /// Of [`device_flag::SETTABLE`], PROMISCUOUS and ALL_MULTICAST.
     set: u32,
     mtu: u32,
@@ -108,7 +109,8 @@ pub struct Device {
 impl Device {
     /// The loopback device of a new namespace, which is down.
     pub fn loopback() -> Result<Arc<Device>> {
-        let state = State { is_up: false, set: 0, mtu: 65536, queue_length: 1000, addresses: Vec::new() };
+        let state =
+            State { is_up: false, has_been_up: false, set: 0, mtu: 65536, queue_length: 1000, addresses: Vec::new() };
         Ok(try_arc(Device {
             index: 1,
             name: "lo",
@@ -125,6 +127,15 @@ impl Device {
     /// Whether messages go through it.
     pub fn is_up(&self) -> bool {
         self.state.lock().is_up
+    }
+    /// Whether it is up or was: from then on it has a discipline of its queue, which is to have none.
+    pub fn has_been_up(&self) -> bool {
+        self.state.lock().has_been_up
+    }
+    /// Shows its addresses, and whether it is up, to `look`, under the device's spin lock.
+    pub fn with_addresses<R>(&self, look: impl FnOnce(&[DeviceAddress], bool) -> R) -> R {
+        let state = self.state.lock();
+        look(&state.addresses, state.is_up)
     }
     /// Most bytes of a message.
     pub fn mtu(&self) -> u32 {
@@ -153,6 +164,7 @@ impl Device {
         let changed = (state.set ^ flags) & kept | if state.is_up != up { device_flag::UP } else { 0 };
         state.set = flags & kept;
         state.is_up = up;
+        state.has_been_up |= up;
         if changed & up_bit(up) != 0 && state.addresses.is_empty() {
             room.push(DeviceAddress {
                 local: [127, 0, 0, 1],

@@ -218,6 +218,7 @@ CASE(device_comes_up)
 	set_up(fd, 0);
 	OK(lo_ioctl(fd, SIOCGIFFLAGS));
 	OUT("flags %#x", entry.ifr_flags);
+	dump(route, RTM_GETLINK, AF_UNSPEC);
 	dump(route, RTM_GETADDR, AF_INET);
 	dump(route, RTM_GETROUTE, AF_INET);
 }
@@ -346,6 +347,7 @@ CASE(addresses)
 	begin_address(RTM_NEWADDR, NLM_F_ACK, 9, 8, 0, "10.1.2.5");
 	EQ(ask(route, &request), ENODEV);
 	dump(route, RTM_GETADDR, AF_INET);
+	dump(route, RTM_GETROUTE, AF_INET);
 	struct ifreq list[8] = {};
 	struct ifconf configuration = {.ifc_len = 0};
 	OK(ioctl(fd, SIOCGIFCONF, &configuration));

@@ -68,7 +68,7 @@ impl Protocol {
             9 => Ok(Protocol::Audit),
             15 => Ok(Protocol::Uevent),
             16 => Ok(Protocol::Generic),
-            0..PROTOCOLS_END => Err(EPROTONOSUPPORT.because("nobody answers this protocol")),
+            number if number < PROTOCOLS_END => Err(EPROTONOSUPPORT.because("nobody answers this protocol")),
             _ => Err(EPROTONOSUPPORT),
         }
     }

@@ -62,7 +62,7 @@ pub fn describe(device: &Device, changed: u32, writer: &mut Writer) -> Result<()
     writer.word(attribute::SEND_QUEUES, 1)?;
     writer.word(attribute::RECEIVE_QUEUES, 1)?;
     writer.attribute(attribute::CARRIER, &[1])?;
-    writer.text(attribute::QUEUE_DISCIPLINE, if is_up { b"noqueue" } else { b"noop" })?;
+    writer.text(attribute::QUEUE_DISCIPLINE, if device.has_been_up() { b"noqueue" } else { b"noop" })?;
     for kind in [attribute::CARRIER_CHANGES, attribute::CARRIER_UPS, attribute::CARRIER_DOWNS] {
         writer.word(kind, 0)?;
     }

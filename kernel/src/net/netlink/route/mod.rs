@@ -97,11 +97,11 @@ pub fn fill(socket: &Arc<NetlinkSocket>, list: List, dump: &mut Dump, writer: &m
             }
         }
         List::Routes => {
-            while let Some(route) = table::route(device, dump.place) {
+            while let Some((place, route)) = table::next(device, dump.place as u64) {
                 if !writer.add(NEW_ROUTE, |writer| table::describe(device, &route, writer))? {
                     break;
                 }
-                dump.place += 1;
+                dump.place = place as usize;
                 dump.answered += 1;
             }
         }

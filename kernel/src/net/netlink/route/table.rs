@@ -3,7 +3,7 @@
 use super::super::writer::Writer;
 use super::INET;
 use crate::error::*;
-use crate::net::device::{Device, SECONDARY};
+use crate::net::device::{Device, DeviceAddress, SECONDARY};
 
 /// RT_TABLE_LOCAL and RTPROT_KERNEL.
 const TABLE_LOCAL: u8 = 255;
@@ -30,36 +30,46 @@ pub struct Route {
     source: [u8; 4],
 }
 
+impl Route {
+    /// Where it is in the list: by destination, then the narrowest network first. Never 0.
+    fn key(&self) -> u64 {
+        u64::from(self.destination) << 16 | u64::from(33 - self.prefix.min(32)) << 8 | u64::from(self.kind)
+    }
+}
+
 /// The routes of one address: to itself, to its network and to all in that.
-fn routes_of(device: &Device, place: usize) -> Option<[Option<Route>; 3]> {
-    let address = device.address(place)?;
+fn routes_of(address: &DeviceAddress, is_up: bool) -> [Option<Route>; 3] {
+    if !address.is_routed {
+        return [None; 3];
+    }
     let (mask, source) = (address.mask(), address.local);
     let own = u32::from_be_bytes(address.local);
     let network = u32::from_be_bytes(address.peer) & mask;
     let route = |destination: u32, prefix: u8, kind: u8| Some(Route { destination, prefix, kind, source });
-    if !address.is_routed {
-        return Some([None; 3]);
-    }
     let is_first = address.flags & SECONDARY == 0;
     let has_network = is_first && (network != own || address.prefix < 32) && network >> 24 != 0;
-    Some([
+    [
         if has_network { route(network, address.prefix, LOCAL) } else { None },
         route(own, 32, LOCAL),
-        if has_network && address.prefix < 31 && device.is_up() { route(network | !mask, 32, BROADCAST) } else { None },
-    ])
+        if has_network && address.prefix < 31 && is_up { route(network | !mask, 32, BROADCAST) } else { None },
+    ]
 }
-/// The route of a place in the list.
-pub fn route(device: &Device, place: usize) -> Option<Route> {
-    let mut left = place;
-    for index in 0.. {
-        for route in routes_of(device, index)?.into_iter().flatten() {
-            if left == 0 {
-                return Some(route);
-            }
-            left -= 1;
+/// The first route behind a place in the list, and its own place; the list begins behind 0.
+pub fn next(device: &Device, place: u64) -> Option<(u64, Route)> {
+    device.with_addresses(|addresses, is_up| {
+        let routes = addresses.iter().flat_map(|address| routes_of(address, is_up).map(|route| (address, route)));
+        let behind =
+            routes.filter_map(|(address, route)| Some((address, route?))).filter(|(_, route)| route.key() > place);
+        let (address, mut route) = behind.min_by_key(|(_, route)| route.key())?;
+        if address.flags & SECONDARY != 0 {
+            // Messages to it answer from the first address of its network.
+            let is_first = |other: &&DeviceAddress| {
+                other.flags & SECONDARY == 0 && other.prefix == address.prefix && other.has_in_network(address.peer)
+            };
+            route.source = addresses.iter().find(is_first).map_or(route.source, |first| first.local);
         }
-    }
-    None
+        Some((route.key(), route))
+    })
 }
 /// Writes all about a route.
 pub fn describe(device: &Device, route: &Route, writer: &mut Writer) -> Result<()> {
