@@ -437,3 +437,30 @@ CASE(in_the_list_of_sockets)
 		}
 	EQ(found, 1);
 }
+
+/* Sockets come, hear each other and go, on all processors. */
+CASE(many_at_once)
+{
+	pid_t children[4];
+	for (int i = 0; i < 4; i++) {
+		children[i] = OK(fork());
+		if (children[i])
+			continue;
+		for (int round = 0; round < 300; round++) {
+			int first = netlink(NETLINK_USERSOCK), second = netlink(NETLINK_USERSOCK);
+			OK(bind_to(first, 0, 3));
+			OK(bind_to(second, 0, 1));
+			ERR(send_to(first, "all", 3, 0, 1), ECONNREFUSED);
+			CHECK(send_to(second, "one", 3, own_name(first).nl_pid, 0) == 3);
+			for (int j = 0; j < 4; j++)
+				CHECK(recv(first, block, 8, MSG_DONTWAIT) == 3 || errno == EAGAIN || errno == ENOBUFS);
+			CHECK(recv(second, block, 8, MSG_DONTWAIT) == 3);
+			OK(set(second, NETLINK_DROP_MEMBERSHIP, 1));
+			close(first);
+			close(second);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 4; i++)
+		EQ(exit_code(children[i]), 0);
+}
