@@ -451,10 +451,11 @@ CASE(many_at_once)
 			OK(bind_to(first, 0, 3));
 			OK(bind_to(second, 0, 1));
 			ERR(send_to(first, "all", 3, 0, 1), ECONNREFUSED);
-			CHECK(send_to(second, "one", 3, own_name(first).nl_pid, 0) == 3);
+			/* What the others send may have filled it. */
+			CHECK(send_to(second, "one", 3, own_name(first).nl_pid, 0) == 3 || errno == EAGAIN);
 			for (int j = 0; j < 4; j++)
 				CHECK(recv(first, block, 8, MSG_DONTWAIT) == 3 || errno == EAGAIN || errno == ENOBUFS);
-			CHECK(recv(second, block, 8, MSG_DONTWAIT) == 3);
+			CHECK(recv(second, block, 8, MSG_DONTWAIT) == 3 || errno == ENOBUFS);
 			OK(set(second, NETLINK_DROP_MEMBERSHIP, 1));
 			close(first);
 			close(second);

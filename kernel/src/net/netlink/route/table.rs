@@ -37,10 +37,10 @@ impl Route {
     }
 }
 
-/// The routes of one address: to itself, to its network and to all in that.
-fn routes_of(address: &DeviceAddress, is_up: bool) -> [Option<Route>; 3] {
+/// The routes of one address: to itself, to its network, to all in that, and to those it names itself as all.
+fn routes_of(address: &DeviceAddress, is_up: bool) -> [Option<Route>; 4] {
     if !address.is_routed {
-        return [None; 3];
+        return [None; 4];
     }
     let (mask, source) = (address.mask(), address.local);
     let own = u32::from_be_bytes(address.local);
@@ -51,6 +51,10 @@ fn routes_of(address: &DeviceAddress, is_up: bool) -> [Option<Route>; 3] {
     [
         if has_network { route(network, address.prefix, LOCAL) } else { None },
         route(own, 32, LOCAL),
+        address
+            .broadcast
+            .filter(|all| is_up && *all != [255; 4])
+            .and_then(|all| route(u32::from_be_bytes(all), 32, BROADCAST)),
         if has_network && address.prefix < 31 && is_up { route(network | !mask, 32, BROADCAST) } else { None },
     ]
 }
