@@ -45,7 +45,7 @@ fn next_chosen() -> i32 {
 }
 
 impl NetlinkSocket {
-    /// bind(2): a port, and the groups of an address. EINVAL, EPERM, EADDRINUSE.
+    /// bind(2): a port, and the groups of an address. EINVAL, EPERM, EADDRINUSE; EBUSY where another thread was faster.
     pub(super) fn bind(self: &Arc<Self>, task: &Task, address: &SocketAddress) -> Result<()> {
         let (port, groups) = parse(address)?;
         if groups != 0 {
@@ -63,7 +63,7 @@ impl NetlinkSocket {
         if !self.is_bound() {
             match port {
                 0 => self.bind_to_any(task)?,
-                port => table::bind(self, port).map_err(|error| if error == EBUSY { EINVAL } else { error })?,
+                port => table::bind(self, port)?,
             }
         }
         {
