@@ -1,4 +1,4 @@
-//! Sockets: socket(7), with the families unix(7) and netlink(7).
+//! Sockets: socket(7), with the families unix(7), netlink(7) and, for datagrams, ip(7).
 //!
 //! [`calls`] checks what every family has in common and asks a socket by the operations of its family
 //! ([`SocketOperations`]); [`options`] keeps what setsockopt(2) sets at SOL_SOCKET; [`message`] reads and writes the headers and the
@@ -8,6 +8,7 @@ pub mod calls;
 pub mod device;
 pub mod device_calls;
 pub mod device_report;
+pub mod inet;
 pub mod message;
 pub mod message_calls;
 pub mod namespace;

@@ -158,6 +158,14 @@ impl SocketOptions {
         let kept = switch_bit(PASS_CREDENTIALS) | switch_bit(PASS_SECURITY);
         self.switches.store(other.switches.load(Ordering::Relaxed) & kept, Ordering::Relaxed);
     }
+    /// SO_REUSEADDR.
+    pub fn reuses_address(&self) -> bool {
+        self.is_on(REUSE_ADDRESS)
+    }
+    /// SO_REUSEPORT.
+    pub fn reuses_port(&self) -> bool {
+        self.is_on(REUSE_PORT)
+    }
     /// SO_OOBINLINE.
     pub fn keeps_urgent_inline(&self) -> bool {
         self.is_on(URGENT_INLINE)

@@ -2,7 +2,6 @@
  * For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux.
  *
  * Without a case, since every call that asks for it is missing here, or Linux asks nowhere:
- *   CAP_NET_BIND_SERVICE              sockets of families other than AF_UNIX and AF_NETLINK
  *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN   security modules that Debian does not turn on
  *   CAP_PERFMON, CAP_BPF              perf_event_open(2), bpf(2)
  */
@@ -10,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/netlink.h>
@@ -175,6 +175,11 @@ static long choose_a_pid(void)
 	return 0;
 }
 
+static long serve_a_low_port(void)
+{
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(80)};
+	return bind(socket(AF_INET, SOCK_DGRAM, 0), (const struct sockaddr *)&any, sizeof any);
+}
 static long set_option(int option, int value)
 {
 	return setsockopt(OK(socket(AF_UNIX, SOCK_DGRAM, 0)), SOL_SOCKET, option, &value, sizeof value);
@@ -241,6 +246,7 @@ CAPABILITY(CAP_KILL, return kill(other, SIGUSR2))
 CAPABILITY(CAP_SETGID, return set_all_groups())
 CAPABILITY(CAP_SETUID, return setresuid(1234, 1234, 1234))
 CAPABILITY(CAP_SETPCAP, return prctl(PR_CAPBSET_DROP, CAP_SYS_PACCT))
+CAPABILITY(CAP_NET_BIND_SERVICE, return serve_a_low_port())
 CAPABILITY(CAP_NET_ADMIN, return set_option(SO_RCVBUFFORCE, 4096))
 CAPABILITY(CAP_NET_RAW, return mark_what_is_sent())
 CAPABILITY(CAP_IPC_OWNER, return read_their_semaphore())
