@@ -47,6 +47,7 @@ pub mod rank {
         MODULE_PARTS = 134, "the calls and devices of modules";
         FILE_SYSTEM_CONTEXT = 137, "changes of root and working directory";
         INODE_TABLE = 125, "a remote file system's inodes by number";
+        NETWORK_CHANGES = 154, "changes of a network namespace's devices";
         SOCKETS_IN_FLIGHT = 155, "sockets in messages that nobody has received yet";
         SOCKET_READING = 158, "who takes messages out of a socket's queue";
         EPOLL_NESTING = 168, "epoll instances that watch one another";
@@ -68,6 +69,7 @@ pub mod rank {
         MAPPING = 360, "a page cache's tree of pages";
         EPOLL_ITEM = 172, "an epoll item's places on wait queues";
         REVERSE_MAP = 370, "the address spaces that map a file";
+        NETWORK_DEVICE = 371, "a network device's flags and addresses";
         SOCKET_NAMES = 372, "a stripe of the tables of sockets";
         SOCKET_STATE = 374, "what a socket is connected to and named";
         SOCKET_QUEUE = 376, "the messages a socket has not received yet";

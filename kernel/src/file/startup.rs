@@ -20,6 +20,7 @@ pub fn initialize() -> Result<Arc<MountNamespace>> {
     register_file_system(&InternalType("pipefs"))?;
     procfs::initialize()?;
     sysfs::initialize()?;
+    crate::net::sysfs::initialize()?;
     ninep::initialize()?;
     let options = Options { mode: Some(0o755), ..Options::default() };
     let namespace = mount::initialize(&Tmpfs::create("rootfs", options)?)?;

@@ -2,6 +2,7 @@
 use super::{Module, State, report};
 use crate::error::*;
 use crate::file::sysfs::{self, Node};
+use crate::net::netlink::uevent;
 use crate::output::Output;
 use alloc::sync::{Arc, Weak};
 use core::fmt::Write;
@@ -9,7 +10,9 @@ use core::fmt::Write;
 /// Shows a module that is coming, and it among the holders of those it depends on.
 pub fn add(module: &Arc<Module>) -> Result<()> {
     let own = sysfs::directory("module")?.add_directory(module.name.as_bytes())?;
-    add_files(module, &own).inspect_err(|_| withdraw(module))
+    add_files(module, &own).inspect_err(|_| withdraw(module))?;
+    tell("add", module);
+    Ok(())
 }
 
 fn add_files(module: &Arc<Module>, own: &Arc<Node>) -> Result<()> {
@@ -38,6 +41,17 @@ pub fn withdraw(module: &Module) {
     }
     if let Ok(own) = sysfs::directory("module").and_then(|modules| modules.find(module.name.as_bytes())) {
         own.remove();
+        tell("remove", module);
+    }
+}
+
+/// Tells who listens for events of objects.
+fn tell(action: &str, module: &Module) {
+    let mut path = Output::new();
+    if write!(path, "/module/{}", module.name).is_ok()
+        && let Ok(path) = core::str::from_utf8(path.as_bytes())
+    {
+        uevent::tell(action, path, "module", "");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The calls that make, name and connect sockets: socket(2), bind(2), connect(2), listen(2), accept(2) and their like.
 use super::address::SocketAddress;
 use super::socket::SocketOperations;
-use super::{closed, unix};
+use super::{closed, inet, netlink, unix};
 use crate::error::*;
 use crate::file::open_file::{File, FileOperations, open_flag};
 use crate::file::{FileRef, anonymous};
@@ -51,6 +51,8 @@ fn create(task: &Task, family: u32, kind: u32, protocol: u32) -> Result<Box<dyn 
     }
     match family {
         unix::FAMILY => unix::create(task, kind, protocol),
+        inet::FAMILY => inet::create(task, kind, protocol),
+        netlink::FAMILY => netlink::create(task, kind, protocol),
         _ => Err(EAFNOSUPPORT.because("no sockets of this family")),
     }
 }

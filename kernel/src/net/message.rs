@@ -1,13 +1,13 @@
 //! Headers of sendmsg(2) and recvmsg(2) and their ancillary data (cmsg(3)), in the layouts of the three ABIs.
 use super::message_flag;
 use super::options::SocketOptions;
-use super::socket::Incoming;
+use super::socket::{Incoming, NetlinkNotes};
 use crate::error::*;
 use crate::file::File;
 use crate::file::buffer::IoVector;
+use crate::process::Task;
 use crate::process::credentials::UserRecord;
 use crate::process::pid::PidEntry;
-use crate::process::{Credentials, Task};
 use crate::syscall::user::UserLayout;
 use crate::syscall::{Fd, UserBytes, UserPtr, UserSlice};
 use abi::Abi;
@@ -249,10 +249,10 @@ impl<'a> AncillaryWriter<'a> {
     pub fn left(&self) -> usize {
         self.left
     }
-    fn header(&self, kind: i32, size: usize) -> ([u8; 16], usize) {
+    fn header(&self, level: i32, kind: i32, size: usize) -> ([u8; 16], usize) {
         let mut bytes = [0; 16];
         let at = self.shape.length_size();
-        let parts = [(0, size as u64, at), (at, SOL_SOCKET as u64, 4), (at + 4, kind as u64, 4)];
+        let parts = [(0, size as u64, at), (at, level as u64, 4), (at + 4, kind as u64, 4)];
         for (at, value, length) in parts {
             if let Some(room) = bytes.get_mut(at..at + length) {
                 room.copy_from_slice(value.to_le_bytes().get(..length).unwrap_or(&[]));
@@ -267,6 +267,9 @@ impl<'a> AncillaryWriter<'a> {
     }
     /// Adds a piece; what does not fit is cut off, as Linux does. A fault loses it.
     fn put(&mut self, kind: i32, data: &[u8]) {
+        self.put_at(SOL_SOCKET, kind, data);
+    }
+    fn put_at(&mut self, level: i32, kind: i32, data: &[u8]) {
         if self.at == 0 || self.left < self.shape.header {
             self.truncated = true;
             return;
@@ -276,7 +279,7 @@ impl<'a> AncillaryWriter<'a> {
             self.truncated = true;
             size = self.left;
         }
-        let (header, length) = self.header(kind, size);
+        let (header, length) = self.header(level, kind, size);
         let mut out = UserSlice::new(self.at, size);
         let written = out.write(header.get(..length).unwrap_or(&[])).is_ok()
             && out.write(data.get(..size - length).unwrap_or(&[])).is_ok();
@@ -301,7 +304,7 @@ impl<'a> AncillaryWriter<'a> {
             done += 1;
         }
         if done > 0 {
-            let (header, length) = self.header(SCM_RIGHTS, self.shape.header + 4 * done);
+            let (header, length) = self.header(SOL_SOCKET, SCM_RIGHTS, self.shape.header + 4 * done);
             let header = header.get(..length).unwrap_or(&[]);
             // The descriptors are open whether or not the caller can see them.
             let _ = UserSlice::new(self.at, length).write(header);
@@ -327,19 +330,30 @@ impl<'a> AncillaryWriter<'a> {
                 _ => self.put(kind, [seconds.to_ne_bytes(), rest.to_ne_bytes()].as_flattened()),
             }
         }
+        let notes = incoming.notes.take();
+        if let Some(group) = notes.and_then(|notes| notes.group) {
+            use super::netlink::{PACKET_INFORMATION, SOL_NETLINK};
+            self.put_at(SOL_NETLINK, PACKET_INFORMATION, &group.to_ne_bytes());
+        }
         let rights = incoming.rights.take();
         if self.at == 0 {
             self.truncated |= options.passes_credentials() || rights.is_some();
         } else {
             if options.passes_credentials() {
-                let bytes = match &incoming.credentials {
-                    Some(MessageCredentials { process, user, group }) => {
-                        let process = process.number_in(self.task.pid_namespace());
-                        let shown = |own: &Credentials| (own.namespace.user(*user), own.namespace.group(*group));
-                        let (user, group) = self.task.with_credentials(shown);
+                let shown = |user: u32, group: u32| {
+                    self.task.with_credentials(|own| (own.namespace.user(user), own.namespace.group(group)))
+                };
+                let bytes = match (&incoming.credentials, notes) {
+                    (_, Some(NetlinkNotes { credentials: [process, user, group], .. })) => {
+                        let (user, group) = shown(user, group);
                         [process, user, group].map(u32::to_ne_bytes)
                     }
-                    None => [0, OVERFLOW_ID, OVERFLOW_ID].map(u32::to_ne_bytes),
+                    (Some(MessageCredentials { process, user, group }), None) => {
+                        let process = process.number_in(self.task.pid_namespace());
+                        let (user, group) = shown(*user, *group);
+                        [process, user, group].map(u32::to_ne_bytes)
+                    }
+                    (None, None) => [0, OVERFLOW_ID, OVERFLOW_ID].map(u32::to_ne_bytes),
                 };
                 self.put(SCM_CREDENTIALS, bytes.as_flattened());
             }

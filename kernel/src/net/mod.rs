@@ -1,18 +1,26 @@
-//! Sockets: socket(7), with unix(7) as the one family.
+//! Sockets: socket(7), with the families unix(7), netlink(7) and, for datagrams, ip(7).
 //!
 //! [`calls`] checks what every family has in common and asks a socket by the operations of its family
 //! ([`SocketOperations`]); [`options`] keeps what setsockopt(2) sets at SOL_SOCKET; [`message`] reads and writes the headers and the
 //! ancillary data of sendmsg(2) and recvmsg(2) in the layouts of the three ABIs.
 pub mod address;
 pub mod calls;
+pub mod device;
+pub mod device_calls;
+pub mod device_report;
+pub mod inet;
 pub mod message;
 pub mod message_calls;
+pub mod namespace;
+pub mod netlink;
 pub mod option_calls;
 pub mod options;
 pub mod socket;
+pub mod sysfs;
 pub mod unix;
 
 pub use address::SocketAddress;
+pub use namespace::NetworkNamespace;
 pub use options::SocketOptions;
 pub use socket::{Incoming, Outgoing, Patience, SocketFile, SocketOperations};
 

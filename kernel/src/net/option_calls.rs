@@ -22,7 +22,7 @@ pub fn setsockopt(task: &Task, fd: Fd, level: i32, option: i32, value: UserBytes
     let length = usize::try_from(length).map_err(|_| EINVAL)?;
     with_socket(task, fd, |_, socket| {
         if level != SOL_SOCKET {
-            return Err(EOPNOTSUPP.because("no options at this level"));
+            return socket.set_option(task, level, option, UserPtr::new(value.0), length);
         }
         set(task, socket, option as u32, value.0, length)
     })
@@ -31,7 +31,7 @@ pub fn setsockopt(task: &Task, fd: Fd, level: i32, option: i32, value: UserBytes
 fn set(task: &Task, socket: &dyn SocketOperations, option: u32, at: u64, length: usize) -> Result<()> {
     let options = socket.options();
     if option == BIND_TO_DEVICE {
-        return Err(ENOPROTOOPT.because("there are no network devices"));
+        return Err(ENOPROTOOPT.because("sockets are not bound to devices"));
     }
     if length < 4 {
         return Err(EINVAL);
@@ -76,7 +76,7 @@ fn set(task: &Task, socket: &dyn SocketOperations, option: u32, at: u64, length:
 pub fn getsockopt(task: &Task, fd: Fd, level: i32, option: i32, value: UserBytes, length: UserPtr<i32>) -> Result<()> {
     with_socket(task, fd, |_, socket| {
         if level != SOL_SOCKET {
-            return Err(EOPNOTSUPP.because("no options at this level"));
+            return socket.get_option(task, level, option, UserPtr::new(value.0), length);
         }
         let room = usize::try_from(length.read(task)?).map_err(|_| EINVAL)?;
         get(task, socket, option as u32, value.0, room, length)

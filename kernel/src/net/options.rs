@@ -158,6 +158,14 @@ impl SocketOptions {
         let kept = switch_bit(PASS_CREDENTIALS) | switch_bit(PASS_SECURITY);
         self.switches.store(other.switches.load(Ordering::Relaxed) & kept, Ordering::Relaxed);
     }
+    /// SO_REUSEADDR.
+    pub fn reuses_address(&self) -> bool {
+        self.is_on(REUSE_ADDRESS)
+    }
+    /// SO_REUSEPORT.
+    pub fn reuses_port(&self) -> bool {
+        self.is_on(REUSE_PORT)
+    }
     /// SO_OOBINLINE.
     pub fn keeps_urgent_inline(&self) -> bool {
         self.is_on(URGENT_INLINE)
@@ -175,6 +183,11 @@ impl SocketOptions {
     #[inline(always)]
     pub fn send_buffer(&self) -> usize {
         self.send_buffer.load(Ordering::Relaxed) as usize
+    }
+    /// Bytes that may be in its queue, where they are charged to the receiver.
+    #[inline(always)]
+    pub fn receive_buffer(&self) -> usize {
+        self.receive_buffer.load(Ordering::Relaxed) as usize
     }
     /// How many bytes a stream's reader waits for that wants `wanted`.
     #[inline(always)]

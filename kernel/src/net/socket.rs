@@ -44,6 +44,16 @@ pub struct Incoming {
     pub credentials: Option<MessageCredentials>,
     /// When it was sent, in nanoseconds of the real-time clock, where the receiver asked for that.
     pub time: Option<u64>,
+    /// What netlink(7) knows of a message.
+    pub notes: Option<NetlinkNotes>,
+}
+/// What comes with a message of netlink(7).
+#[derive(Clone, Copy)]
+pub struct NetlinkNotes {
+    /// Its group, counted from 1, where the receiver asked for that (NETLINK_PKTINFO).
+    pub group: Option<u32>,
+    /// The sender's process as the sender sees it, user and group.
+    pub credentials: [u32; 3],
 }
 impl Incoming {
     /// Nothing yet.
@@ -151,6 +161,21 @@ pub trait SocketOperations: Any + Send + Sync {
     /// Device control that the family knows; ENOTTY.
     fn ioctl(&self, task: &Task, command: u32, argument: u64) -> Result<usize> {
         Err(ENOTTY)
+    }
+    /// setsockopt(2) at a level other than SOL_SOCKET; EOPNOTSUPP.
+    fn set_option(&self, task: &Task, level: i32, option: i32, value: UserPtr<i32>, length: usize) -> Result<()> {
+        Err(EOPNOTSUPP.because("no options at this level"))
+    }
+    /// getsockopt(2) at such a level.
+    fn get_option(
+        &self,
+        task: &Task,
+        level: i32,
+        option: i32,
+        value: UserPtr<i32>,
+        length: UserPtr<i32>,
+    ) -> Result<()> {
+        Err(EOPNOTSUPP.because("no options at this level"))
     }
     /// The send buffer has been given another size.
     fn send_buffer_changed(&self) {}

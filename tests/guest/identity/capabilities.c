@@ -2,9 +2,6 @@
  * For each capability one call that is allowed with it and refused without it; what the two answer is compared with Linux.
  *
  * Without a case, since every call that asks for it is missing here, or Linux asks nowhere:
- *   CAP_NET_BIND_SERVICE              sockets of families other than AF_UNIX
- *   CAP_NET_BROADCAST                 Linux asks for it nowhere
- *   CAP_AUDIT_WRITE, CAP_AUDIT_READ   netlink sockets
  *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN   security modules that Debian does not turn on
  *   CAP_PERFMON, CAP_BPF              perf_event_open(2), bpf(2)
  */
@@ -12,8 +9,10 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/netlink.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <sys/fsuid.h>
@@ -176,6 +175,11 @@ static long choose_a_pid(void)
 	return 0;
 }
 
+static long serve_a_low_port(void)
+{
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(80)};
+	return bind(socket(AF_INET, SOCK_DGRAM, 0), (const struct sockaddr *)&any, sizeof any);
+}
 static long set_option(int option, int value)
 {
 	return setsockopt(OK(socket(AF_UNIX, SOCK_DGRAM, 0)), SOL_SOCKET, option, &value, sizeof value);
@@ -185,6 +189,25 @@ static long mark_what_is_sent(void)
 {
 	drop(CAP_NET_ADMIN);
 	return set_option(SO_MARK, 1);
+}
+
+/* What the kernel's end of NETLINK_AUDIT says to a message. */
+static long tell_audit(int type)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[64];
+	} message = {.header = {.nlmsg_len = NLMSG_LENGTH(4), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
+	int fd = OK(socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT));
+	OK(send(fd, &message, message.header.nlmsg_len, 0));
+	OK(recv(fd, &message, sizeof message, 0));
+	errno = -message.error.error;
+	return errno ? -1 : 0;
+}
+static long join_group(int protocol, int option, int group)
+{
+	return setsockopt(OK(socket(AF_NETLINK, SOCK_RAW, protocol)), 270, option, &group, sizeof group);
 }
 
 /* A semaphore that somebody else made. */
@@ -223,6 +246,7 @@ CAPABILITY(CAP_KILL, return kill(other, SIGUSR2))
 CAPABILITY(CAP_SETGID, return set_all_groups())
 CAPABILITY(CAP_SETUID, return setresuid(1234, 1234, 1234))
 CAPABILITY(CAP_SETPCAP, return prctl(PR_CAPBSET_DROP, CAP_SYS_PACCT))
+CAPABILITY(CAP_NET_BIND_SERVICE, return serve_a_low_port())
 CAPABILITY(CAP_NET_ADMIN, return set_option(SO_RCVBUFFORCE, 4096))
 CAPABILITY(CAP_NET_RAW, return mark_what_is_sent())
 CAPABILITY(CAP_IPC_OWNER, return read_their_semaphore())
@@ -239,6 +263,9 @@ CAPABILITY(CAP_MKNOD, return mknod("device", S_IFCHR | 0600, makedev(1, 3)))
 CAPABILITY(CAP_SYSLOG, return klogctl(8, 0, 1))
 CAPABILITY(CAP_SYS_RAWIO, return map_the_second_page())
 CAPABILITY(CAP_SYS_TTY_CONFIG, return hang_up())
+CAPABILITY(CAP_AUDIT_WRITE, return tell_audit(1100))
+CAPABILITY(CAP_AUDIT_READ, return join_group(NETLINK_AUDIT, NETLINK_ADD_MEMBERSHIP, 1))
+CAPABILITY(CAP_NET_BROADCAST, return join_group(NETLINK_ROUTE, NETLINK_LISTEN_ALL_NSID, 1))
 CAPABILITY(CAP_AUDIT_CONTROL, return log_in_twice())
 CAPABILITY(CAP_LINUX_IMMUTABLE, int flags = FS_APPEND_FL; return ioctl(open(name, O_RDONLY), FS_IOC_SETFLAGS, &flags))
 CAPABILITY(CAP_SETFCAP, return give_capabilities())

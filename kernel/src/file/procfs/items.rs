@@ -37,7 +37,12 @@ pub static ROOT: &[Item] = &[
 ];
 
 /// What a process sees of its network namespace.
-static NET: &[Item] = &[Item::text("unix", 0o444, crate::net::unix::report::sockets)];
+static NET: &[Item] = &[
+    Item::text("dev", 0o444, crate::net::device_report::devices),
+    Item::text("netlink", 0o444, crate::net::netlink::report::sockets),
+    Item::text("unix", 0o444, crate::net::unix::report::sockets),
+    Item::text("udp", 0o444, crate::net::inet::report::sockets),
+];
 static SYSTEM_V: &[Item] = &[
     Item::records("msg", 0o444, |_, from, out| report::queues(from, out)),
     Item::records("sem", 0o444, |_, from, out| report::semaphores(from, out)),

@@ -3,6 +3,7 @@ use super::Node;
 use crate::error::*;
 use crate::file::procfs::ranges;
 use crate::file::text::Line;
+use crate::net::netlink::uevent;
 use crate::output::Output;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -32,7 +33,9 @@ pub fn populate(root: &Arc<Node>) -> Result<()> {
     for path in DIRECTORIES {
         path.split('/').try_fold(root.clone(), |at, name| at.directory(name.as_bytes()))?;
     }
-    root.directory(b"kernel")?.add_text("fscaps", |out| out.put(b"1\n"))
+    let kernel = root.directory(b"kernel")?;
+    kernel.add_text("uevent_seqnum", |out| Ok(writeln!(out, "{}", uevent::sequence())?))?;
+    kernel.add_text("fscaps", |out| out.put(b"1\n"))
 }
 
 /// Shows the CPUs, once all have started.
@@ -99,7 +102,25 @@ pub fn add_device(name: &str, permissions: u32, major: u32, minor: u32) -> Resul
     let _ = write!(subsystem, "../../../../class/{class}");
     own.add_link(b"subsystem", subsystem.as_bytes())?;
     super::directory("class")?.directory(class.as_bytes())?.add_link(name.as_bytes(), device.place.as_bytes())?;
-    super::directory("dev/char")?.add_link(device.number.as_bytes(), device.place.as_bytes())
+    super::directory("dev/char")?.add_link(device.number.as_bytes(), device.place.as_bytes())?;
+    tell_of_device("add", name, Some(permissions), major, minor);
+    Ok(())
+}
+
+/// Tells who listens for events of objects.
+fn tell_of_device(action: &str, name: &str, permissions: Option<u32>, major: u32, minor: u32) {
+    let class = class_of(major);
+    let (mut path, mut settings) = (Line::<160>::new(), Line::<192>::new());
+    // Longer names than any driver gives are cut.
+    let _ = write!(path, "/devices/virtual/{class}/{name}");
+    let _ = write!(settings, "MAJOR={major}\0MINOR={minor}\0DEVNAME={name}\0");
+    if let Some(permissions) = permissions.filter(|permissions| *permissions != 0o600) {
+        let _ = write!(settings, "DEVMODE=0{permissions:o}\0");
+    }
+    if let (Ok(path), Ok(settings)) = (core::str::from_utf8(path.as_bytes()), core::str::from_utf8(settings.as_bytes()))
+    {
+        uevent::tell(action, path, class, settings);
+    }
 }
 
 /// A device is gone.
@@ -116,5 +137,7 @@ pub fn remove_device(name: &str, major: u32, minor: u32) {
     // What is not there need not go.
     let _ = remove("dev/char", b"", device.number.as_bytes());
     let _ = remove("class", class, name.as_bytes());
-    let _ = remove("devices/virtual", class, name.as_bytes());
+    if remove("devices/virtual", class, name.as_bytes()).is_ok() {
+        tell_of_device("remove", name, None, major, minor);
+    }
 }

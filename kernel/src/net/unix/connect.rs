@@ -32,7 +32,7 @@ impl UnixSocket {
         validate(address)?;
         self.bind_if_it_passes_credentials(task)?;
         let patience = self.options.send_patience(nonblocking);
-        let connection = UnixSocket::new(self.kind, self.network)?;
+        let connection = UnixSocket::new(self.kind, self.network.clone())?;
         let credentials = PeerCredentials::of(task)?;
         let message = Message::of_connection(&connection)?;
         loop {

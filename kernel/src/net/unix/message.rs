@@ -60,7 +60,7 @@ pub struct Extras {
 
 /// What Linux charges for a message of `head` bytes in one block and so many pages: senders wait for the same reason at the same
 /// byte as there.
-fn charge_for(head: usize, pages: usize) -> usize {
+pub fn charge_for(head: usize, pages: usize) -> usize {
     const LINE: usize = 64;
     // The structure that ends the block, and the one that describes the message.
     const TAIL: usize = 320;

@@ -14,10 +14,11 @@ pub mod report;
 mod stream;
 mod table;
 
+pub use message::charge_for;
 pub use passed::{Passed, end_passing, pass};
 
 use super::socket::{Incoming, Outgoing, SocketFile, SocketOperations};
-use super::{SocketAddress, SocketOptions, calls, closed};
+use super::{NetworkNamespace, SocketAddress, SocketOptions, calls, closed, device_calls};
 use crate::error::*;
 use crate::file::open_file::{File, FileOperations};
 use crate::file::signal_driven::{Reason, SignalList, SignalOwner};
@@ -104,8 +105,8 @@ pub struct UnixSocket {
     kind: Kind,
     /// The inode of its file, 0 until accepted.
     inode: AtomicU64,
-    /// The number of its network namespace.
-    network: u64,
+    /// Its network namespace.
+    network: Arc<NetworkNamespace>,
     state: SpinLock<State>,
     queue: SpinLock<Queue>,
     /// Messages in the queue.
@@ -198,7 +199,7 @@ pub fn create(task: &Task, kind: u32, protocol: u32) -> Result<Box<dyn FileOpera
         calls::kind::PACKETS => Kind::Packets,
         _ => return Err(ESOCKTNOSUPPORT),
     };
-    let socket = UnixSocket::new(kind, network_of(task))?;
+    let socket = UnixSocket::new(kind, NetworkNamespace::of(task))?;
     operations(socket)
 }
 
@@ -230,7 +231,7 @@ pub fn pair(task: &Task, first: &File, second: &File) -> Result<()> {
 }
 
 impl UnixSocket {
-    fn new(kind: Kind, network: u64) -> Result<Arc<UnixSocket>> {
+    fn new(kind: Kind, network: Arc<NetworkNamespace>) -> Result<Arc<UnixSocket>> {
         let number = match kind {
             Kind::Stream => calls::kind::STREAM,
             Kind::Datagram => calls::kind::DATAGRAM,
@@ -454,7 +455,7 @@ impl SocketOperations for UnixHandle {
             SIOCOUTQ => self.0.charged.load(Ordering::Acquire) as i32,
             SIOCINQ => self.0.bytes_queued()?,
             SIOCATMARK if self.0.kind == Kind::Stream => self.0.is_at_mark().into(),
-            _ => return Err(ENOTTY),
+            _ => return device_calls::ioctl(task, &self.0.network, command, argument),
         };
         UserPtr::<i32>::new(argument).write(task, &answer)?;
         Ok(0)

@@ -20,7 +20,7 @@ pub fn sockets(_subject: &Subject, out: &mut Output) -> Result<()> {
     let network = network_of(Task::current());
     writeln!(out, "Num       RefCount Protocol Flags    Type St Inode Path")?;
     for socket in table::all()? {
-        if socket.network != network {
+        if socket.network.identity.inode != network {
             continue;
         }
         let (phase, address) = {

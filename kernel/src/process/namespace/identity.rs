@@ -4,6 +4,7 @@ use super::{PlainNamespace, TimeNamespace, UserNamespace, UtsNamespace};
 use crate::error::*;
 use crate::file::MountNamespace;
 use crate::ipc::system_v::IpcNamespace;
+use crate::net::NetworkNamespace;
 use crate::process::Credentials;
 use crate::process::clone::flags;
 use crate::process::pid::PidNamespace;
@@ -91,7 +92,7 @@ pub enum Namespace {
     Pid(Arc<PidNamespace>),
     Uts(Arc<UtsNamespace>),
     Ipc(Arc<IpcNamespace>),
-    Network(Arc<PlainNamespace>),
+    Network(Arc<NetworkNamespace>),
     Mount(Arc<MountNamespace>),
     Cgroup(Arc<PlainNamespace>),
     Time(Arc<TimeNamespace>),

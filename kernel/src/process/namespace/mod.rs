@@ -21,6 +21,7 @@ use super::clone::flags;
 use super::pid::PidNamespace;
 use crate::error::*;
 use crate::ipc::system_v::IpcNamespace;
+use crate::net::NetworkNamespace;
 use alloc::sync::Arc;
 use machine::memory::try_arc;
 
@@ -45,7 +46,7 @@ pub struct NamespaceSet {
     /// System V IPC and POSIX message queues.
     pub ipc: Arc<IpcNamespace>,
     /// Network.
-    pub network: Arc<PlainNamespace>,
+    pub network: Arc<NetworkNamespace>,
     /// Cgroup root.
     pub cgroup: Arc<PlainNamespace>,
     /// Clock offsets.
@@ -62,7 +63,7 @@ impl NamespaceSet {
             uts: UtsNamespace::first()?,
             pid_for_children: pid,
             ipc: IpcNamespace::first()?,
-            network: PlainNamespace::first(first::NETWORK)?,
+            network: NetworkNamespace::first()?,
             cgroup: PlainNamespace::first(first::CGROUP)?,
             time: time.clone(),
             time_for_children: time,
@@ -87,12 +88,11 @@ impl NamespaceSet {
         if bits & flags::NEWTIME != 0 {
             set.time_for_children = self.time_for_children.copy(owner)?;
         }
-        for (bit, kind, place) in
-            [(flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup), (flags::NEWNET, Kind::Network, &mut set.network)]
-        {
-            if bits & bit != 0 {
-                *place = try_arc(PlainNamespace { identity: Identity::new(owner, kind)? })?;
-            }
+        if bits & flags::NEWCGROUP != 0 {
+            set.cgroup = try_arc(PlainNamespace { identity: Identity::new(owner, Kind::Cgroup)? })?;
+        }
+        if bits & flags::NEWNET != 0 {
+            set.network = NetworkNamespace::new(owner)?;
         }
         Ok(set)
     }

@@ -9,7 +9,13 @@ pub fn socket_type(show: &mut Show<'_>, value: u64) {
 /// The protocol of socket(2).
 pub fn protocol(show: &mut Show<'_>, value: u64) {
     const IP: [(u64, &str); 4] = [(0, "IPPROTO_IP"), (1, "IPPROTO_ICMP"), (6, "IPPROTO_TCP"), (17, "IPPROTO_UDP")];
-    const NETLINK: [(u64, &str); 3] = [(0, "NETLINK_ROUTE"), (9, "NETLINK_AUDIT"), (15, "NETLINK_KOBJECT_UEVENT")];
+    const NETLINK: [(u64, &str); 5] = [
+        (0, "NETLINK_ROUTE"),
+        (2, "NETLINK_USERSOCK"),
+        (9, "NETLINK_AUDIT"),
+        (15, "NETLINK_KOBJECT_UEVENT"),
+        (16, "NETLINK_GENERIC"),
+    ];
     let names: &[(u64, &str)] = match show.word(0) {
         2 | 10 => &IP,
         16 => &NETLINK,
@@ -58,6 +64,7 @@ pub fn option_name(show: &mut Show<'_>, value: u64) {
     let value = value & 0xffff_ffff;
     match show.word(1) as u32 {
         1 => show.choice(value, SOCKET_OPTIONS, "SO_???"),
+        270 => show.choice(value, NETLINK_OPTIONS, "NETLINK_???"),
         _ => show.text.hex(value),
     }
 }
@@ -246,8 +253,7 @@ fn show_address(show: &mut Show<'_>, at: u64, length: u64) {
                 let (pid, groups) = (show.u32_at(at.wrapping_add(4))?, show.u32_at(at.wrapping_add(8))?);
                 show.signed_field("nl_pid", (pid as i32).into());
                 show.field("nl_groups");
-                show.text.put("0");
-                show.text.padded(groups.into(), 7);
+                show.text.padded_hex(groups.into(), 8);
             }
             _ => {
                 show.field("sa_data");
