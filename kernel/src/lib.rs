@@ -21,6 +21,7 @@ pub mod memory;
 pub mod module;
 pub mod net;
 pub mod output;
+pub mod perf;
 pub mod power;
 pub mod process;
 pub mod ptrace;

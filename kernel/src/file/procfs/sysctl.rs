@@ -5,6 +5,7 @@ use crate::error::*;
 use crate::file::{lease, notify};
 use crate::ipc::system_v::limits;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::perf::PARANOIA;
 use crate::process::accounting::PARAMETERS;
 use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::user::UNPRIVILEGED;
@@ -180,6 +181,20 @@ static KERNEL: &[Item] = &[
     ),
     constant!("overflowgid", 65_534),
     constant!("overflowuid", 65_534),
+    constant!("perf_cpu_time_max_percent", 25),
+    constant!("perf_event_max_contexts_per_stack", 8),
+    constant!("perf_event_max_sample_rate", 100_000),
+    constant!("perf_event_max_stack", 127),
+    constant!("perf_event_mlock_kb", 516),
+    Item::writable(
+        "perf_event_paranoid",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", PARANOIA.load(Ordering::Relaxed))?),
+        |_, text| {
+            PARANOIA.store(i32::try_from(parse_number(text)?).map_err(|_| EINVAL)?, Ordering::Relaxed);
+            Ok(())
+        },
+    ),
     Item::writable("pid_max", 0o644, pid_max, set_pid_max),
     Item::writable("printk", 0o644, printk, set_printk),
     Item::directory("random", RANDOM),

@@ -133,6 +133,7 @@ const INFORMATION: &[Description] = describe! {
     timerfd_gettime(Descriptor, Out("struct itimerspec", time::timer_setting));
     ustat(Hex32, Pointer("struct ustat"));
     sysfs(Int, Hex, Hex);
+    perf_event_open(Pointer("inout struct perf_event_attr"), Int, Int, Descriptor, Bits(PERFORMANCE_EVENT, "PERF_FLAG_???"));
     getrandom(Out("void", system::random_bytes), Size, Bits(RANDOM, "GRND_???"));
 };
 
