@@ -14,6 +14,7 @@ pub mod chunked;
 pub mod device;
 pub mod error;
 pub mod example;
+pub mod extended_bpf;
 pub mod file;
 pub mod ipc;
 pub mod log;

@@ -24,6 +24,7 @@ pub mod rank {
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
         PERFORMANCE_EVENTS = 57, "which performance events count, and for whom";
         PERFORMANCE_EVENT = 58, "a performance event, a group's leader before its members";
+        BPF_MAP = 151, "the elements of a map of bpf(2)";
         PROCESS_TIMERS = 75, "a process's interval and POSIX timers";
         PROCESSOR_TIMERS = 76, "the timers that count a process's processor time";
         CLOCK_FOLLOWERS = 77, "who is told that the wall clock was set";

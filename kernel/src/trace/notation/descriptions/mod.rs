@@ -245,6 +245,7 @@ const PROTECTION: &[Description] = describe! {
     capget(In("inout struct __user_cap_header_struct", processes::capability_header), Pointer("struct __user_cap_data_struct"));
     capset(In("inout struct __user_cap_header_struct", processes::capability_header), Pointer("const struct __user_cap_data_struct"));
     seccomp(Choice(SECCOMP, "SECCOMP_SET_MODE_???"), Bits(SECCOMP_FLAGS, "SECCOMP_FILTER_FLAG_???"), Pointer("inout void"));
+    bpf(Choice(BPF_COMMANDS, "BPF_???"), Pointer("inout union bpf_attr"), Unsigned);
     personality(Hex32) => Answer::Own(processes::personality_answer);
 };
 
