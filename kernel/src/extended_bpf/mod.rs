@@ -18,8 +18,8 @@ use crate::syscall::UserAddress;
 use attribute::Attribute;
 use core::sync::atomic::{AtomicI32, Ordering};
 
-/// /proc/sys/kernel/unprivileged_bpf_disabled: 0 if anybody may make maps, 1 for good, or 2 (Debian's default) if nobody may without
-/// CAP_BPF.
+/// /proc/sys/kernel/unprivileged_bpf_disabled: 0 if anybody may make maps; 1 (for good) or 2 (Debian's default) if nobody may
+/// without CAP_BPF.
 pub static UNPRIVILEGED_DISABLED: AtomicI32 = AtomicI32::new(2);
 
 /// Commands.

@@ -22,8 +22,8 @@ flag_names! {
 }
 const O_RDWR: u32 = 2;
 
-/// /proc/sys/kernel/perf_event_paranoid: who may do what without CAP_PERFMON. Above 0 no events of CPUs, above 1 none of the kernel, and
-/// above 2, which Debian has added and begins with, none at all without CAP_SYS_ADMIN.
+/// /proc/sys/kernel/perf_event_paranoid: who may do what without CAP_PERFMON. Above 0 no events of CPUs, above 1 none of the kernel,
+/// and above 2, which Debian has added and begins with, none at all without CAP_SYS_ADMIN.
 pub static PARANOIA: AtomicI32 = AtomicI32::new(3);
 
 /// Whether the task may watch everything.
