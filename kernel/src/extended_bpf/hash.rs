@@ -41,6 +41,13 @@ struct Element {
 impl Hash {
     /// No elements, of at most `most`, whose memory is paid for in advance or as they come. ENOMEM.
     pub fn new(most: u32, key_size: u32, value_size: u32, pays_each: bool, seed: u64) -> Result<Hash> {
+        let hash = Hash::unpaid(most, key_size, value_size, pays_each, seed)?;
+        if !pays_each {
+            hash.charge.add(hash.cost().saturating_mul(most.into()))?;
+        }
+        Ok(hash)
+    }
+    fn unpaid(most: u32, key_size: u32, value_size: u32, pays_each: bool, seed: u64) -> Result<Hash> {
         let mut hash = Hash {
             table: RwLock::new(rank::BPF_MAP, Table { buckets: Chunked::new(), count: 0 }),
             most: most as usize,
@@ -51,9 +58,6 @@ impl Hash {
             seed,
         };
         hash.table.get_mut().buckets.push(Vec::new())?;
-        if !pays_each {
-            hash.charge.add(hash.cost().saturating_mul(most.into()))?;
-        }
         Ok(hash)
     }
     fn cost(&self) -> u64 {
@@ -225,7 +229,8 @@ mod tests {
 
     #[test]
     fn order_stays_as_it_grows_and_shrinks() {
-        let hash = Hash::new(1000, 4, 8, false, 0x1234).expect("memory");
+        // The host has no memory that maps are limited by.
+        let hash = Hash::unpaid(1000, 4, 8, false, 0x1234).expect("memory");
         let value = |number: u32| u64::from(number).to_ne_bytes();
         for number in 0..500_u32 {
             hash.set(&number.to_ne_bytes(), &value(number), Existing::Refused).expect("room");
