@@ -188,7 +188,7 @@ CASE(wrong_pointers)
 		union bpf_attr attribute;
 		memset(&attribute, 0, sizeof attribute);
 		attribute.key = (uintptr_t)&key;
-		attribute.value = (uintptr_t)&value;
+		attribute.value = command == BPF_MAP_DELETE_ELEM ? 0 : (uintptr_t)&value;
 		attribute.map_fd = 99;
 		ERR(bpf(command, &attribute, 32), EBADF);
 		attribute.map_fd = 1;
