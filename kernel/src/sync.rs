@@ -7,6 +7,8 @@ pub use machine::sync::{IrqLock, Once, OnceArc, Rank, SequenceCount, SpinLock};
 
 /// A sleeping mutual-exclusion lock.
 pub type Mutex<T> = machine::sync::Mutex<T, WaitQueue>;
+/// A held [`Mutex`].
+pub type MutexGuard<'a, T> = machine::sync::MutexGuard<'a, T, WaitQueue>;
 /// A sleeping readers-writer lock.
 pub type RwLock<T> = machine::sync::RwLock<T, WaitQueue>;
 
@@ -20,6 +22,9 @@ pub mod rank {
         MODULES = 40, "the list of modules";
         OOM = 45, "the choice of the OOM killer";
         EXEC = 50, "a process's credentials being changed by execve (cred guard)";
+        PERFORMANCE_EVENTS = 57, "which performance events count, and for whom";
+        PERFORMANCE_EVENT = 58, "a performance event, a group's leader before its members";
+        BPF_MAP = 151, "the elements of a map of bpf(2)";
         PROCESS_TIMERS = 75, "a process's interval and POSIX timers";
         PROCESSOR_TIMERS = 76, "the timers that count a process's processor time";
         CLOCK_FOLLOWERS = 77, "who is told that the wall clock was set";

@@ -71,6 +71,7 @@ fn page_fault(task: &Task, exception: &Exception) {
     let resolved = match task.memory() {
         Some(memory) if code & page_fault::PROTECTION_KEY != 0 => {
             let key = memory.key_at(exception.address);
+            super::usage::count_failed_fault(task, false);
             task.note_fault(LastFault {
                 vector: vector::PAGE_FAULT.into(),
                 error_code: code.into(),
@@ -86,6 +87,9 @@ fn page_fault(task: &Task, exception: &Exception) {
         return;
     };
     let is_kernel_address = exception.address >= machine::paging::USER_END;
+    if !is_kernel_address {
+        super::usage::count_failed_fault(task, false);
+    }
     // What lies above user space looks present to everybody.
     let shown = code | page_fault::USER | if is_kernel_address { page_fault::PRESENT } else { 0 };
     task.note_fault(LastFault {

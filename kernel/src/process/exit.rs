@@ -109,6 +109,7 @@ fn leave(task: &Task) {
         process.processor_limit.end();
         leave_session(process);
     }
+    crate::perf::leave(task);
     crate::ptrace::end_tracer(task);
     account(task, process);
     notify(task, process, last);
@@ -431,6 +432,7 @@ pub(super) fn release(process: &Arc<ThreadGroup>) {
 
 /// Undoes a task that was built but never started.
 pub(super) fn abandon(task: &Arc<Task>) {
+    crate::perf::leave(task);
     task.files().leave();
     task.context().leave();
     super::clone::count_out(task);

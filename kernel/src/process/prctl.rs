@@ -116,8 +116,8 @@ pub fn prctl(task: &Task, option: i32, second: u64, third: u64, fourth: u64, fif
         option::MCE_KILL if fourth != 0 || fifth != 0 => return Err(EINVAL),
         option::MCE_KILL => choice::set_memory_errors(task, second, third)?,
         option::MCE_KILL_GET => return Ok(choice::memory_errors(task)),
-        // There are no counters to stop.
-        option::TASK_PERF_EVENTS_DISABLE | option::TASK_PERF_EVENTS_ENABLE => {}
+        option::TASK_PERF_EVENTS_DISABLE => crate::perf::switch_own(task, false)?,
+        option::TASK_PERF_EVENTS_ENABLE => crate::perf::switch_own(task, true)?,
         option::GET_SECUREBITS => return Ok(task.with_credentials(|own| own.securebits).into()),
         option::SET_SECUREBITS => set_securebits(task, second)?,
         option::SET_TIMERSLACK => {

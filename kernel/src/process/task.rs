@@ -155,6 +155,8 @@ pub struct Task {
     pub(super) set_child_tid: AtomicU64,
     /// What the kernel's tracer keeps.
     pub(crate) kernel_trace: crate::trace::Slot,
+    /// The performance events that watch it or that it has opened.
+    pub(crate) performance_events: crate::perf::Slot,
     fault: SpinLock<LastFault>,
     /// Nanoseconds of the monotonic clock.
     pub start_time: u64,
@@ -247,6 +249,7 @@ impl Task {
             sleep_timer: crate::sync::Once::new(),
             set_child_tid: AtomicU64::new(0),
             kernel_trace: crate::trace::Slot::new(),
+            performance_events: crate::perf::Slot::new(),
             fault: SpinLock::new(rank::LEAF, LastFault::default()),
             start_time: machine::time::monotonic(),
         })?;

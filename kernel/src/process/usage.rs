@@ -1,9 +1,10 @@
 //! What tasks use: processor time, faults, context switches (getrusage(2), times(2)).
 use super::{Task, ThreadGroup};
 use crate::error::*;
+use crate::perf::{FAULT_WATCHERS, count_processor_fault};
 use crate::syscall::UserPtr;
 use crate::syscall::user::long_layout;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Clock ticks of times(2) and /proc per second.
@@ -22,6 +23,12 @@ pub struct Counters {
     pub minor_faults: AtomicU64,
     /// Faults that had to read.
     pub major_faults: AtomicU64,
+    /// Those of the minor and major faults that the kernel's own copies met.
+    kernel_faults: [AtomicU64; 2],
+    /// Faults that were wrong, of the program and of the kernel's copies.
+    failed_faults: [AtomicU64; 2],
+    /// A fault that is being served has read from a device.
+    has_read: AtomicBool,
     /// Switches because the thread slept.
     pub voluntary_switches: AtomicU64,
     /// Switches because another thread's turn came.
@@ -205,7 +212,72 @@ pub fn times(task: &Task, buffer: UserPtr<Times>) -> Result<u64> {
     Ok(ticks(machine::time::monotonic()))
 }
 
-/// Counts a fault that was served without reading from a device.
+/// Kinds of faults, as [`Counters::faults`] numbers them.
+const MINOR: usize = 0;
+const MAJOR: usize = 1;
+const FAILED: usize = 2;
+
+/// Counts up what only the task itself counts.
+#[inline(always)]
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Page faults of the kinds whose bits are set (1: minor, 2: major, 4: wrong accesses), of the modes that are wanted.
+    pub fn faults(&self, kinds: u8, user: bool, kernel: bool) -> u64 {
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let [kernel_minor, kernel_major] = &self.kernel_faults;
+        let [failed, kernel_failed] = &self.failed_faults;
+        let all = [
+            (value(&self.minor_faults).saturating_sub(value(kernel_minor)), value(kernel_minor)),
+            (value(&self.major_faults).saturating_sub(value(kernel_major)), value(kernel_major)),
+            (value(failed), value(kernel_failed)),
+        ];
+        let wanted = all.iter().enumerate().filter(|(kind, _)| kinds >> kind & 1 != 0);
+        wanted.fold(0, |sum, (_, (of_user, of_kernel))| {
+            let (of_user, of_kernel) = (if user { *of_user } else { 0 }, if kernel { *of_kernel } else { 0 });
+            sum.wrapping_add(of_user).wrapping_add(of_kernel)
+        })
+    }
+    /// The fault that is being served reads from a device.
+    #[cold]
+    pub fn note_fault_reads(&self) {
+        self.has_read.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Counts a fault of the program that was served.
+#[inline]
 pub fn count_fault(task: &Task) {
-    task.counters.minor_faults.fetch_add(1, Ordering::Relaxed);
+    count_served(&task.counters, false);
+}
+/// Counts a fault of one of the kernel's copies that was served.
+#[inline]
+pub fn count_copy_fault(task: &Task) {
+    count_served(&task.counters, true);
+}
+#[inline(always)]
+fn count_served(counters: &Counters, in_kernel: bool) {
+    let is_major = counters.has_read.load(Ordering::Relaxed);
+    if is_major {
+        counters.has_read.store(false, Ordering::Relaxed);
+    }
+    let [minor, major] = &counters.kernel_faults;
+    count(if is_major { &counters.major_faults } else { &counters.minor_faults });
+    if in_kernel {
+        count(if is_major { major } else { minor });
+    }
+    if FAULT_WATCHERS.load(Ordering::Relaxed) != 0 {
+        count_processor_fault(if is_major { MAJOR } else { MINOR }, in_kernel);
+    }
+}
+/// Counts a fault that was wrong.
+pub fn count_failed_fault(task: &Task, in_kernel: bool) {
+    let [failed, kernel_failed] = &task.counters.failed_faults;
+    count(if in_kernel { kernel_failed } else { failed });
+    task.counters.has_read.store(false, Ordering::Relaxed);
+    if FAULT_WATCHERS.load(Ordering::Relaxed) != 0 {
+        count_processor_fault(FAILED, in_kernel);
+    }
 }

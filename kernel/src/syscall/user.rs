@@ -238,6 +238,23 @@ pub struct UserSlice {
     pub length: usize,
 }
 
+/// Fills `into` with what of an extensible structure of `size` bytes this kernel knows, the rest of it with zeros. E2BIG if bytes
+/// that it does not know are set, EFAULT.
+pub fn read_extensible(address: u64, size: usize, into: &mut [u8]) -> Result<()> {
+    let known = size.min(into.len());
+    let mut rest = UserSlice::new(address.wrapping_add(known as u64), size - known);
+    let mut chunk = [0u8; 64];
+    while rest.length > 0 {
+        let part = chunk.get_mut(..rest.length.min(64)).unwrap_or_default();
+        rest.read(part)?;
+        if part.iter().any(|byte| *byte != 0) {
+            return Err(crate::error::E2BIG);
+        }
+    }
+    into.fill(0);
+    UserSlice::new(address, known).read(into.get_mut(..known).unwrap_or_default())
+}
+
 impl UserSlice {
     /// A buffer; nothing is checked yet.
     #[inline(always)]

@@ -26,12 +26,10 @@ static const short missing[] = {
 	288, /* keyctl */
 	294, /* migrate_pages */
 	317, /* move_pages */
-	336, /* perf_event_open */
 	338, /* fanotify_init */
 	339, /* fanotify_mark */
 	341, /* name_to_handle_at */
 	342, /* open_by_handle_at */
-	357, /* bpf */
 	374, /* userfaultfd */
 	385, /* io_pgetevents */
 	416, /* io_pgetevents_time64 */
@@ -78,13 +76,11 @@ static const short missing[] = {
 	250, /* keyctl */
 	256, /* migrate_pages */
 	279, /* move_pages */
-	298, /* perf_event_open */
 	300, /* fanotify_init */
 	301, /* fanotify_mark */
 	303, /* name_to_handle_at */
 	304, /* open_by_handle_at */
 	320, /* kexec_file_load */
-	321, /* bpf */
 	323, /* userfaultfd */
 	333, /* io_pgetevents */
 	425, /* io_uring_setup */

@@ -3,16 +3,17 @@
  *
  * Without a case, since every call that asks for it is missing here, or Linux asks nowhere:
  *   CAP_MAC_OVERRIDE, CAP_MAC_ADMIN   security modules that Debian does not turn on
- *   CAP_PERFMON, CAP_BPF              perf_event_open(2), bpf(2)
  */
 #include "../check.h"
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/netlink.h>
+#include <linux/perf_event.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <sys/fsuid.h>
@@ -231,6 +232,34 @@ static long read_their_semaphore(void)
 	return result;
 }
 
+static void set_parameter(const char *path, const char *value)
+{
+	int fd = OK(open(path, O_WRONLY));
+	OK(write(fd, value, strlen(value)));
+	OK(close(fd));
+}
+
+/* CAP_SYS_ADMIN contains the power, and Debian begins with a parameter that asks for nothing else. */
+static long watch_the_kernel(void)
+{
+	struct perf_event_attr attribute = {.type = PERF_TYPE_SOFTWARE, .size = 64, .config = PERF_COUNT_SW_DUMMY};
+	set_parameter("/proc/sys/kernel/perf_event_paranoid", "2");
+	drop(CAP_SYS_ADMIN);
+	long result = syscall(SYS_perf_event_open, &attribute, 0, -1, -1, 0);
+	int error = errno;
+	set_parameter("/proc/sys/kernel/perf_event_paranoid", "3");
+	errno = error;
+	return result;
+}
+
+/* CAP_SYS_ADMIN contains the power. */
+static long make_a_map(void)
+{
+	union bpf_attr attribute = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1};
+	drop(CAP_SYS_ADMIN);
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attribute, 20);
+}
+
 /* What execve(2) gives is another file's business. */
 static long give_capabilities(void)
 {
@@ -271,6 +300,8 @@ CAPABILITY(CAP_LINUX_IMMUTABLE, int flags = FS_APPEND_FL; return ioctl(open(name
 CAPABILITY(CAP_SETFCAP, return give_capabilities())
 CAPABILITY(CAP_WAKE_ALARM, return timerfd_create(CLOCK_BOOTTIME_ALARM, 0))
 CAPABILITY(CAP_BLOCK_SUSPEND, return keep_awake())
+CAPABILITY(CAP_PERFMON, return watch_the_kernel())
+CAPABILITY(CAP_BPF, return make_a_map())
 CAPABILITY(CAP_CHECKPOINT_RESTORE, return choose_a_pid())
 
 CASE(raising_a_hard_limit_takes_CAP_SYS_RESOURCE)

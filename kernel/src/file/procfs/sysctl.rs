@@ -2,9 +2,11 @@
 use super::text::parse_number;
 use super::{Item, Kind as ItemKind, Output, Subject};
 use crate::error::*;
+use crate::extended_bpf::UNPRIVILEGED_DISABLED;
 use crate::file::{lease, notify};
 use crate::ipc::system_v::limits;
 use crate::memory::address_space::{MAX_MAP_COUNT, MINIMUM_ADDRESS};
+use crate::perf::PARANOIA;
 use crate::process::accounting::PARAMETERS;
 use crate::process::clone::TASKS_MAXIMUM;
 use crate::process::namespace::user::UNPRIVILEGED;
@@ -87,6 +89,16 @@ fn set_most(kind: Kind, text: &[u8]) -> Result<()> {
 }
 fn unprivileged(_subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{}", u8::from(UNPRIVILEGED.load(Ordering::Relaxed)))?)
+}
+/// 0 to 2; 1 stays. CAP_SYS_ADMIN is needed.
+fn set_unprivileged_bpf(_subject: &Subject, text: &[u8]) -> Result<()> {
+    if !Task::current().capable(crate::process::Capability::SysAdmin) {
+        return Err(EPERM);
+    }
+    let value = i32::try_from(parse_number(text)?).ok().filter(|value| (0..=2).contains(value)).ok_or(EINVAL)?;
+    let changed = UNPRIVILEGED_DISABLED
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now != 1 || value == 1).then_some(value));
+    changed.map(|_| ()).map_err(|_| EPERM)
 }
 fn set_unprivileged(_subject: &Subject, text: &[u8]) -> Result<()> {
     UNPRIVILEGED.store(parse_number(text)? != 0, Ordering::Relaxed);
@@ -186,6 +198,20 @@ static KERNEL: &[Item] = &[
     ),
     constant!("overflowgid", 65_534),
     constant!("overflowuid", 65_534),
+    constant!("perf_cpu_time_max_percent", 25),
+    constant!("perf_event_max_contexts_per_stack", 8),
+    constant!("perf_event_max_sample_rate", 100_000),
+    constant!("perf_event_max_stack", 127),
+    constant!("perf_event_mlock_kb", 516),
+    Item::writable(
+        "perf_event_paranoid",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", PARANOIA.load(Ordering::Relaxed))?),
+        |_, text| {
+            PARANOIA.store(i32::try_from(parse_number(text)?).map_err(|_| EINVAL)?, Ordering::Relaxed);
+            Ok(())
+        },
+    ),
     Item::writable("pid_max", 0o644, pid_max, set_pid_max),
     Item::writable("printk", 0o644, printk, set_printk),
     Item::directory("random", RANDOM),
@@ -210,6 +236,12 @@ static KERNEL: &[Item] = &[
         |_, text| crate::module::report::add_taint(parse_number(text)?),
     ),
     Item::writable("threads-max", 0o644, threads_max, set_threads_max),
+    Item::writable(
+        "unprivileged_bpf_disabled",
+        0o644,
+        |_, out| Ok(writeln!(out, "{}", UNPRIVILEGED_DISABLED.load(Ordering::Relaxed))?),
+        set_unprivileged_bpf,
+    ),
     Item::writable("unprivileged_userns_clone", 0o644, unprivileged, set_unprivileged),
     constant!("version", VERSION),
     Item::directory("yama", YAMA),

@@ -154,6 +154,18 @@ impl Space {
         if index >= file.mapping().size().div_ceil(PAGE) {
             return Err(Trouble::Wrong(FaultError::NO_PAGE));
         }
+        if !file.mapping().has_source() {
+            return Ok(file.mapping().page(index)?);
+        }
+        match file.mapping().cached(index) {
+            Some(frame) => Ok(frame),
+            None => Self::absent_page(file, index),
+        }
+    }
+    /// A page that is not in memory: the fault that wants it is one that had to read.
+    #[cold]
+    fn absent_page(file: &AttachedFile, index: u64) -> Result<Frame, Trouble> {
+        crate::process::Task::current().counters.note_fault_reads();
         Ok(file.mapping().page(index)?)
     }
     fn read_file_page(&self, area: &Area, file: &AttachedFile, page: u64) -> Result<(), Trouble> {

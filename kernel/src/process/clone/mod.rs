@@ -198,6 +198,7 @@ fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Res
     let event = crate::ptrace::of_clone(task, request.flags, request.exit_signal);
     let child = build::<T>(task, frame, &request)?;
     crate::trace::inherit(task, &child).inspect_err(|_| exit::abandon(&child))?;
+    crate::perf::inherit(task, &child, request.flags).inspect_err(|_| exit::abandon(&child))?;
     let id = child.id_in(task.pid_namespace());
     let vfork = match request.flags & flags::VFORK {
         0 => None,

@@ -176,5 +176,6 @@ pub fn commit(task: &Task, commit: Commit<'_>) -> Result<()> {
     task.clear_flag(flag::FORKED);
     task.thread().clear_work(work::DISPATCH_TO_USER);
     task.files().close_for_exec();
+    crate::perf::executed(task, !commit.is_dumpable);
     Ok(())
 }

@@ -162,6 +162,8 @@ pub struct Entity {
     server: Once<Arc<Server>>,
     /// CPUs it may run on, one bit each.
     pub(super) affinity: AtomicU64,
+    /// Moves to another CPU since it first ran. Changes with `cpu`.
+    migrations: AtomicU64,
     /// It has been switched away from since its restartable-sequence area was brought up to date.
     moved: AtomicBool,
 }
@@ -189,6 +191,7 @@ impl Entity {
             ticks: AtomicU32::new(0),
             server: Once::new(),
             affinity: AtomicU64::new(u64::MAX),
+            migrations: AtomicU64::new(0),
             moved: AtomicBool::new(true),
         }
     }
@@ -244,6 +247,18 @@ impl Entity {
     /// Nanoseconds that it runs since the last accounting.
     pub(super) fn unaccounted(&self) -> u64 {
         self.runtime().saturating_sub(self.runtime.load(Ordering::Relaxed))
+    }
+    /// Moves to another CPU since it first ran.
+    pub fn migrations(&self) -> u64 {
+        self.migrations.load(Ordering::Relaxed)
+    }
+    /// It has come from another CPU; whether that counts, which it does not for one that has not run yet.
+    pub(super) fn note_migration(&self) -> bool {
+        let has_run = self.runtime.load(Ordering::Relaxed) != 0;
+        if has_run {
+            self.migrations.fetch_add(1, Ordering::Relaxed);
+        }
+        has_run
     }
     /// Nice value, -20 to 19.
     pub fn nice(&self) -> i32 {

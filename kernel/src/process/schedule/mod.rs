@@ -89,24 +89,30 @@ fn switch(reason: Reason) {
     match chosen {
         queue::Choice::Stay => {}
         queue::Choice::Switch(next) => {
-            previous.note_switch();
-            queue.switches.fetch_add(1, Ordering::Relaxed);
-            let counters = &previous.counters;
-            match reason {
-                Reason::Sleep => counters.voluntary_switches.fetch_add(1, Ordering::Relaxed),
-                _ => counters.involuntary_switches.fetch_add(1, Ordering::Relaxed),
-            };
+            note_switch(queue, previous, reason);
             queue.start_tick();
             machine::thread::switch_to(next);
         }
         queue::Choice::Idle => {
             if let Some(idle) = queue.idle_task() {
-                previous.note_switch();
+                note_switch(queue, previous, reason);
                 machine::thread::switch_to(idle);
             }
         }
     }
     drop(guard);
+}
+
+/// The CPU goes from one task to another. Interrupts are off; only the running task's own CPU counts its switches.
+#[inline]
+fn note_switch(queue: &RunQueue, previous: &Task, reason: Reason) {
+    previous.note_switch();
+    queue.count_switch();
+    let counter = match reason {
+        Reason::Sleep => &previous.counters.voluntary_switches,
+        _ => &previous.counters.involuntary_switches,
+    };
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 /// Takes over tasks that wait elsewhere: another CPU asks for that, or what ran here may leave the CPU to a lesser one.

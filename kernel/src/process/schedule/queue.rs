@@ -56,7 +56,9 @@ pub struct RunQueue {
     /// Nanoseconds in which a task other than the idle one ran, up to the last accounting.
     busy: AtomicU64,
     /// Switches from one task to another.
-    pub(super) switches: AtomicU64,
+    switches: AtomicU64,
+    /// Tasks that have come from other CPUs.
+    pub(super) migrations: AtomicU64,
     /// A busier CPU asks this one to take a task.
     pull: AtomicBool,
 }
@@ -111,6 +113,7 @@ impl RunQueue {
             slices: AtomicU32::new(0),
             busy: AtomicU64::new(0),
             switches: AtomicU64::new(0),
+            migrations: AtomicU64::new(0),
             pull: AtomicBool::new(false),
         }
     }
@@ -121,6 +124,24 @@ impl RunQueue {
     /// Nanoseconds since boot in which the CPU had nothing to run, as of the last accounting.
     pub fn idle_time(&self) -> u64 {
         machine::time::monotonic().saturating_sub(self.busy())
+    }
+    /// Counts a switch from one task to another. Interrupts are off, and this is the CPU's own queue: nobody else writes it.
+    pub(super) fn count_switch(&self) {
+        self.switches.store(self.switches.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+    /// Switches from one task to another, the idle one included.
+    pub fn switches(&self) -> u64 {
+        self.switches.load(Ordering::Relaxed)
+    }
+    /// Tasks that have come from other CPUs.
+    pub fn migrations(&self) -> u64 {
+        self.migrations.load(Ordering::Relaxed)
+    }
+    /// A task comes from another CPU.
+    pub(super) fn note_migration(&self, entity: &Entity) {
+        if entity.note_migration() {
+            self.migrations.fetch_add(1, Ordering::Relaxed);
+        }
     }
     /// Runnable tasks.
     pub fn runnable(&self) -> u32 {
@@ -344,6 +365,7 @@ impl RunQueue {
         entity.is_chosen.store(false, Ordering::Relaxed);
         let mut place = entity.place.load(Ordering::Relaxed);
         if old_cpu != cpu.0 {
+            self.note_migration(entity);
             let old_minimum = QUEUES.of(CpuId(old_cpu)).minimum.load(Ordering::Relaxed);
             place = minimum.saturating_add(place.saturating_sub(old_minimum));
         }
@@ -468,7 +490,7 @@ pub(super) fn least_busy(allowed: u64, except: CpuId) -> Option<(u32, CpuId)> {
 
 /// Switches between tasks since boot.
 pub fn context_switches() -> u64 {
-    (0..online_cpus() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).switches.load(Ordering::Relaxed)).sum()
+    (0..online_cpus() as u32).map(|cpu| QUEUES.of(CpuId(cpu)).switches()).sum()
 }
 
 /// Runnable tasks on all CPUs.

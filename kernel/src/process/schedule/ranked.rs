@@ -61,7 +61,9 @@ impl RunQueue {
             entity.ticks.store(0, Ordering::Relaxed);
         }
         let place = self.ranked_place(entity, arrival == Arrival::InFront);
-        entity.cpu.store(cpu.0, Ordering::Relaxed);
+        if entity.cpu.swap(cpu.0, Ordering::Relaxed) != cpu.0 {
+            self.note_migration(entity);
+        }
         entity.is_chosen.store(false, Ordering::Relaxed);
         entity.place.store(place, Ordering::Relaxed);
         entity.on_queue.store(true, Ordering::Release);

@@ -92,7 +92,8 @@ rows! {
     [ 287  287    -] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec>, Full;
     /// Read the setting of a timer that is read.
     [   -    -  326] timerfd_gettime(fd, otmr) => call crate::file::timerfd::timerfd_gettime::<crate::time::Timespec32>, Full;
-    [ 298  298  336] perf_event_open() => missing;
+    /// Make a counter of what a task or a CPU does.
+    [ 298  298  336] perf_event_open(attr, pid, cpu, group_fd, flags) => call crate::perf::perf_event_open, Partial("sampling, ring buffers, hardware and trace events, a task on one CPU only");
     /// Read and set how a clock is kept in step.
     [ 305  305    -] clock_adjtime(clockid, timex) => call crate::time::adjust::clock_adjtime::<crate::time::adjust::Timex>, Full;
     /// Read and set how a clock is kept in step.

@@ -81,7 +81,8 @@ rows! {
     [ 250  250  288] keyctl() => missing;
     /// Say which system calls may be made from now on.
     [ 317  317  354] seccomp(operation, flags, arguments) => call crate::seccomp::seccomp, Full;
-    [ 321  321  357] bpf() => missing;
+    /// Make maps of keys and values, and use them.
+    [ 321  321  357] bpf(command, attr, size) => call crate::extended_bpf::bpf, Partial("programs, and map types other than array and hash");
     [ 444  444  444] landlock_create_ruleset() => missing;
     [ 445  445  445] landlock_add_rule() => missing;
     [ 446  446  446] landlock_restrict_self() => missing;

@@ -133,6 +133,7 @@ const INFORMATION: &[Description] = describe! {
     timerfd_gettime(Descriptor, Out("struct itimerspec", time::timer_setting));
     ustat(Hex32, Pointer("struct ustat"));
     sysfs(Int, Hex, Hex);
+    perf_event_open(Pointer("inout struct perf_event_attr"), Int, Int, Descriptor, Bits(PERFORMANCE_EVENT, "PERF_FLAG_???"));
     getrandom(Out("void", system::random_bytes), Size, Bits(RANDOM, "GRND_???"));
 };
 
@@ -244,6 +245,7 @@ const PROTECTION: &[Description] = describe! {
     capget(In("inout struct __user_cap_header_struct", processes::capability_header), Pointer("struct __user_cap_data_struct"));
     capset(In("inout struct __user_cap_header_struct", processes::capability_header), Pointer("const struct __user_cap_data_struct"));
     seccomp(Choice(SECCOMP, "SECCOMP_SET_MODE_???"), Bits(SECCOMP_FLAGS, "SECCOMP_FILTER_FLAG_???"), Pointer("inout void"));
+    bpf(Choice(BPF_COMMANDS, "BPF_???"), Pointer("inout union bpf_attr"), Unsigned);
     personality(Hex32) => Answer::Own(processes::personality_answer);
 };
 
