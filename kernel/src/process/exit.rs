@@ -110,6 +110,7 @@ fn leave(task: &Task) {
         leave_session(process);
     }
     crate::ptrace::end_tracer(task);
+    super::control_group::leave(task);
     account(task, process);
     notify(task, process, last);
     // Nothing waits from here on.

@@ -6,6 +6,7 @@ use crate::file::MountNamespace;
 use crate::ipc::system_v::IpcNamespace;
 use crate::process::Credentials;
 use crate::process::clone::flags;
+use crate::process::control_group::CgroupNamespace;
 use crate::process::pid::PidNamespace;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -93,7 +94,7 @@ pub enum Namespace {
     Ipc(Arc<IpcNamespace>),
     Network(Arc<PlainNamespace>),
     Mount(Arc<MountNamespace>),
-    Cgroup(Arc<PlainNamespace>),
+    Cgroup(Arc<CgroupNamespace>),
     Time(Arc<TimeNamespace>),
 }
 impl Namespace {

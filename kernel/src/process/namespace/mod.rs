@@ -18,6 +18,7 @@ pub use uts::*;
 
 use super::Task;
 use super::clone::flags;
+use super::control_group::CgroupNamespace;
 use super::pid::PidNamespace;
 use crate::error::*;
 use crate::ipc::system_v::IpcNamespace;
@@ -47,7 +48,7 @@ pub struct NamespaceSet {
     /// Network.
     pub network: Arc<PlainNamespace>,
     /// Cgroup root.
-    pub cgroup: Arc<PlainNamespace>,
+    pub cgroup: Arc<CgroupNamespace>,
     /// Clock offsets.
     pub time: Arc<TimeNamespace>,
     /// Clock offsets of children.
@@ -63,7 +64,7 @@ impl NamespaceSet {
             pid_for_children: pid,
             ipc: IpcNamespace::first()?,
             network: PlainNamespace::first(first::NETWORK)?,
-            cgroup: PlainNamespace::first(first::CGROUP)?,
+            cgroup: CgroupNamespace::first()?,
             time: time.clone(),
             time_for_children: time,
         })
@@ -87,12 +88,11 @@ impl NamespaceSet {
         if bits & flags::NEWTIME != 0 {
             set.time_for_children = self.time_for_children.copy(owner)?;
         }
-        for (bit, kind, place) in
-            [(flags::NEWCGROUP, Kind::Cgroup, &mut set.cgroup), (flags::NEWNET, Kind::Network, &mut set.network)]
-        {
-            if bits & bit != 0 {
-                *place = try_arc(PlainNamespace { identity: Identity::new(owner, kind)? })?;
-            }
+        if bits & flags::NEWCGROUP != 0 {
+            set.cgroup = CgroupNamespace::new(owner, task.control_group())?;
+        }
+        if bits & flags::NEWNET != 0 {
+            set.network = try_arc(PlainNamespace { identity: Identity::new(owner, Kind::Network)? })?;
         }
         Ok(set)
     }
