@@ -51,7 +51,7 @@ static KINDS: [Kind; 11] = [
     Kind::new("cgroup.max.depth", 0o644, depth_limit, set_depth_limit),
     Kind::new("cgroup.stat", 0o444, statistics, refuse),
     Kind::new("cgroup.freeze", 0o644, freeze, set_freeze).not_on_root(),
-    Kind::new("cgroup.kill", 0o200, nothing, kill).not_on_root(),
+    Kind::new("cgroup.kill", 0o200, |_, _| Err(EINVAL), kill).not_on_root(),
 ];
 const _: () = assert!(COUNT < control_group::INODES);
 

@@ -8,6 +8,7 @@ mod open;
 
 use super::dentry::Dentry;
 use super::inode::Inode;
+use super::mount::Mount;
 use super::notify;
 use super::path::Path;
 use super::superblock::*;
@@ -27,6 +28,8 @@ use machine::memory::try_box;
 const MAGIC: u64 = 0x6367_7270;
 
 static SUPERBLOCK: Once<Arc<Superblock>> = Once::new();
+/// One that is always there: groups stay when nobody has them mounted, with their inodes.
+static MOUNT: Once<Arc<Mount>> = Once::new();
 
 /// Makes the file system and registers its type. Once, as the first group is there.
 pub fn initialize(root: &Arc<ControlGroup>) -> Result<()> {
@@ -34,6 +37,7 @@ pub fn initialize(root: &Arc<ControlGroup>) -> Result<()> {
     let superblock = Superblock::new("cgroup2", treatment, try_box(Operations)?)?;
     SUPERBLOCK.set(superblock.clone()).map_err(|_| EBUSY)?;
     superblock.set_root(node::directory(root)?);
+    let _ = MOUNT.set(Mount::internal(&superblock)?);
     register_file_system(&Type)
 }
 

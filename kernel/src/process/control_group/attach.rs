@@ -99,7 +99,7 @@ fn move_threads(process: &ThreadGroup, to: &Arc<ControlGroup>, moves: impl Fn(&A
 }
 
 /// The group that clone3(2) is to put a new task into, by the descriptor of its directory, with the hierarchy locked until the task is in
-/// it. EBADF for a descriptor of anything else, ENODEV for a group that was removed, EACCES without write access, and as for moving.
+/// it. EBADF for a descriptor of anything else, ENOENT for a group that was removed, EACCES without write access, and as for moving.
 pub fn check_clone(
     task: &Task,
     file: &File,
@@ -108,7 +108,7 @@ pub fn check_clone(
     let group = cgroupfs::group_at(file.path()).ok_or(EBADF.because("not the directory of a control group"))?;
     let tree = Mutex::lock(&HIERARCHY);
     if group.is_dead() {
-        return Err(ENODEV);
+        return Err(ENOENT);
     }
     let (credentials, namespace) = (task.credentials(), task.namespaces().cgroup.clone());
     let reach = Reach { credentials: &credentials, namespace: &namespace };
