@@ -229,6 +229,8 @@ CASE(children_are_where_their_parents_are)
 
 CASE(programs_keep_their_group)
 {
+	char program[512] = "";
+	OK(readlink("/proc/self/exe", program, sizeof program - 1));
 	enter_group();
 	pid_t child = OK(fork());
 	if (child == 0) {
@@ -241,12 +243,13 @@ CASE(programs_keep_their_group)
 		OK(fcntl(full[1], F_SETFL, 0));
 		OK(dup2(full[1], 1));
 		OK(put("cgroup.procs", "0"));
-		execl("/proc/self/exe", "member", "--list", (char *)0);
+		execl(program, program, "--list", (char *)0);
 		_exit(CHECK_FAILED);
 	}
 	for (int i = 0; i < 400 && !lists("cgroup.procs", child); i++)
 		sleep_ms(5);
 	sleep_ms(50);
+	OUT("%s", group_of(child));
 	EQ(lists("cgroup.procs", child), 1);
 	kill(child, SIGKILL);
 	wait_status(child);

@@ -66,8 +66,8 @@ pub fn enter_frozen(task: &Task) {
 #[cold]
 fn enter(task: &Task) {
     let state = task.group().signals.lock();
-    let begins = !task.signals.set_frozen(true);
-    let group = task.own_control_group().filter(|_| begins);
+    // In the root nobody counts.
+    let group = task.own_control_group().filter(|_| !task.signals.set_frozen(true));
     if let Some(group) = &group {
         group.frozen_tasks.fetch_add(1, Ordering::SeqCst);
     }
@@ -110,7 +110,7 @@ pub fn stay_frozen(task: &Task) {
             || process.signals.is_exiting()
             || task.signals.has_private(crate::signal::SIGKILL)
             || task.signals.is_to_stop()
-            || task.trace.has_trap();
+            || task.trace.is_attached() && task.trace.has_trap();
         let seen = task.wakes();
         drop(group);
         if goes_on {

@@ -1,6 +1,7 @@
 //! cgroup.kill: the end of all processes of a part of the tree.
 use super::{ControlGroup, HIERARCHY, for_each_task};
 use crate::error::*;
+use crate::process::Task;
 use crate::signal::{self, SignalInfo};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -24,7 +25,7 @@ pub fn kill(group: &Arc<ControlGroup>) -> Result<()> {
         let lives = task.is_leader() && !task.is_kernel_thread() && process.thread_count() != 0;
         if lives && task.control_group().is_within(group) {
             // SIGKILL needs no memory to be pending.
-            let _ = signal::send_to_group(process, SignalInfo::kernel(signal::SIGKILL));
+            let _ = signal::send_to_group(process, SignalInfo::sent(signal::SIGKILL, signal::SI_USER, Task::current()));
         }
         Ok(())
     });
