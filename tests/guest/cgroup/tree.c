@@ -238,13 +238,18 @@ CASE_WITHIN(many, 60)
 	/* A long line of them. */
 	OK(mkdir("deep", 0755));
 	OK(chdir("deep"));
-	for (int i = 0; i < 200; i++) {
-		OK(mkdir("d", 0755));
-		OK(chdir("d"));
+	static char text[8192];
+	for (int i = 0; i < 600; i++) {
+		OK(mkdir("directory", 0755));
+		OK(chdir("directory"));
+		if (i == 300) {
+			OK(put("cgroup.procs", "0"));
+			CHECK(read_file("/proc/self/cgroup", text, sizeof text) > 3000);
+		}
 	}
 	OK(put("cgroup.procs", "0"));
-	char text[1024];
-	CHECK(read_file("/proc/self/cgroup", text, sizeof text) > 400);
+	int fd = OK(open("/proc/self/cgroup", O_RDONLY));
+	ERR(read(fd, text, sizeof text), ENAMETOOLONG);
 	OK(chdir(hierarchy));
 	OK(put("cgroup.procs", "0"));
 }

@@ -261,3 +261,85 @@ impl Drop for ControlGroup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(group: &Arc<ControlGroup>, root: &Arc<ControlGroup>) -> alloc::string::String {
+        alloc::string::String::from_utf8(group.path_from(root).unwrap()).unwrap()
+    }
+
+    /// One test: on the host nobody can wait for the lock of the tree.
+    #[test]
+    fn the_tree_is_kept() {
+        groups_have_places();
+        limits_are_those_of_all_above();
+        long_lines_end();
+        populated_and_frozen_follow_from_counts();
+    }
+    fn groups_have_places() {
+        let root = ControlGroup::root().unwrap();
+        let a = root.add(b"a", (0, 0)).unwrap();
+        let b = a.add(b"b", (0, 0)).unwrap();
+        let c = root.add(b"c", (0, 0)).unwrap();
+        assert_eq!((path(&b, &root).as_str(), path(&root, &root).as_str()), ("/a/b", "/"));
+        assert_eq!((path(&c, &b).as_str(), path(&b, &b).as_str(), path(&a, &b).as_str()), ("/../../c", "/", "/.."));
+        assert!(b.is_within(&a) && !a.is_within(&b) && !c.is_within(&a) && Arc::ptr_eq(b.common(&c), &root));
+        assert_eq!((root.descendants(), a.descendants()), (3, 1));
+        let mut seen = alloc::vec::Vec::new();
+        root.for_each_within(|group| seen.push(group.serial));
+        assert_eq!(seen, [root.serial, a.serial, b.serial, c.serial]);
+        assert!(matches!(a.remove(), Err(EBUSY)));
+        b.remove().unwrap();
+        assert!(b.is_dead() && matches!(b.add(b"x", (0, 0)), Err(ENODEV)));
+        assert_eq!((root.descendants(), root.dying(), path(&b, &root).as_str()), (2, 1, "/a/b"));
+        drop(b);
+        assert_eq!(root.dying(), 0);
+    }
+    fn limits_are_those_of_all_above() {
+        let root = ControlGroup::root().unwrap();
+        let a = root.add(b"a", (0, 0)).unwrap();
+        root.depth_limit.store(1, Ordering::Relaxed);
+        assert!(matches!(a.add(b"b", (0, 0)), Err(EAGAIN)));
+        root.depth_limit.store(UNLIMITED, Ordering::Relaxed);
+        root.descendants_limit.store(2, Ordering::Relaxed);
+        let b = a.add(b"b", (0, 0)).unwrap();
+        assert!(matches!(b.add(b"c", (0, 0)), Err(EAGAIN)));
+    }
+    fn long_lines_end() {
+        let root = ControlGroup::root().unwrap();
+        let mut line = alloc::vec![root.clone()];
+        for _ in 0..3000 {
+            line.push(line.last().unwrap().add(b"d", (0, 0)).unwrap());
+        }
+        let deepest = line.pop().unwrap();
+        deepest.remove().unwrap();
+        while line.len() > 1 {
+            line.pop().unwrap().remove().unwrap();
+        }
+        assert_eq!(root.dying(), 3000);
+        drop(deepest);
+        assert_eq!((root.dying(), root.descendants()), (0, 0));
+    }
+    fn populated_and_frozen_follow_from_counts() {
+        let root = ControlGroup::root().unwrap();
+        let a = root.add(b"a", (0, 0)).unwrap();
+        let b = a.add(b"b", (0, 0)).unwrap();
+        b.tasks.store(2, Ordering::Relaxed);
+        event::settle(&b);
+        assert!(b.is_populated() && a.is_populated() && !a.is_frozen());
+        for group in [&a, &b] {
+            group.freezes.store(true, Ordering::Relaxed);
+            event::settle(group);
+        }
+        assert!(!b.is_frozen() && !a.is_frozen());
+        b.frozen_tasks.store(2, Ordering::Relaxed);
+        event::settle(&b);
+        assert!(b.is_frozen() && a.is_frozen());
+        (b.tasks.store(0, Ordering::Relaxed), b.frozen_tasks.store(0, Ordering::Relaxed));
+        event::settle(&b);
+        assert!(!b.is_populated() && !a.is_populated() && b.is_frozen());
+        assert!(a.enable_threads().is_ok() && b.kind() == "domain invalid" && a.kind() == "threaded");
+    }
+}
