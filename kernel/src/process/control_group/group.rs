@@ -337,7 +337,8 @@ mod tests {
         b.frozen_tasks.store(2, Ordering::Relaxed);
         event::settle(&b);
         assert!(b.is_frozen() && a.is_frozen());
-        (b.tasks.store(0, Ordering::Relaxed), b.frozen_tasks.store(0, Ordering::Relaxed));
+        b.tasks.store(0, Ordering::Relaxed);
+        b.frozen_tasks.store(0, Ordering::Relaxed);
         event::settle(&b);
         assert!(!b.is_populated() && !a.is_populated() && b.is_frozen());
         assert!(a.enable_threads().is_ok() && b.kind() == "domain invalid" && a.kind() == "threaded");
