@@ -69,6 +69,7 @@ fn make_shared(boot: &'static BootInfo) -> Result<Shared> {
     let namespaces = machine::memory::try_arc(NamespaceSet::first(root.clone())?)?;
     let credentials = Credentials::root()?;
     let mounts = crate::file::startup::initialize()?;
+    crate::file::cgroupfs::initialize(&namespaces.cgroup.root())?;
     Ok(Shared {
         credentials,
         namespaces,

@@ -43,6 +43,8 @@ pub mod rank {
         PIPE = 160, "a pipe's buffers";
         TTY_DATA = 165, "a terminal's line discipline";
         DENTRY_CACHE = 130, "a stripe of the dentry cache's writers";
+        CONTROL_GROUPS = 121, "the tree of control groups";
+        CONTROL_GROUP = 122, "the groups in a control group";
         SYSFS = 124, "the entries of a directory of sysfs";
         TMPFS = 125, "the entries of a tmpfs directory";
         NOTIFICATION = 129, "the watches of an inotify instance";
@@ -59,6 +61,7 @@ pub mod rank {
         PEER_GROUP = 167, "the mounts of a peer group";
         EPOLL = 170, "an epoll instance's interest list";
         // Spin locks.
+        CONTROL_GROUP_STATES = 303, "what is shown of control groups";
         PROCESS_TABLE = 310, "process tree links: parents, children, groups, sessions";
         PROCESS_GROUP = 312, "the members of a process group";
         FUTEX = 313, "a futex hash bucket: owners are looked for under it";

@@ -2,6 +2,7 @@
 pub mod anonymous;
 pub mod attributes;
 pub mod buffer;
+pub mod cgroupfs;
 pub mod change;
 pub mod context;
 pub mod control;

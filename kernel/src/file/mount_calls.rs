@@ -112,11 +112,13 @@ pub fn mount(
                 return top_of(&path).and(Err(EINVAL));
             }
             let superblock = file_system.mount(&request)?;
-            superblock.set_owner(owner);
+            if !file_system.is_everybodys() {
+                superblock.set_owner(owner);
+            }
             if file_system.reveals_system() && namespace.identity().owner.level() != 0 {
                 check_visible(&namespace, superblock.type_name())?;
             }
-            let root = superblock.root_dentry()?;
+            let root = file_system.root(task, &superblock)?;
             let mounted = Mount::new(root, &source, mount_flags)?;
             let place = top_of(&path)?;
             check_member(&namespace, &place)?;

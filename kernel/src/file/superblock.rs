@@ -50,6 +50,10 @@ pub trait SuperblockOperations: Any + Send + Sync {
     fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         Ok(())
     }
+    /// The path of a mount's root as mountinfo shows it, where that is not its path in the file system.
+    fn show_root(&self, root: &Dentry) -> Option<Result<Vec<u8>>> {
+        None
+    }
     /// The last mount is gone: break cycles of references, forget everything.
     fn shut_down(&self, superblock: &Superblock) {}
     /// For downcasts.
@@ -293,6 +297,14 @@ pub trait FileSystemType: Send + Sync {
     /// user namespace it is mounted only where all of it is seen already.
     fn reveals_system(&self) -> bool {
         false
+    }
+    /// Whether there is one for all, which belongs to the first user namespace whoever mounts it.
+    fn is_everybodys(&self) -> bool {
+        false
+    }
+    /// Where what a new mount shows begins.
+    fn root(&self, _task: &Task, superblock: &Superblock) -> Result<Arc<Dentry>> {
+        superblock.root_dentry()
     }
     /// Makes (or finds) the superblock.
     fn mount(&self, request: &MountRequest) -> Result<Arc<Superblock>>;

@@ -111,6 +111,7 @@ fn leave(task: &Task) {
     }
     crate::perf::leave(task);
     crate::ptrace::end_tracer(task);
+    super::control_group::leave(task);
     account(task, process);
     notify(task, process, last);
     // Nothing waits from here on.

@@ -4,6 +4,7 @@ pub mod capability;
 pub mod choice;
 pub mod clone;
 pub mod compare;
+pub mod control_group;
 pub mod core_dump;
 pub mod credentials;
 pub mod exception;

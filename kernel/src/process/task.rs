@@ -57,6 +57,8 @@ pub mod flag {
     pub const PAST_DUMP: u32 = 1 << 15;
     /// The scheduling policy is not inherited by children (SCHED_RESET_ON_FORK).
     pub const RESET_ON_FORK: u32 = 1 << 8;
+    /// Is in a control group other than the root. Changes under the lock of the process's signals.
+    pub const GROUPED: u32 = 1 << 16;
 }
 
 /// The objects a new task is made of.
@@ -107,6 +109,7 @@ pub struct Task {
     context: RcuCell<FileSystemContext>,
     credentials: RcuCell<Credentials>,
     namespaces: RcuCell<NamespaceSet>,
+    pub(super) membership: super::control_group::Membership,
     name: SpinLock<[u8; 16]>,
     /// What the monotonic and the boot-time clocks are ahead of the machine's (time namespaces).
     pub(super) clock_shifts: [AtomicU64; 2],
@@ -224,6 +227,7 @@ impl Task {
             context: RcuCell::new(parts.context),
             credentials: RcuCell::new(parts.credentials),
             namespaces: RcuCell::new(parts.namespaces),
+            membership: super::control_group::Membership::none(),
             name: SpinLock::new(rank::LEAF, parts.name),
             clock_shifts: [const { AtomicU64::new(0) }; 2],
             signals: parts.signals,

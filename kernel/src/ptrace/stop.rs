@@ -1,7 +1,7 @@
 //! Stops: how a tracee waits for its tracer, and what for.
 use super::state::{mode, trap as traps};
 use crate::process::schedule::state;
-use crate::process::{Task, usage};
+use crate::process::{Task, control_group, usage};
 use crate::signal::{
     self, CLD_STOPPED, CLD_TRAPPED, SA_NOCLDSTOP, SI_USER, SIG_IGN, SIGCHLD, SIGKILL, SIGTRAP, SignalInfo,
 };
@@ -44,6 +44,7 @@ pub(super) fn stop(
     if completes && is_reparented(task) {
         signal::stop::tell_parent(process, CLD_STOPPED);
     }
+    control_group::enter_frozen(task);
     loop {
         task.sleep(state::TRACED, seen);
         let group = process.signals.lock();
@@ -59,6 +60,7 @@ pub(super) fn stop(
         // What came meanwhile did not wake the task.
         task.recalculate_pending();
         drop(group);
+        control_group::leave_frozen(task);
         return (ended.code, ended.info);
     }
 }

@@ -4,7 +4,7 @@ use super::group::Dropped;
 use super::*;
 use crate::error::Restart;
 use crate::process::{Task, task::flag};
-use crate::process::{core_dump, exit};
+use crate::process::{control_group, core_dump, exit};
 use core::sync::atomic::Ordering;
 use machine::entry::UserFrame;
 use machine::thread::work;
@@ -145,6 +145,11 @@ fn next(task: &Task, info: &mut SignalInfo) -> Next {
         if task.trace.is_attached() && task.trace.has_trap() {
             drop(state);
             crate::ptrace::trap(task);
+            continue;
+        }
+        if task.signals.is_to_freeze() {
+            drop(state);
+            control_group::stay_frozen(task);
             continue;
         }
         let blocked = task.signals.blocked();

@@ -111,6 +111,11 @@ pub(super) fn wake_thread(thread: &Arc<Task>, fatal: bool) {
     }
 }
 
+/// Makes a thread go by what was said of it: it is to freeze, or to go on. The group's lock is held.
+pub fn look_again(thread: &Arc<Task>) {
+    wake_thread(thread, false);
+}
+
 impl GroupSignals {
     /// No threads, nothing pending.
     pub fn new() -> Self {

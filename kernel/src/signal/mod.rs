@@ -19,7 +19,7 @@ pub mod wait;
 
 pub use abi::signal::*;
 pub use action::{Action, SignalActions};
-pub use group::{GroupSignals, GroupState};
+pub use group::{GroupSignals, GroupState, look_again};
 pub use information::SignalInfo;
 pub use send::{
     Prepared, force, force_fatal, force_fatal_with, send_to_current, send_to_group, send_to_process_group,

@@ -3,7 +3,7 @@ use super::group::{GroupState, mark};
 use super::*;
 use crate::process::schedule::state;
 use crate::process::tree::TREE;
-use crate::process::{Task, ThreadGroup};
+use crate::process::{Task, ThreadGroup, control_group};
 use core::sync::atomic::Ordering;
 use machine::thread::work;
 
@@ -103,7 +103,9 @@ pub(super) fn take_part(task: &Task) {
     if last {
         tell_parent(process, CLD_STOPPED);
     }
+    control_group::enter_frozen(task);
     stay(task, seen);
+    control_group::leave_frozen(task);
     let group = process.signals.lock();
     task.recalculate_pending();
     drop(group);

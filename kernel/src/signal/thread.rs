@@ -55,6 +55,10 @@ pub struct TaskSignals {
     pub(super) stop_counted: AtomicBool,
     /// A signal that may stop has been taken from a queue; SIGCONT calls the stop off.
     pub(super) stop_dequeued: AtomicBool,
+    /// The thread's control group freezes.
+    freeze: AtomicBool,
+    /// It counts as frozen there.
+    frozen: AtomicBool,
 }
 
 impl TaskSignals {
@@ -71,7 +75,29 @@ impl TaskSignals {
             stop_pending: AtomicBool::new(false),
             stop_counted: AtomicBool::new(false),
             stop_dequeued: AtomicBool::new(false),
+            freeze: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
         }
+    }
+    /// Whether the thread is to stay in the freezer of its control group.
+    pub fn is_to_freeze(&self) -> bool {
+        self.freeze.load(Ordering::Relaxed)
+    }
+    /// Says so; what was said before. The group's lock is held.
+    pub fn set_freeze(&self, freeze: bool) -> bool {
+        self.freeze.swap(freeze, Ordering::Relaxed)
+    }
+    /// Whether it counts as frozen in its control group.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed)
+    }
+    /// Says so; what was said before. The group's lock is held.
+    pub fn set_frozen(&self, frozen: bool) -> bool {
+        self.frozen.swap(frozen, Ordering::Relaxed)
+    }
+    /// Whether the thread is to take part in a group stop.
+    pub fn is_to_stop(&self) -> bool {
+        self.stop_pending.load(Ordering::Relaxed)
     }
     /// The mask.
     #[inline(always)]
@@ -177,7 +203,8 @@ impl Task {
     /// Brings the work flag up to date with what is pending. The group's lock is held, or the task is not shared yet.
     pub(crate) fn recalculate_pending(&self) {
         let deliverable = self.pending_signals() & !self.signals.blocked() != 0;
-        if deliverable || self.signals.stop_pending.load(Ordering::Relaxed) || self.trace.has_trap() {
+        let stops = self.signals.is_to_stop() || self.signals.is_to_freeze();
+        if deliverable || stops || self.trace.has_trap() {
             self.thread().set_work(work::SIGNAL);
         } else {
             self.thread().clear_work(work::SIGNAL);

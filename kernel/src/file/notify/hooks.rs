@@ -77,6 +77,16 @@ pub fn modified(file: &File) {
         by_file(file, event::MODIFY);
     }
 }
+/// The kernel changed what a file shows; told to who watches it, or its directory, if these are known.
+#[cold]
+pub fn modified_by_kernel(directory: Option<Arc<Inode>>, inode: Option<Arc<Inode>>, name: &[u8]) {
+    if let Some(directory) = directory {
+        to_directory(&directory, event::MODIFY, name, 0);
+    }
+    if let Some(inode) = inode {
+        to_inode(&inode, event::MODIFY, false);
+    }
+}
 /// A file was opened.
 #[inline(always)]
 pub fn opened(file: &File) {

@@ -11,8 +11,8 @@ mod queue;
 
 pub use calls::{inotify_add_watch, inotify_init, inotify_init1, inotify_rm_watch};
 pub use hooks::{
-    accessed, changed_links, changed_path, closed, created, deleted, gone_if_unused, is_used, modified, moved, opened,
-    opened_for_execution, unmounted,
+    accessed, changed_links, changed_path, closed, created, deleted, gone_if_unused, is_used, modified,
+    modified_by_kernel, moved, opened, opened_for_execution, unmounted,
 };
 pub use instance::{INSTANCES_MAXIMUM, QUEUED_MAXIMUM, WATCHES_MAXIMUM};
 pub use marks::{Marks, WATCHED};

@@ -111,6 +111,9 @@ fn within_file_system(top: &Path) -> Result<alloc::vec::Vec<u8>> {
     if crate::file::nsfs::namespace_at(top).is_some() {
         return top.dentry.name_bytes();
     }
+    if let Some(path) = top.mount.superblock().operations().show_root(&top.dentry) {
+        return path;
+    }
     let mut names = alloc::vec::Vec::new();
     let mut dentry = top.dentry.clone();
     while let Some(parent) = dentry.parent() {

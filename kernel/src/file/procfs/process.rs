@@ -64,8 +64,16 @@ pub fn time_namespace_for_children(subject: &Subject) -> Result<Path> {
     nsfs::path(Namespace::Time(task.namespaces().time_for_children.clone()))
 }
 
-pub fn control_group(_subject: &Subject, out: &mut Output) -> Result<()> {
-    out.put(b"0::/\n")
+/// Bytes of a group's path that are shown.
+const LONGEST_PATH: usize = 4095;
+/// The control group, as seen from the root of the reader's cgroup namespace.
+pub fn control_group(subject: &Subject, out: &mut Output) -> Result<()> {
+    let group = subject.task()?.control_group();
+    let root = Task::current().namespaces().cgroup.root();
+    let path = group.path_from(&root)?;
+    out.put(b"0::")?;
+    out.put(path.get(..path.len().min(LONGEST_PATH)).unwrap_or_default())?;
+    out.put(if group.is_dead() { b" (deleted)\n" } else { b"\n" })
 }
 pub fn login_user(subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(write!(out, "{}", subject.task()?.login.user())?)

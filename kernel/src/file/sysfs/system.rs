@@ -13,7 +13,7 @@ use core::fmt::Write;
 const HIGHEST_CPU: usize = machine::cpu::MAX_CPUS - 1;
 
 /// The directories that are always there.
-const DIRECTORIES: [&str; 12] = [
+const DIRECTORIES: [&str; 13] = [
     "block",
     "bus",
     "class",
@@ -23,6 +23,7 @@ const DIRECTORIES: [&str; 12] = [
     "devices/virtual",
     "firmware",
     "fs",
+    "fs/cgroup",
     "kernel",
     "module",
     "power",

@@ -96,6 +96,7 @@ pub fn clone3<T: ThreadLocal>(task: &Task, frame: &mut UserFrame, arguments: Use
         child_tid,
         tls,
         pidfd,
+        group: cgroup as i32,
         chosen,
     };
     make::<T>(task, frame, request)

@@ -109,11 +109,6 @@ fn build_counted<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: &Reque
         None => namespace.allocate()?,
         Some(chosen) => namespace.allocate_chosen(chosen.check(task, namespace)?)?,
     };
-    if has(flags::INTO_CGROUP) {
-        // No file is a cgroup's directory.
-        pid.abandon();
-        return Err(EBADF.because("the descriptor is not one of a cgroup"));
-    }
     let result =
         assemble(task, request, group_parts, &pid, thread, memory, context, files, namespaces.clone(), credentials);
     if result.is_err() {

@@ -4,7 +4,8 @@ use crate::error::*;
 use crate::process::limits::Resource;
 use crate::process::session::ProcessGroup;
 use crate::process::tree::TREE;
-use crate::process::{Task, tree};
+use crate::process::{Task, control_group, tree};
+use crate::syscall::Fd;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
@@ -12,12 +13,19 @@ use core::sync::atomic::Ordering;
 /// to be seen first: no child escapes what was sent to the group before it was in it.
 pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bool) -> Result<()> {
     let group = child.group();
-    if request.flags & flags::THREAD != 0 {
+    let is_thread = request.flags & flags::THREAD != 0;
+    let chosen = match request.flags & flags::INTO_CGROUP {
+        0 => None,
+        _ => Some(control_group::check_clone(task, &*task.files().get(Fd(request.group))?, !is_thread)?),
+    };
+    let chosen_group = chosen.as_ref().map(|(_, group)| group);
+    if is_thread {
         if task.signal_pending() && task.fatal_signal_pending() || !group.add_thread(child) {
             return Err(ERESTARTNOINTR);
         }
         let state = group.signals.lock();
         task.inherit_filters(child);
+        let joined = control_group::join(task, child, chosen_group);
         drop(state);
         group.live.fetch_add(1, Ordering::AcqRel);
         group.unfinished.fetch_add(1, Ordering::AcqRel);
@@ -28,11 +36,16 @@ pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bo
             crate::ptrace::inherit(task, child);
             drop(tree);
         }
+        drop(chosen);
+        if let Some(joined) = joined {
+            joined.finish(child, request.flags);
+        }
         return Ok(());
     }
     group.add_thread(child);
     let state = task.group().signals.lock();
     task.inherit_filters(child);
+    let joined = control_group::join(task, child, chosen_group);
     drop(state);
     group.live.store(1, Ordering::Release);
     group.unfinished.store(1, Ordering::Relaxed);
@@ -50,6 +63,10 @@ pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bo
         group.remove_thread(child);
         group.set_leader(None);
         child.pid().detach_task(child);
+        drop(chosen);
+        if let Some(joined) = joined {
+            joined.undo(child);
+        }
         return Err(if has_ended { ENOMEM } else { ERESTARTNOINTR });
     }
     let process_group: Arc<ProcessGroup> = own.process_group();
@@ -73,6 +90,10 @@ pub(super) fn link(task: &Task, child: &Arc<Task>, request: &Request, traced: bo
         crate::ptrace::inherit(task, child);
     }
     drop(tree);
+    drop(chosen);
+    if let Some(joined) = joined {
+        joined.finish(child, request.flags);
+    }
     // A child that is not to be has no timer: nobody would stop it.
     if group.limit(Resource::Cpu) != u64::MAX {
         group.watch_processor_limit();

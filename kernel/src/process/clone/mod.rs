@@ -85,6 +85,8 @@ pub struct Request {
     pub tls: u64,
     /// Where the pidfd goes.
     pub pidfd: u64,
+    /// The descriptor of the control group's directory (CLONE_INTO_CGROUP).
+    pub group: i32,
     /// Wanted ids from the innermost namespace outwards.
     chosen: Option<Chosen>,
 }
@@ -146,6 +148,7 @@ fn clone_with<T: ThreadLocal>(
         child_tid: child_tid.0,
         tls,
         pidfd: parent_tid.0,
+        group: 0,
         chosen: None,
     };
     make::<T>(task, frame, request)
@@ -237,7 +240,7 @@ fn make<T: ThreadLocal>(task: &Task, frame: &UserFrame, request: Request) -> Res
         crate::ptrace::event(task, event, id.into());
     }
     if let Some(done) = vfork
-        && done.wait()
+        && done.wait(task)
     {
         crate::ptrace::event(task, Event::VforkDone, id.into());
     }

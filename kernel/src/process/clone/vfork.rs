@@ -1,6 +1,6 @@
 //! The parent of a vfork(2), which waits.
 use crate::error::*;
-use crate::process::Task;
+use crate::process::{Task, control_group};
 use crate::wait::{Sleep, WaitQueue};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,12 @@ impl VforkDone {
         self.queue.wake_all();
     }
     /// Whether the child has let go; a fatal signal ends the wait, and the parent. Shown as D.
-    pub(super) fn wait(&self) -> bool {
-        self.queue.wait_until(Sleep::Killable, None, || self.done.load(Ordering::Acquire).then_some(())).is_ok()
+    pub(super) fn wait(&self, task: &Task) -> bool {
+        control_group::enter_frozen(task);
+        let done = || self.done.load(Ordering::Acquire).then_some(());
+        let waited = self.queue.wait_until(Sleep::Killable, None, done);
+        control_group::leave_frozen(task);
+        waited.is_ok()
     }
 }
 

@@ -1,12 +1,13 @@
 //! What namespaces of all kinds have in common.
 use super::count::Charge;
-use super::{PlainNamespace, TimeNamespace, UserNamespace, UtsNamespace};
+use super::{TimeNamespace, UserNamespace, UtsNamespace};
 use crate::error::*;
 use crate::file::MountNamespace;
 use crate::ipc::system_v::IpcNamespace;
 use crate::net::NetworkNamespace;
 use crate::process::Credentials;
 use crate::process::clone::flags;
+use crate::process::control_group::CgroupNamespace;
 use crate::process::pid::PidNamespace;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -94,7 +95,7 @@ pub enum Namespace {
     Ipc(Arc<IpcNamespace>),
     Network(Arc<NetworkNamespace>),
     Mount(Arc<MountNamespace>),
-    Cgroup(Arc<PlainNamespace>),
+    Cgroup(Arc<CgroupNamespace>),
     Time(Arc<TimeNamespace>),
 }
 impl Namespace {

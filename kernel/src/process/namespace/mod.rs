@@ -18,23 +18,13 @@ pub use uts::*;
 
 use super::Task;
 use super::clone::flags;
+use super::control_group::CgroupNamespace;
 use super::pid::PidNamespace;
 use crate::error::*;
 use crate::ipc::system_v::IpcNamespace;
 use crate::net::NetworkNamespace;
 use alloc::sync::Arc;
 use machine::memory::try_arc;
-
-/// A namespace without behaviour of its own yet.
-pub struct PlainNamespace {
-    /// Its file's number and its owner.
-    pub identity: Identity,
-}
-impl PlainNamespace {
-    fn first(inode: u64) -> Result<Arc<PlainNamespace>> {
-        Ok(try_arc(PlainNamespace { identity: Identity::first(inode)? })?)
-    }
-}
 
 /// The namespaces of a task but for mounts, its own number and users. Immutable; a change replaces the set.
 #[derive(Clone)]
@@ -48,7 +38,7 @@ pub struct NamespaceSet {
     /// Network.
     pub network: Arc<NetworkNamespace>,
     /// Cgroup root.
-    pub cgroup: Arc<PlainNamespace>,
+    pub cgroup: Arc<CgroupNamespace>,
     /// Clock offsets.
     pub time: Arc<TimeNamespace>,
     /// Clock offsets of children.
@@ -64,7 +54,7 @@ impl NamespaceSet {
             pid_for_children: pid,
             ipc: IpcNamespace::first()?,
             network: NetworkNamespace::first()?,
-            cgroup: PlainNamespace::first(first::CGROUP)?,
+            cgroup: CgroupNamespace::first()?,
             time: time.clone(),
             time_for_children: time,
         })
@@ -89,7 +79,7 @@ impl NamespaceSet {
             set.time_for_children = self.time_for_children.copy(owner)?;
         }
         if bits & flags::NEWCGROUP != 0 {
-            set.cgroup = try_arc(PlainNamespace { identity: Identity::new(owner, Kind::Cgroup)? })?;
+            set.cgroup = CgroupNamespace::new(owner, task.control_group())?;
         }
         if bits & flags::NEWNET != 0 {
             set.network = NetworkNamespace::new(owner)?;

@@ -12,35 +12,35 @@ rows! {
     /// Look at, change or remove a shared memory segment.
     [  31   31  396] shmctl(id, command, buffer) => call crate::ipc::system_v::shared_memory::shmctl, Full;
     /// Make a socket.
-    [  41   41  359] socket(family, kind, protocol) => call crate::net::calls::socket, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  41   41  359] socket(family, kind, protocol) => call crate::net::calls::socket, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Connect a socket to an address.
-    [  42   42  362] connect(fd, uservaddr, addrlen) => call crate::net::calls::connect, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  42   42  362] connect(fd, uservaddr, addrlen) => call crate::net::calls::connect, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Take a connection from a listening socket.
-    [  43   43    -] accept(fd, upeer_sockaddr, upeer_addrlen) => call crate::net::calls::accept, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  43   43    -] accept(fd, upeer_sockaddr, upeer_addrlen) => call crate::net::calls::accept, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Send a message.
-    [  44   44  369] sendto(fd, buff, len, flags, tail) => call crate::net::message_calls::sendto, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  44   44  369] sendto(fd, buff, len, flags, tail) => call crate::net::message_calls::sendto, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Receive a message.
-    [  45  517  371] recvfrom(fd, ubuf, size, flags, tail) => call crate::net::message_calls::recvfrom, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  45  517  371] recvfrom(fd, ubuf, size, flags, tail) => call crate::net::message_calls::recvfrom, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Send a message with ancillary data.
-    [  46  518  370] sendmsg(fd, msg, flags) => call crate::net::message_calls::sendmsg, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  46  518  370] sendmsg(fd, msg, flags) => call crate::net::message_calls::sendmsg, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Receive a message with ancillary data.
-    [  47  519  372] recvmsg(fd, msg, flags) => call crate::net::message_calls::recvmsg, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  47  519  372] recvmsg(fd, msg, flags) => call crate::net::message_calls::recvmsg, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Close one way of a connection, or both.
-    [  48   48  373] shutdown(fd, how) => call crate::net::calls::shutdown, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  48   48  373] shutdown(fd, how) => call crate::net::calls::shutdown, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Give a socket a name.
-    [  49   49  361] bind(fd, umyaddr, addrlen) => call crate::net::calls::bind, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  49   49  361] bind(fd, umyaddr, addrlen) => call crate::net::calls::bind, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Make a socket take connections.
-    [  50   50  363] listen(fd, backlog) => call crate::net::calls::listen, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  50   50  363] listen(fd, backlog) => call crate::net::calls::listen, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Get a socket's name.
-    [  51   51  367] getsockname(fd, usockaddr, usockaddr_len) => call crate::net::calls::getsockname, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  51   51  367] getsockname(fd, usockaddr, usockaddr_len) => call crate::net::calls::getsockname, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Get the name of a socket's peer.
-    [  52   52  368] getpeername(fd, usockaddr, usockaddr_len) => call crate::net::calls::getpeername, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  52   52  368] getpeername(fd, usockaddr, usockaddr_len) => call crate::net::calls::getpeername, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Make two sockets that are connected.
-    [  53   53  360] socketpair(family, kind, protocol, usockvec) => call crate::net::calls::socketpair, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  53   53  360] socketpair(family, kind, protocol, usockvec) => call crate::net::calls::socketpair, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Set an option of a socket.
-    [  54  541  366] setsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::setsockopt, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  54  541  366] setsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::setsockopt, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Get an option of a socket.
-    [  55  542  365] getsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::getsockopt, Partial("families other than AF_UNIX and AF_NETLINK");
+    [  55  542  365] getsockopt(fd, level, optname, optval, optlen) => call crate::net::option_calls::getsockopt, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Find or make a set of semaphores.
     [  64   64  393] semget(key, count, flags) => call crate::ipc::system_v::semaphore::semget, Full;
     /// Operate on semaphores.
@@ -72,7 +72,7 @@ rows! {
     /// Make an event counter.
     [ 284  284  323] eventfd(count) => call crate::file::eventfd::eventfd, Full;
     /// Take a connection from a listening socket, with flags.
-    [ 288  288  364] accept4(fd, upeer_sockaddr, upeer_addrlen, flags) => call crate::net::calls::accept4, Partial("families other than AF_UNIX and AF_NETLINK");
+    [ 288  288  364] accept4(fd, upeer_sockaddr, upeer_addrlen, flags) => call crate::net::calls::accept4, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Read signals from a descriptor.
     [ 289  289  327] signalfd4(ufd, user_mask, sizemask, flags) => call crate::file::signalfd::signalfd4, Full;
     /// Make an event counter.
@@ -80,15 +80,15 @@ rows! {
     /// Makes a pipe, with flags.
     [ 293  293  331] pipe2(descriptors, flags) => call crate::ipc::pipe::pipe2, Full;
     /// Receive several messages.
-    [ 299  537  337] recvmmsg(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg, Partial("families other than AF_UNIX and AF_NETLINK");
+    [ 299  537  337] recvmmsg(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Send several messages.
-    [ 307  538  345] sendmmsg(fd, mmsg, vlen, flags) => call crate::net::message_calls::sendmmsg, Partial("families other than AF_UNIX and AF_NETLINK");
+    [ 307  538  345] sendmmsg(fd, mmsg, vlen, flags) => call crate::net::message_calls::sendmmsg, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     /// Makes the call about sockets that a number names.
-    [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Partial("families other than AF_UNIX and AF_NETLINK");
+    [   -    -  102] socketcall(call, arguments) => frame crate::syscall::multiplex::socketcall, Full;
     /// Make a call about System V queues, semaphores or shared memory that is named by its number.
     [   -    -  117] ipc(call, tail) => call crate::syscall::multiplex::ipc, Full;
     /// Receive several messages, with a time-out of 64-bit seconds.
-    [   -    -  417] recvmmsg_time64(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg_time64, Partial("families other than AF_UNIX and AF_NETLINK");
+    [   -    -  417] recvmmsg_time64(fd, mmsg, vlen, flags, timeout) => call crate::net::message_calls::recvmmsg_time64, Partial("families other than AF_UNIX, AF_NETLINK and, for datagrams, AF_INET");
     [   -    -  418] mq_timedsend_time64() => missing;
     [   -    -  419] mq_timedreceive_time64() => missing;
     /// Operate on semaphores, waiting for some time at most.

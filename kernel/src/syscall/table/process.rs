@@ -24,9 +24,9 @@ rows! {
     /// Process id.
     [  39   39   20] getpid() => call crate::process::ids::getpid, Full;
     /// Make a task that shares chosen objects with the caller.
-    [  56   56    -] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Partial("cgroups");
+    [  56   56    -] clone(flags, stack, parent_tid, child_tid, tls) => frame crate::process::clone::clone, Full;
     /// Make a task that shares chosen objects with the caller.
-    [   -    -  120] clone(flags, stack, parent_tid, tls, child_tid) => frame crate::process::clone::clone_backwards, Partial("cgroups");
+    [   -    -  120] clone(flags, stack, parent_tid, tls, child_tid) => frame crate::process::clone::clone_backwards, Full;
     /// Make a copy of the process.
     [  57   57    2] fork() => frame crate::process::clone::fork, Full;
     /// Make a child that borrows the memory until it executes or ends.
@@ -146,7 +146,7 @@ rows! {
     /// Priority of input and output.
     [ 252  252  290] ioprio_get(which, who) => call crate::process::io_priority::ioprio_get, Full;
     /// Stop sharing objects with other tasks.
-    [ 272  272  310] unshare(flags) => call crate::process::namespace_calls::unshare, Partial("cgroups");
+    [ 272  272  310] unshare(flags) => call crate::process::namespace_calls::unshare, Full;
     /// Set the list of robust futexes.
     [ 273  530  311] set_robust_list(head, length) => call crate::process::ids::set_robust_list, Full;
     /// List of robust futexes.
@@ -156,7 +156,7 @@ rows! {
     /// Examine and set resource limits of a process.
     [ 302  302  340] prlimit64(pid, resource, new, old) => call crate::process::limits::prlimit64, Full;
     /// Enter a namespace.
-    [ 308  308  346] setns(fd, kind) => call crate::process::namespace::enter::setns, Partial("cgroups");
+    [ 308  308  346] setns(fd, kind) => call crate::process::namespace::enter::setns, Full;
     /// The CPU this runs on.
     [ 309  309  318] getcpu(cpu, node, cache) => call crate::process::schedule::calls::getcpu, Full;
     /// Copies from another process's memory.
@@ -182,9 +182,9 @@ rows! {
     /// Open a descriptor that names a process.
     [ 434  434  434] pidfd_open(pid, flags) => call crate::process::pidfd::pidfd_open, Full;
     /// Make a task that shares chosen objects with the caller.
-    [ 435  435    -] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::FsBase>, Partial("cgroups");
+    [ 435  435    -] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::FsBase>, Full;
     /// Make a task that shares chosen objects with the caller.
-    [   -    -  435] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::LocalSegment>, Partial("cgroups");
+    [   -    -  435] clone3(arguments, size) => frame crate::process::clone::clone3::<crate::process::segments::LocalSegment>, Full;
     /// Duplicate another process's descriptor.
     [ 438  438  438] pidfd_getfd(pidfd, target, flags) => call crate::process::pidfd::pidfd_getfd, Full;
     /// Tell the kernel how another process will use its memory.
