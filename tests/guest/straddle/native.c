@@ -19,7 +19,7 @@ static struct {
 	void *set;
 	word size;
 } mask_pair = {&no_signals, 8};
-static uint32_t select_arguments[5] = {PIPE_OUT + 1, 0, 0, 0, 0}, map_arguments[6] = {0, 4096, 1, 0x22, -1, 0};
+static uint32_t select_arguments[5] = {PIPE_OUT + 1, 0, 0, 0, 0}, map_arguments[6] = {0, 4096, 1, 0x22, -1, 0}, socket_arguments[3] = {1, 2, 0};
 static uint16_t old_owner[30], old_queue[30] = {[24] = 16384};
 static uint32_t segment[4] = {-1, 0, 0xfffff, 0x51}, known_segment[4] = {13, 0, 0, 0};
 static struct {
@@ -55,6 +55,7 @@ static const struct row rows_narrow[] = {
 	R(pselect6_time64, 0, V(PIPE_OUT + 1), B(read_set), B(no_set), B(no_set), I(zero_time64), I(mask_pair)),
 	R(ppoll_time64, 0, B(watched), V(1), I(zero_time64), I(no_signals), V(8)),
 	R(mmap, 0, I(map_arguments)),
+	R(socketcall, SILENT, V(1), I(socket_arguments)),
 	R(oldolduname, 0, O(48)),
 	R(olduname, 0, O(328)),
 	R(clock_gettime64, 0, V(CLOCK_MONOTONIC), O(20)),

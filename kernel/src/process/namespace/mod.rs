@@ -24,7 +24,6 @@ use crate::error::*;
 use crate::ipc::system_v::IpcNamespace;
 use crate::net::NetworkNamespace;
 use alloc::sync::Arc;
-use machine::memory::try_arc;
 
 /// The namespaces of a task but for mounts, its own number and users. Immutable; a change replaces the set.
 #[derive(Clone)]
