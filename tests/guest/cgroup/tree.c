@@ -28,7 +28,7 @@ CASE(options)
 					    "xattr", "clone_children"};
 	OK(mkdir("/tmp/other.groups", 0755));
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		static char mounts[8192];
+		static char mounts[65536];
 		int result = mount("none", "/tmp/other.groups", "cgroup2", 0, words[i]);
 		if (result) {
 			OUT("%s: %s", words[i], errno_name(errno));
@@ -43,7 +43,9 @@ CASE(options)
 	}
 	OK(rmdir("/tmp/other.groups"));
 	OK(mount("none", hierarchy, "cgroup2", MS_REMOUNT, "memory_localevents"));
-	OUT("remounted: %s", strstr(get("/proc/self/mounts"), "memory_localevents") ? "set" : "not set");
+	static char all[65536];
+	CHECK(read_file("/proc/self/mounts", all, sizeof all) > 0);
+	OUT("remounted: %s", strstr(all, "memory_localevents") ? "set" : "not set");
 	ERR(mount("none", hierarchy, "cgroup2", MS_REMOUNT, "nonsense"), EINVAL);
 	OK(mount("none", hierarchy, "cgroup2", MS_REMOUNT, ""));
 }
