@@ -317,6 +317,22 @@ fn structures_of_i386_are_shown_as_its_own() {
         "set_thread_area({entry_number=-1, base_addr=0x",
         "useable=1}) = 0 (entry_number=12)",
         "clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x",
+        // What socketcall and ipc carry.
+        "socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]) = 0",
+        r#"send(3, "x", 1, MSG_NOSIGNAL)           = 1"#,
+        r#"recv(4, "x", 1, MSG_PEEK)               = 1"#,
+        r#"recvfrom(4, "x", 1, 0, NULL, NULL)      = 1"#,
+        "accept(3, NULL, NULL)                   = -1 EINVAL (Invalid argument)",
+        "socketcall(99, NULL)                    = -1 EINVAL (Invalid argument)",
+        "semget(IPC_PRIVATE, 1, 0600)            = 0",
+        "semtimedop(0, [{sem_num=0, sem_op=1, sem_flg=IPC_NOWAIT}], 1, NULL) = 0",
+        "semtimedop(0, [{sem_num=0, sem_op=1, sem_flg=IPC_NOWAIT}], 1, {tv_sec=1, tv_nsec=5}) = 0",
+        "semctl(0, 0, IPC_64|SETVAL, [0x5])      = 0",
+        "semctl(0, 0, IPC_64|IPC_RMID, [NULL])   = 0",
+        "shmat(0, NULL, SHM_RDONLY)              = 0xf",
+        "shmctl(0, IPC_64|IPC_RMID, NULL)        = 0",
+        r#"msgsnd(0, {mtype=7, mtext="abc\0"}, 4, 0) = 0"#,
+        r#"msgrcv(0, {mtype=7, mtext="abc\0"}, 4, -8, IPC_NOWAIT) = 4"#,
     ] {
         assert!(trace.contains(line), "{line} is not in: {trace}");
     }

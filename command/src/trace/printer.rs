@@ -4,7 +4,7 @@ use super::summary::Summary;
 use abi::Abi;
 use kernel::syscall::dispatch::X32_BIT;
 use kernel::syscall::reference;
-use kernel::trace::record::{CARRIED, DELAYED, Header, INJECTED, Kind, MORE_ARGUMENTS};
+use kernel::trace::record::{CARRIED, DELAYED, Header, INJECTED, Kind, MORE_ARGUMENTS, SHORT};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Result, Write};
@@ -250,7 +250,12 @@ fn name_of(header: &Header) -> String {
     let abi = [Abi::X86_64, Abi::X32, Abi::I386].into_iter().find(|abi| *abi as u8 == table);
     let number = if abi == Some(Abi::X32) { header.number & !(X32_BIT as u32) } else { header.number };
     let row = abi.and_then(|abi| reference::row_of(abi, number.into()));
-    row.map_or_else(|| format!("syscall_{:#x}", header.number), |row| row.name.to_string())
+    match row.map(|row| row.name) {
+        Some("sendto") if header.flags & SHORT != 0 => "send".into(),
+        Some("recvfrom") if header.flags & SHORT != 0 => "recv".into(),
+        Some(name) => name.into(),
+        None => format!("syscall_{:#x}", header.number),
+    }
 }
 
 fn json_start(kind: &str, thread: u32, time: u64) -> String {

@@ -152,43 +152,62 @@ impl Argument for IpcArguments {
     }
 }
 
-/// The call that socketcall(2) or ipc(2) carries, for people: its number in x86-64's table, which names them all, its arguments
-/// in their order there, and where its result is put if it is not in the register. `None` for other calls, and for those that
-/// carry none.
-pub fn carried(number: u64, words: &[u64; 6]) -> Option<(u32, [u64; 6], Option<u64>)> {
-    let [call, first, second, third, pointer, fifth] = words.map(|word| word as u32);
-    let plain = |number, words: [u32; 5]| {
-        let [a, b, c, d, e] = words.map(u64::from);
-        Some((number, [a, b, c, d, e, 0], None))
-    };
-    match (number, call & 0xffff) {
-        (SOCKETCALL, _) => {
-            let (_, count, number) = socket_call(call).ok()?;
-            Some((number, socket_arguments(first.into(), count).ok()?.map(u64::from), None))
+/// The call that socketcall(2) or ipc(2) carries, for people.
+pub struct Carried {
+    /// Its number in x86-64's table, which names them all.
+    pub number: u32,
+    /// Its arguments, in their order there.
+    pub words: [u64; 6],
+    /// Where in user memory its result is put if it is not the register.
+    pub result_at: Option<u64>,
+    /// It is send(2) or recv(2), which x86-64 has only with two more arguments.
+    pub is_short: bool,
+}
+impl Carried {
+    fn new(number: u32, words: [u32; 4]) -> Carried {
+        let [a, b, c, d] = words.map(u64::from);
+        Carried { number, words: [a, b, c, d, 0, 0], result_at: None, is_short: false }
+    }
+    /// What a call carries: `None` for other calls, and for those that carry none. Reads user memory; may sleep.
+    pub fn by(number: u64, words: &[u64; 6]) -> Option<Carried> {
+        match number {
+            SOCKETCALL => Carried::by_socketcall(words),
+            IPC => Carried::by_ipc(words),
+            _ => None,
         }
-        (IPC, 1) => plain(65, [first, pointer, second, 0, 0]),
-        (IPC, 2) => plain(64, [first, second, third, 0, 0]),
-        (IPC, 3) => {
-            let mut last = [0; 4];
-            UserSlice::new(pointer.into(), 4).read(&mut last).ok()?;
-            plain(66, [first, second, third, u32::from_ne_bytes(last), 0])
-        }
-        (IPC, 4) => plain(220, [first, pointer, second, fifth, 0]),
-        (IPC, 11) => plain(69, [first, pointer, second, third, 0]),
-        (IPC, 12) => {
-            let (message, kind) = place_and_type(call >> 16, pointer, fifth).ok()?;
-            // Its type is a long.
-            let kind = i64::from(kind as i32) as u64;
-            Some((70, [first.into(), message.into(), second.into(), kind, third.into(), 0], None))
-        }
-        (IPC, 13) => plain(68, [first, second, 0, 0, 0]),
-        (IPC, 14) => plain(71, [first, second, pointer, 0, 0]),
-        (IPC, 21) => {
-            plain(30, [first, pointer, second, 0, 0]).map(|(number, words, _)| (number, words, Some(third.into())))
-        }
-        (IPC, 22) => plain(67, [pointer, 0, 0, 0, 0]),
-        (IPC, 23) => plain(29, [first, second, third, 0, 0]),
-        (IPC, 24) => plain(31, [first, second, pointer, 0, 0]),
-        _ => None,
+    }
+    fn by_socketcall(words: &[u64; 6]) -> Option<Carried> {
+        let [call, address, ..] = words.map(|word| word as u32);
+        let (place, count, number) = socket_call(call).ok()?;
+        let words = socket_arguments(address.into(), count).ok()?.map(u64::from);
+        Some(Carried { number, words, result_at: None, is_short: matches!(place, 369 | 371) && count == 4 })
+    }
+    fn by_ipc(words: &[u64; 6]) -> Option<Carried> {
+        let [call, first, second, third, pointer, fifth] = words.map(|word| word as u32);
+        Some(match call & 0xffff {
+            1 => Carried::new(65, [first, pointer, second, 0]),
+            2 => Carried::new(64, [first, second, third, 0]),
+            3 => {
+                let mut last = [0; 4];
+                UserSlice::new(pointer.into(), 4).read(&mut last).ok()?;
+                Carried::new(66, [first, second, third, u32::from_ne_bytes(last)])
+            }
+            4 => Carried::new(220, [first, pointer, second, fifth]),
+            11 => Carried::new(69, [first, pointer, second, third]),
+            12 => {
+                let (message, kind) = place_and_type(call >> 16, pointer, fifth).ok()?;
+                // Its type is a long.
+                let words =
+                    [first.into(), message.into(), second.into(), i64::from(kind as i32) as u64, third.into(), 0];
+                Carried { words, ..Carried::new(70, [0; 4]) }
+            }
+            13 => Carried::new(68, [first, second, 0, 0]),
+            14 => Carried::new(71, [first, second, pointer, 0]),
+            21 => Carried { result_at: Some(third.into()), ..Carried::new(30, [first, pointer, second, 0]) },
+            22 => Carried::new(67, [pointer, 0, 0, 0]),
+            23 => Carried::new(29, [first, second, third, 0]),
+            24 => Carried::new(31, [first, second, pointer, 0]),
+            _ => return None,
+        })
     }
 }

@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::process::Task;
 use crate::signal::SignalInfo;
 use crate::sync::{SpinLock, rank};
-use crate::syscall::multiplex;
+use crate::syscall::multiplex::Carried;
 use crate::syscall::watched::{Verdict, abi_of};
 use abi::Abi;
 use alloc::boxed::Box;
@@ -40,6 +40,8 @@ pub struct Call {
     pub arguments: [u64; 6],
     /// The table that has the number: that of the ABI, but for calls that i386's socketcall(2) and ipc(2) carry x86-64's.
     pub table: Abi,
+    /// It is send(2) or recv(2), under the numbers of sendto(2) and recvfrom(2).
+    pub is_short: bool,
     /// Where in user memory its result is if it is not the register.
     result_at: Option<u64>,
 }
@@ -49,13 +51,17 @@ impl Call {
     pub fn of(frame: &UserFrame) -> Call {
         let abi = abi_of(frame);
         let (number, arguments) = (frame.original_rax, frame.arguments(abi));
-        let carried = (abi == Abi::I386).then(|| multiplex::carried(number as u32 as u64, &arguments)).flatten();
+        let carried = (abi == Abi::I386).then(|| Carried::by(number as u32 as u64, &arguments)).flatten();
         match carried {
-            Some((number, arguments, result_at)) => {
-                Call { abi, number: number.into(), arguments, table: Abi::X86_64, result_at }
+            Some(Carried { number, words, result_at, is_short }) => {
+                Call { abi, number: number.into(), arguments: words, table: Abi::X86_64, is_short, result_at }
             }
-            None => Call { abi, number, arguments, table: abi, result_at: None },
+            None => Call { abi, number, arguments, table: abi, is_short: false, result_at: None },
         }
+    }
+    /// Whether another call carries it.
+    pub fn is_carried(&self) -> bool {
+        self.table != self.abi
     }
     /// What it has answered, by its frame.
     fn result(&self, frame: &UserFrame) -> i64 {

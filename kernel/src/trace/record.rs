@@ -26,6 +26,8 @@ pub const DELAYED: u8 = 2;
 pub const MORE_ARGUMENTS: u8 = 4;
 /// A flag: the number is x86-64's, of the call that i386's socketcall(2) or ipc(2) carries.
 pub const CARRIED: u8 = 8;
+/// A flag: of sendto(2) or recvfrom(2) without the last two arguments, which is send(2) or recv(2).
+pub const SHORT: u8 = 16;
 
 /// Bytes of a header: what every record has, and that of a call's end.
 pub const HEADER: usize = 24;

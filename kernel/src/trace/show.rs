@@ -15,6 +15,10 @@ pub struct Show<'a> {
     pub abi: Abi,
     /// Its arguments.
     pub words: [u64; 6],
+    /// i386's socketcall(2) or ipc(2) carries it.
+    pub is_carried: bool,
+    /// Without its last two arguments.
+    pub is_short: bool,
     /// Its result, once it has one.
     pub result: Option<i64>,
     /// Where it is written.

@@ -108,7 +108,11 @@ impl Tracee {
             return Verdict::Serve;
         }
         self.shown = known.map_or(settings.show_unknown, |known| known.shown);
-        self.flags = if call.table == call.abi { 0 } else { record::CARRIED };
+        self.flags = match (call.is_carried(), call.is_short) {
+            (false, _) => 0,
+            (true, false) => record::CARRIED,
+            (true, true) => record::CARRIED | record::SHORT,
+        };
         if self.shown {
             self.write_entry(task, frame, call, known, settings.limit);
         }
@@ -277,7 +281,18 @@ fn show<'a>(
     result: Option<i64>,
 ) -> Show<'a> {
     let wide_time = !matches!(call.abi, Abi::I386) || known.is_some_and(|known| known.has_wide_time);
-    Show { task, abi: call.abi, words: call.arguments, result, text, limit, wide_time }
+    let is_carried = call.is_carried();
+    Show {
+        task,
+        abi: call.abi,
+        words: call.arguments,
+        is_carried,
+        is_short: call.is_short,
+        result,
+        text,
+        limit,
+        wide_time,
+    }
 }
 
 fn write_registers(text: &mut Text, registers: &[u64; 6]) {

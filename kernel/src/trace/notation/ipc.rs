@@ -1,6 +1,6 @@
 //! Words and structures of the calls of System V IPC.
 use super::names::*;
-use crate::trace::show::Show;
+use crate::trace::show::{Names, Show};
 use abi::Abi;
 
 /// IPC_SET and IPC_STAT.
@@ -128,6 +128,29 @@ impl Fields<'_, '_> {
     }
 }
 
+/// In a command that i386's ipc(2) carries: with the structures of today.
+const IPC_64: u64 = 0x100;
+
+fn command(show: &mut Show<'_>, value: u64, names: Names, remark: &str) {
+    if show.is_carried && value & IPC_64 != 0 {
+        show.text.put("IPC_64|");
+        return show.choice(value as u32 as u64 & !IPC_64, names, remark);
+    }
+    show.choice(value as u32 as u64, names, remark);
+}
+/// What shmctl(2) is to do.
+pub fn segment_command(show: &mut Show<'_>, value: u64) {
+    command(show, value, SEGMENT_COMMANDS, "SHM_???");
+}
+/// What semctl(2) is to do.
+pub fn semaphore_command(show: &mut Show<'_>, value: u64) {
+    command(show, value, SEMAPHORE_COMMANDS, "SEM_???");
+}
+/// What msgctl(2) is to do.
+pub fn queue_command(show: &mut Show<'_>, value: u64) {
+    command(show, value, QUEUE_COMMANDS, "MSG_???");
+}
+
 /// What a control call does with its structure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
@@ -142,7 +165,8 @@ fn structure(
     name: &str,
     rest: impl FnOnce(&mut Fields<'_, '_>, Use) -> Option<()>,
 ) {
-    let how = match command & 0xffff_ffff {
+    let mark = if show.is_carried { IPC_64 } else { 0 };
+    let how = match command & 0xffff_ffff & !mark {
         SET => Use::Sets,
         STATUS if !show.failed() => Use::Tells,
         _ => return show.text.address(address),
@@ -175,8 +199,16 @@ pub fn segment(show: &mut Show<'_>, address: u64) {
         fields.time("shm_ctime")
     });
 }
-/// `struct semid64_ds`, an array or a value.
+/// `struct semid64_ds`, an array or a value. What ipc(2) points to is in brackets.
 pub fn semaphores(show: &mut Show<'_>, address: u64) {
+    if !show.is_carried {
+        return semaphores_at(show, address);
+    }
+    show.text.byte(b'[');
+    semaphores_at(show, address);
+    show.text.byte(b']');
+}
+fn semaphores_at(show: &mut Show<'_>, address: u64) {
     structure(show, show.word(2), address, "sem_perm", |fields, how| {
         if how == Use::Sets {
             return Some(());

@@ -153,25 +153,25 @@ const COMMUNICATION: &[Description] = describe! {
     socketcall(Int, Pointer("const unsigned long"));
     shmget(Word(ipc::key), Size, Word(ipc::segment_flags));
     shmat(Int, Address, Bits(ATTACH_FLAGS, "SHM_???")) => Answer::Hex;
-    shmctl(Int, Choice(SEGMENT_COMMANDS, "SHM_???"), Late("inout struct shmid64_ds *", ipc::segment));
+    shmctl(Int, Word(ipc::segment_command), Late("inout struct shmid64_ds *", ipc::segment));
     shmdt(Address);
     semget(Word(ipc::key), Int, Word(ipc::resource_flags));
     semop(Int, In("struct sembuf", ipc::operations), Unsigned);
-    semctl(Int, Int, Choice(SEMAPHORE_COMMANDS, "SEM_???"), Late("", ipc::semaphores));
+    semctl(Int, Int, Word(ipc::semaphore_command), Late("", ipc::semaphores));
     semtimedop(Int, In("struct sembuf", ipc::operations), Unsigned, In("struct timespec", time::timespec));
     msgget(Word(ipc::key), Word(ipc::resource_flags));
     msgsnd(Int, In("struct msgbuf", ipc::sent_message), Size, Bits(QUEUE_FLAGS, "MSG_???"));
     msgrcv(Int, Out("struct msgbuf", ipc::received_message), Size, Long, Bits(QUEUE_FLAGS, "MSG_???"));
-    msgctl(Int, Choice(QUEUE_COMMANDS, "MSG_???"), Late("inout struct msqid64_ds *", ipc::queue));
+    msgctl(Int, Word(ipc::queue_command), Late("inout struct msqid64_ds *", ipc::queue));
     ipc(Unsigned, Int, Int, Int, Pointer("inout void"), Int);
-    sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), In("struct sockaddr", socket::target), Unsigned);
+    sendto(Descriptor, Buffer(2), Size, Bits(MESSAGE_FLAGS, "MSG_???"), If(|show| !show.is_short, &In("struct sockaddr", socket::target)), If(|show| !show.is_short, &Unsigned));
     recvfrom(
         Descriptor,
         Filled,
         Size,
         Bits(MESSAGE_FLAGS, "MSG_???"),
-        Out("struct sockaddr", socket::source),
-        Late("inout int *", socket::length_behind),
+        If(|show| !show.is_short, &Out("struct sockaddr", socket::source)),
+        If(|show| !show.is_short, &Late("inout int *", socket::length_behind)),
     );
     accept(Descriptor, Out("struct sockaddr", socket::answered), Late("inout int *", socket::length_behind));
     accept4(
