@@ -51,17 +51,13 @@ impl Path {
         }
     }
     /// The absolute path below `root` as the kernel prints it (d_path): " (deleted)" appended for removed names,
-    /// "(unreachable)" put before paths outside of `root`, the name alone for anonymous files.
+    /// of what is outside of `root` as much as there is up to the root of its own mounts, the name alone for anonymous files.
     pub fn to_bytes(&self, root: &Path) -> Result<Vec<u8>> {
         let anonymous = self.mount.is_internal();
         if anonymous {
             return self.dentry.name_bytes();
         }
-        let (mut text, reached) = self.walk_up(root)?;
-        if !reached {
-            text.try_reserve(16)?;
-            text.splice(0..0, *b"(unreachable)");
-        }
+        let (mut text, _) = self.walk_up(root)?;
         if self.dentry.is_deleted() {
             text.try_reserve(10)?;
             text.extend_from_slice(b" (deleted)");

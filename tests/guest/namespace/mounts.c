@@ -536,3 +536,37 @@ CASE(pivot_root_in_a_changed_root)
 	long result = syscall(SYS_pivot_root, ".", ".");
 	OUT("once more, onto itself: %s", result ? errno_name(errno) : "ok");
 }
+
+/* What a link of /proc/self/fd leads to. */
+static const char *shown(int links, int fd)
+{
+	static char text[256];
+	char name[16];
+	snprintf(name, sizeof name, "%d", fd);
+	text[OK(readlinkat(links, name, text, sizeof text - 1))] = 0;
+	return text;
+}
+CASE(places_elsewhere_are_shown_without_a_mark)
+{
+	char text[256];
+	own_namespace();
+	/* The program is where another namespace mounts it. */
+	CHECK(readlink("/proc/self/exe", text, sizeof text) > 0);
+	EQ(text[0], '/');
+	int links = OK(open("/proc/self/fd", O_RDONLY | O_DIRECTORY));
+	directory("m");
+	put("m");
+	file("m/inner");
+	int inner = OK(open("m/inner", O_RDONLY));
+	OK(umount2("m", MNT_DETACH));
+	OUT("in no tree: %s", shown(links, inner));
+	file("outside");
+	directory("new");
+	file("new/inside");
+	int outside = OK(open("outside", O_RDONLY)), inside = OK(open("new/inside", O_RDONLY));
+	OK(chroot("new"));
+	OUT("inside of the root: %s", shown(links, inside));
+	const char *place = shown(links, outside);
+	EQ(place[0], '/');
+	STR_EQ(strrchr(place, '/'), "/outside");
+}
