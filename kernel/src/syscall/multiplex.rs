@@ -40,7 +40,7 @@ pub fn socketcall(task: &Task, frame: &mut UserFrame, call: i32, arguments: User
 }
 fn socket_call(call: u32) -> Result<(usize, usize, u32)> {
     let place = usize::try_from(call).ok().and_then(|call| call.checked_sub(1)).ok_or(EINVAL)?;
-    SOCKET_CALLS.get(place).copied().ok_or(EINVAL.into())
+    SOCKET_CALLS.get(place).copied().ok_or(EINVAL)
 }
 fn socket_arguments(address: u64, count: usize) -> Result<[u32; 6]> {
     let mut bytes = [[0; 4]; 6];

@@ -570,3 +570,19 @@ CASE(places_elsewhere_are_shown_without_a_mark)
 	EQ(place[0], '/');
 	STR_EQ(strrchr(place, '/'), "/outside");
 }
+
+CASE(sysfs_comes_back)
+{
+	/* Its last mount, unless a namespace of another case has one left. */
+	int was_mounted = there("/sys/kernel");
+	if (was_mounted)
+		OK(umount2("/sys", MNT_DETACH));
+	CHECK(!there("/sys/kernel"));
+	for (int i = 0; i < 2; i++) {
+		OK(mount("sysfs", "/sys", "sysfs", 0, 0));
+		CHECK(there("/sys/kernel"));
+		OK(umount2("/sys", MNT_DETACH));
+	}
+	if (was_mounted)
+		OK(mount("sysfs", "/sys", "sysfs", 0, 0));
+}

@@ -8,7 +8,7 @@ mod tree;
 
 pub use tree::{Attribute, Node};
 
-use super::inode::Inode;
+use super::mount::Mount;
 use super::superblock::*;
 use crate::error::*;
 use crate::process::Task;
@@ -25,8 +25,8 @@ const MAGIC: u64 = 0x6265_6572;
 struct Instance {
     root: Arc<Node>,
     superblock: Arc<Superblock>,
-    /// Mounts come and go; the root stays.
-    _inode: Arc<Inode>,
+    /// Mounts come and go; the root, and its place among the names, stays.
+    _mount: Arc<Mount>,
 }
 static INSTANCE: Once<Instance> = Once::new();
 
@@ -41,9 +41,9 @@ pub fn initialize() -> Result<()> {
         ..SuperblockOptions::default()
     };
     let superblock = Superblock::new("sysfs", treatment, try_box(Operations)?)?;
-    let inode = node::inode(&superblock, &root)?;
-    superblock.set_root(inode.clone());
-    INSTANCE.set(Instance { root, superblock, _inode: inode }).map_err(|_| EBUSY)?;
+    superblock.set_root(node::inode(&superblock, &root)?);
+    let mount = Mount::internal(&superblock)?;
+    INSTANCE.set(Instance { root, superblock, _mount: mount }).map_err(|_| EBUSY)?;
     register_file_system(&Type)
 }
 

@@ -27,7 +27,7 @@ pub fn bind(socket: &Arc<InetSocket>, own: Endpoint, choose: impl FnOnce(&mut St
             theirs.port == own.port && meet && !other.shares_with(socket)
         }
     };
-    if sockets.iter().any(|other| collides(other)) {
+    if sockets.iter().any(collides) {
         return Err(EADDRINUSE);
     }
     {
