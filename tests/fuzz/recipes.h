@@ -70,16 +70,17 @@ static void set(uint64_t *words, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 }
 #define SET(...) set(words, __VA_ARGS__)
 
-/* The descriptor of a process, opened again in case chance has closed it. */
-static uint64_t again(int descriptor)
+/* Moves a descriptor that was just made, if it was, to a place that a recipe knows. */
+static uint64_t keep_at(int place, long fd)
 {
-	int fd = (int)syscall(SYS_pidfd_open, descriptor == PIDFD ? own : victim, 0);
-	if (fd >= 0 && fd != descriptor) {
-		syscall(SYS_dup2, fd, descriptor);
+	if (fd >= 0 && fd != place) {
+		syscall(SYS_dup2, fd, place);
 		syscall(SYS_close, fd);
 	}
-	return (uint64_t)descriptor;
+	return (uint64_t)place;
 }
+/* The descriptor of a process, opened again in case chance has closed it. */
+static uint64_t again(int place) { return keep_at(place, syscall(SYS_pidfd_open, place == PIDFD ? own : victim, 0)); }
 
 static void signal_somebody(uint64_t *words)
 {
@@ -487,6 +488,7 @@ static void read_steering(uint64_t *words) { is("adjtimex") ? SET(zeroed(), 0, 0
 static void restart(uint64_t *words) { SET(0xfee1dead, 672274793, one_in(2) ? 0 : 0x89abcdefu, 0, 0, 0); }
 static void unmount(uint64_t *words)
 {
+	syscall(SYS_mkdir, "d", 0777);
 	syscall(SYS_mount, "fuzz", "d", "tmpfs", 0, 0);
 	SET(path_of("d"), is("umount2") ? below(4) : 0, 0, 0, 0, 0);
 }
@@ -512,6 +514,18 @@ static void mount_somewhere(uint64_t *words)
 	}
 }
 static void change_root_mount(uint64_t *words) { SET(path_of("d"), one_in(2) ? path_of("d") : path_of("d/new"), 0, 0, 0, 0); }
+/* Into the namespaces that the worker is in, or its child. */
+static void enter_namespace(uint64_t *words)
+{
+	static const char *const links[] = {"/proc/self/ns/uts", "/proc/self/ns/ipc", "/proc/self/ns/net", "/proc/self/ns/cgroup"};
+	static const int flags[] = {CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET, 0x02000000};
+	const uint64_t which = below(4);
+	if (one_in(2))
+		SET(again(VICTIM_FD), (uint64_t)flags[which], 0, 0, 0, 0);
+	else
+		SET(keep_at(58, syscall(SYS_open, links[which], O_RDONLY)), one_in(2) ? 0 : (uint64_t)flags[which], 0, 0, 0, 0);
+}
+static void status_of_path(uint64_t *words) { SET((uint64_t)AT_FDCWD, path_of("."), below(2) * AT_SYMLINK_NOFOLLOW, 0xfff, zeroed(), 0); }
 static void account(uint64_t *words) { SET(one_in(2) ? 0 : path_of("a"), 0, 0, 0, 0, 0); }
 static void load_module(uint64_t *words)
 {
@@ -525,11 +539,7 @@ static void load_module(uint64_t *words)
 	} else {
 		syscall(SYS_delete_module, "fuzz", O_NONBLOCK);
 		if (is("finit_module")) {
-			const int place = 61;
-			int fd = (int)syscall(SYS_open, "/module.ko", O_RDONLY);
-			syscall(SYS_dup2, fd, place);
-			syscall(SYS_close, fd);
-			SET((uint64_t)place, AREA + 15 * PAGE + 8, 0, 0, 0, 0);
+			SET(keep_at(61, syscall(SYS_open, "/module.ko", O_RDONLY)), AREA + 15 * PAGE + 8, 0, 0, 0, 0);
 			return;
 		}
 		SET(AREA, (uint64_t)module_size, AREA + 15 * PAGE + 8, 0, 0, 0);
@@ -678,7 +688,7 @@ static const struct {
 	{"semget", semaphores}, {"semop", semaphores}, {"semtimedop", semaphores}, {"semtimedop_time64", semaphores},
 	{"semctl", semaphores}, {"ipc", semaphores}, {"msgget", messages}, {"msgsnd", messages}, {"msgrcv", messages},
 	{"msgctl", messages}, {"shmget", segments}, {"shmat", segments}, {"shmdt", segments}, {"shmctl", segments},
-	{"modify_ldt", local_table}, {"ptrace", trace}, {"mount", mount_somewhere}, {"pivot_root", change_root_mount}, {"acct", account},
+	{"setns", enter_namespace}, {"statx", status_of_path}, {"perf_event_open", count_events}, {"bpf", use_map}, {"modify_ldt", local_table}, {"ptrace", trace}, {"mount", mount_somewhere}, {"pivot_root", change_root_mount}, {"acct", account},
 };
 /* What only ever happens by recipe to a superuser: it would change everybody's system. */
 static const char *const only_by_recipe[] = {"settimeofday", "clock_settime", "clock_settime64", "stime", "adjtimex", "clock_adjtime",

@@ -104,7 +104,7 @@ static void learn_habits(void)
 		habits[index].banned[1] |= (char)is_any(name, user_only);
 		habits[index].forced = (char)is_any(name, only_by_recipe);
 		habits[index].makes_task = (char)is_any(name, clones);
-		habits[index].rarity = ends ? 8 : is_any(name, seldom) ? 4 : 1;
+		habits[index].rarity = ends ? 8 : is_any(name, seldom) ? 3 : 1;
 		habits[index].child = -1;
 		for (unsigned i = 0; i < sizeof in_child / sizeof in_child[0]; i++)
 			if (!strcmp(in_child[i].name, name))

@@ -5,7 +5,7 @@ use crate::debian;
 use crate::guest::{self, Program, ProgramAbi};
 use crate::machine::Configuration;
 use crate::record::{Transcript, Verdict};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,14 +55,19 @@ pub fn transcripts(
     if !jobs.is_empty() {
         eprintln!("lstar-test: asking Linux about {} programs", jobs.len());
         let (scripts, programs): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(debian::is_script);
-        let mut fresh = run_booted(places, linux, &programs)?;
+        // Beside each other: each keeps one processor busy for minutes.
+        let (fresh, answers) = std::thread::scope(|scope| {
+            let answers = scope.spawn(|| debian::run(places, "linux", &[], &scripts));
+            (run_booted(places, linux, &programs), answers.join())
+        });
+        let mut fresh = fresh?;
+        fresh.extend(answers.map_err(|_| anyhow!("a thread of the harness panicked"))??);
         let failed: Vec<Job> = programs.into_iter().filter(|job| has_failed(job, &fresh)).collect();
         if !failed.is_empty() {
             // Some measure time on a machine that others share.
             eprintln!("lstar-test: Linux fails {} programs; they are tried once more, by themselves", failed.len());
             fresh.extend(run_booted(places, linux, &failed)?);
         }
-        fresh.extend(debian::run(places, "linux", &[], &scripts)?);
         for job in &jobs {
             let Some(transcript) = fresh.get(&job.program.name) else { continue };
             // A program that Linux never came to has no answer; it is asked again next time.
