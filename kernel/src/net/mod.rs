@@ -9,6 +9,7 @@ pub mod device;
 pub mod device_calls;
 pub mod device_report;
 pub mod inet;
+mod listing;
 pub mod message;
 pub mod message_calls;
 pub mod namespace;

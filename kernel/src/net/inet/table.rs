@@ -2,6 +2,7 @@
 use super::address::{ANY, Endpoint};
 use super::{InetSocket, State};
 use crate::error::*;
+use crate::net::listing::gather;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -92,16 +93,7 @@ fn score(socket: &InetSocket, network: u64, from: Endpoint, to: Endpoint) -> Opt
 pub fn all(network: u64) -> Result<Vec<Arc<InetSocket>>> {
     let mut found = Vec::new();
     for stripe in &PORTS {
-        loop {
-            let sockets = stripe.lock();
-            if found.capacity() - found.len() >= sockets.len() {
-                found.extend(sockets.iter_arcs().filter(|socket| socket.network.identity.inode == network).cloned());
-                break;
-            }
-            let wanted = sockets.len();
-            drop(sockets);
-            found.try_reserve(wanted)?;
-        }
+        gather(stripe, &mut found, |socket| socket.network.identity.inode == network)?;
     }
     Ok(found)
 }

@@ -2,6 +2,7 @@
 use super::{BY_GROUP, NetlinkSocket, Protocol};
 use crate::error::*;
 use crate::net::NetworkNamespace;
+use crate::net::listing::gather;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -87,26 +88,6 @@ pub fn remove(socket: &NetlinkSocket) {
     }
 }
 
-/// Those of a list that are chosen; ENOMEM.
-fn chosen<const TAG: usize>(
-    list: &SpinLock<List<NetlinkSocket, TAG>>,
-    found: &mut Vec<Arc<NetlinkSocket>>,
-    choose: impl Fn(&NetlinkSocket) -> bool,
-) -> Result<()>
-where
-    NetlinkSocket: machine::collections::Linked<TAG>,
-{
-    loop {
-        let sockets = list.lock();
-        let wanted = sockets.iter().filter(|socket| choose(socket)).count();
-        if found.capacity() - found.len() >= wanted {
-            found.extend(sockets.iter_arcs().filter(|socket| choose(socket)).take(wanted).cloned());
-            return Ok(());
-        }
-        drop(sockets);
-        found.try_reserve(wanted)?;
-    }
-}
 /// Where those are whom a message to a group is for.
 #[derive(Clone, Copy)]
 pub enum Place {
@@ -130,7 +111,7 @@ pub fn members(place: Place, protocol: Protocol, group: u32) -> Result<Vec<Arc<N
     let bit = group.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0);
     if let Some(listeners) = listeners(protocol) {
         let is_member = |socket: &NetlinkSocket| place.has(&socket.network) && socket.state.lock().groups & bit != 0;
-        chosen(listeners, &mut found, is_member)?;
+        gather(listeners, &mut found, is_member)?;
     }
     Ok(found)
 }
@@ -138,7 +119,7 @@ pub fn members(place: Place, protocol: Protocol, group: u32) -> Result<Vec<Arc<N
 pub fn all(network: u64) -> Result<Vec<Arc<NetlinkSocket>>> {
     let mut found = Vec::new();
     for stripe in &PORTS {
-        chosen(stripe, &mut found, |socket| socket.network.identity.inode == network)?;
+        gather(stripe, &mut found, |socket| socket.network.identity.inode == network)?;
     }
     Ok(found)
 }

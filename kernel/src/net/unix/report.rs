@@ -19,10 +19,7 @@ const CONNECTED: u32 = 3;
 pub fn sockets(_subject: &Subject, out: &mut Output) -> Result<()> {
     let network = network_of(Task::current());
     writeln!(out, "Num       RefCount Protocol Flags    Type St Inode Path")?;
-    for socket in table::all()? {
-        if socket.network.identity.inode != network {
-            continue;
-        }
+    for socket in table::all(network)? {
         let (phase, address) = {
             let state = socket.state.lock();
             (state.phase, state.address.clone())

@@ -5,6 +5,7 @@ use super::{Kind, UnixSocket};
 use crate::error::*;
 use crate::file::Inode;
 use crate::net::SocketAddress;
+use crate::net::listing::gather;
 use crate::sync::{SpinLock, rank};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -91,20 +92,11 @@ pub fn remove(socket: &UnixSocket) {
         drop(removed);
     }
 }
-/// All sockets, stripe by stripe.
-pub fn all() -> Result<Vec<Arc<UnixSocket>>> {
-    let mut found: Vec<Arc<UnixSocket>> = Vec::new();
+/// All sockets of a network namespace; ENOMEM.
+pub fn all(network: u64) -> Result<Vec<Arc<UnixSocket>>> {
+    let mut found = Vec::new();
     for stripe in &SOCKETS {
-        loop {
-            let sockets = stripe.lock();
-            if found.capacity() - found.len() >= sockets.len() {
-                found.extend(sockets.iter_arcs().cloned());
-                break;
-            }
-            let wanted = sockets.len();
-            drop(sockets);
-            found.try_reserve(wanted)?;
-        }
+        gather(stripe, &mut found, |socket| socket.network.identity.inode == network)?;
     }
     Ok(found)
 }
