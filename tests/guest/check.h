@@ -137,6 +137,12 @@ __attribute__((unused)) static const char *errno_name(int error)
 	return number;
 }
 
+/* What became of a call, for OUT. */
+__attribute__((unused)) static const char *outcome(long result)
+{
+	return result < 0 ? errno_name(errno) : "succeeds";
+}
+
 /* The condition holds. */
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \

@@ -467,6 +467,10 @@ impl Task {
     pub fn capable(&self, capability: super::Capability) -> bool {
         self.with_credentials(|credentials| credentials.capable(capability))
     }
+    /// As `capable`, of what may not be needed in the end: it does not count as used.
+    pub fn holds(&self, capability: super::Capability) -> bool {
+        self.with_credentials(|credentials| credentials.holds(capability))
+    }
     /// Whether it holds a capability over what a user namespace owns.
     pub fn capable_in(&self, namespace: &Arc<super::namespace::UserNamespace>, capability: super::Capability) -> bool {
         self.with_credentials(|credentials| credentials.capable_in(namespace, capability))

@@ -10,25 +10,21 @@ static void set_restriction(const char *value)
 	EQ(write(fd, value, strlen(value)), strlen(value));
 	OK(close(fd));
 }
-static const char *sign_of(long result)
-{
-	return result < 0 ? errno_name(errno) : "succeeds";
-}
 static void try(const char *who)
 {
 	static char text[4096];
-	OUT("%s: size of the log %s", who, sign_of(klogctl(10, 0, 0)));
-	OUT("%s: all of the log %s", who, sign_of(klogctl(3, text, 100)));
-	OUT("%s: what was not read %s", who, sign_of(klogctl(9, 0, 0)));
-	OUT("%s: nothing %s", who, sign_of(klogctl(0, 0, 0)));
-	OUT("%s: unknown %s", who, sign_of(klogctl(11, 0, 0)));
+	OUT("%s: size of the log %s", who, outcome(klogctl(10, 0, 0)));
+	OUT("%s: all of the log %s", who, outcome(klogctl(3, text, 100)));
+	OUT("%s: what was not read %s", who, outcome(klogctl(9, 0, 0)));
+	OUT("%s: nothing %s", who, outcome(klogctl(0, 0, 0)));
+	OUT("%s: unknown %s", who, outcome(klogctl(11, 0, 0)));
 	static const struct {
 		const char *what;
 		int flags;
 	} ways[] = {{"read", O_RDONLY}, {"write", O_WRONLY}, {"both", O_RDWR}};
 	for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
 		int fd = open("/dev/kmsg", ways[i].flags | O_NONBLOCK);
-		OUT("%s: opened to %s %s", who, ways[i].what, sign_of(fd));
+		OUT("%s: opened to %s %s", who, ways[i].what, outcome(fd));
 		if (fd >= 0)
 			close(fd);
 	}
@@ -54,6 +50,7 @@ CASE(restricted_to_who_has_the_right)
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
 		ERR(write(fd, "1", 1), EPERM);
+		ERR(write(fd, "no number", 9), EPERM);
 		ERR(open(restrict_path, O_WRONLY), EACCES);
 	});
 	OK(close(fd));

@@ -7,10 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static const char *sign_of(long result)
-{
-	return result < 0 ? errno_name(errno) : "succeeds";
-}
 static struct sockaddr_in at(const char *address, int port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -62,9 +58,9 @@ CASE(kinds_and_protocols)
 	static const int kinds[] = {SOCK_DGRAM, SOCK_DGRAM | SOCK_NONBLOCK, SOCK_DGRAM | 0x100, SOCK_RDM, 9, 11};
 	static const int protocols[] = {0, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP, IPPROTO_RAW, 200, 263, 1000, -1};
 	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		OUT("kind %d: %s", kinds[i], sign_of(socket(AF_INET, kinds[i], 0)));
+		OUT("kind %d: %s", kinds[i], outcome(socket(AF_INET, kinds[i], 0)));
 	for (unsigned i = 0; i < sizeof protocols / sizeof *protocols; i++)
-		OUT("protocol %d: %s", protocols[i], sign_of(socket(AF_INET, SOCK_DGRAM, protocols[i])));
+		OUT("protocol %d: %s", protocols[i], outcome(socket(AF_INET, SOCK_DGRAM, protocols[i])));
 	int fd = open_socket(), value;
 	static const int options[] = {SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDBUF, SO_RCVBUF, SO_ERROR};
 	for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
@@ -84,39 +80,39 @@ CASE(binding)
 	int fd = open_socket();
 	struct sockaddr_in in = at("127.0.0.1", 5000);
 	show_name("fresh", fd, 0);
-	OUT("short: %s", sign_of(bind(fd, (struct sockaddr *)&in, 15)));
-	OUT("empty: %s", sign_of(bind(fd, (struct sockaddr *)&in, 0)));
-	OUT("negative: %s", sign_of(bind(fd, (struct sockaddr *)&in, -1)));
+	OUT("short: %s", outcome(bind(fd, (struct sockaddr *)&in, 15)));
+	OUT("empty: %s", outcome(bind(fd, (struct sockaddr *)&in, 0)));
+	OUT("negative: %s", outcome(bind(fd, (struct sockaddr *)&in, -1)));
 	in.sin_family = AF_UNIX;
-	OUT("another family: %s", sign_of(bind(fd, (struct sockaddr *)&in, sizeof in)));
+	OUT("another family: %s", outcome(bind(fd, (struct sockaddr *)&in, sizeof in)));
 	in.sin_family = AF_UNSPEC;
-	OUT("no family: %s", sign_of(bind(fd, (struct sockaddr *)&in, sizeof in)));
-	OUT("an address nobody has: %s", sign_of(bind(fd, ADDRESS("10.1.2.3", 5000))));
-	OUT("it and a low port: %s", sign_of(bind(fd, ADDRESS("10.1.2.3", 80))));
+	OUT("no family: %s", outcome(bind(fd, (struct sockaddr *)&in, sizeof in)));
+	OUT("an address nobody has: %s", outcome(bind(fd, ADDRESS("10.1.2.3", 5000))));
+	OUT("it and a low port: %s", outcome(bind(fd, ADDRESS("10.1.2.3", 80))));
 	in = at("0.0.0.0", 5000);
 	in.sin_family = AF_UNSPEC;
-	OUT("no family, any address: %s", sign_of(bind(fd, (struct sockaddr *)&in, sizeof in)));
+	OUT("no family, any address: %s", outcome(bind(fd, (struct sockaddr *)&in, sizeof in)));
 	show_name("then", fd, 0);
-	OUT("again: %s", sign_of(bind(fd, ADDRESS("127.0.0.1", 5001))));
-	OUT("again at an address nobody has: %s", sign_of(bind(fd, ADDRESS("10.1.2.3", 5001))));
-	OUT("the same port: %s", sign_of(bind(open_socket(), ADDRESS("127.0.0.1", 5000))));
+	OUT("again: %s", outcome(bind(fd, ADDRESS("127.0.0.1", 5001))));
+	OUT("again at an address nobody has: %s", outcome(bind(fd, ADDRESS("10.1.2.3", 5001))));
+	OUT("the same port: %s", outcome(bind(open_socket(), ADDRESS("127.0.0.1", 5000))));
 	int first = open_at("127.0.0.1", 6000);
 	show_name("one", first, 0);
-	OUT("another address: %s", sign_of(bind(open_socket(), ADDRESS("127.0.0.2", 6000))));
-	OUT("the same: %s", sign_of(bind(open_socket(), ADDRESS("127.0.0.1", 6000))));
-	OUT("any: %s", sign_of(bind(open_socket(), ADDRESS("0.0.0.0", 6000))));
+	OUT("another address: %s", outcome(bind(open_socket(), ADDRESS("127.0.0.2", 6000))));
+	OUT("the same: %s", outcome(bind(open_socket(), ADDRESS("127.0.0.1", 6000))));
+	OUT("any: %s", outcome(bind(open_socket(), ADDRESS("0.0.0.0", 6000))));
 	OK(close(first));
-	OUT("the same when it is free: %s", sign_of(bind(open_socket(), ADDRESS("127.0.0.1", 6000))));
+	OUT("the same when it is free: %s", outcome(bind(open_socket(), ADDRESS("127.0.0.1", 6000))));
 	fd = open_at("127.1.2.3", 0);
 	show_name("no port", fd, 0);
 	fd = open_at("0.0.0.0", 0);
 	show_name("nothing", fd, 0);
-	OUT("low port: %s", sign_of(bind(open_socket(), ADDRESS("0.0.0.0", 1023))));
+	OUT("low port: %s", outcome(bind(open_socket(), ADDRESS("0.0.0.0", 1023))));
 	IN_CHILD({
 		OK(setresuid(1000, 1000, 1000));
-		OUT("user, low port: %s", sign_of(bind(open_socket(), ADDRESS("0.0.0.0", 1022))));
-		OUT("user, low port nobody has: %s", sign_of(bind(open_socket(), ADDRESS("10.1.2.3", 1022))));
-		OUT("user, high port: %s", sign_of(bind(open_socket(), ADDRESS("0.0.0.0", 1024))));
+		OUT("user, low port: %s", outcome(bind(open_socket(), ADDRESS("0.0.0.0", 1022))));
+		OUT("user, low port nobody has: %s", outcome(bind(open_socket(), ADDRESS("10.1.2.3", 1022))));
+		OUT("user, high port: %s", outcome(bind(open_socket(), ADDRESS("0.0.0.0", 1024))));
 	});
 }
 
@@ -131,13 +127,13 @@ CASE(sharing_a_port)
 		OK(setsockopt(first, SOL_SOCKET, options[i], &on, sizeof on));
 		OK(setsockopt(second, SOL_SOCKET, options[i], &on, sizeof on));
 		OK(bind(first, ADDRESS("127.0.0.1", port)));
-		OUT("both: %s", sign_of(bind(second, ADDRESS("127.0.0.1", port))));
-		OUT("one: %s", sign_of(bind(third, ADDRESS("127.0.0.1", port))));
+		OUT("both: %s", outcome(bind(second, ADDRESS("127.0.0.1", port))));
+		OUT("one: %s", outcome(bind(third, ADDRESS("127.0.0.1", port))));
 		IN_CHILD({
 			OK(setresuid(1000, 1000, 1000));
 			int other = open_socket();
 			OK(setsockopt(other, SOL_SOCKET, options[i], &on, sizeof on));
-			OUT("both, another user: %s", sign_of(bind(other, ADDRESS("127.0.0.1", port))));
+			OUT("both, another user: %s", outcome(bind(other, ADDRESS("127.0.0.1", port))));
 		});
 	}
 }
@@ -159,18 +155,18 @@ CASE(sending)
 	own_network(1);
 	int to = open_at("127.0.0.1", 5000), fd = open_socket();
 	receive("nothing there", to, 100, 0);
-	OUT("without a peer: %s", sign_of(send(fd, "x", 1, 0)));
+	OUT("without a peer: %s", outcome(send(fd, "x", 1, 0)));
 	show_name("then", fd, 0);
-	OUT("port 0: %s", sign_of(sendto(fd, "x", 1, 0, ADDRESS("127.0.0.1", 0))));
+	OUT("port 0: %s", outcome(sendto(fd, "x", 1, 0, ADDRESS("127.0.0.1", 0))));
 	struct sockaddr_in in = at("127.0.0.1", 5000);
-	OUT("short address: %s", sign_of(sendto(fd, "x", 1, 0, (struct sockaddr *)&in, 15)));
+	OUT("short address: %s", outcome(sendto(fd, "x", 1, 0, (struct sockaddr *)&in, 15)));
 	in.sin_family = AF_UNIX;
-	OUT("another family: %s", sign_of(sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof in)));
+	OUT("another family: %s", outcome(sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof in)));
 	in.sin_family = AF_UNSPEC;
-	OUT("no family: %s", sign_of(sendto(fd, "0", 1, 0, (struct sockaddr *)&in, sizeof in)));
-	OUT("MSG_OOB: %s", sign_of(sendto(fd, "x", 1, MSG_OOB, ADDRESS("127.0.0.1", 5000))));
-	OUT("no way: %s", sign_of(sendto(fd, "x", 1, 0, ADDRESS("10.1.2.3", 5000))));
-	OUT("broadcast: %s", sign_of(sendto(fd, "x", 1, 0, ADDRESS("255.255.255.255", 5000))));
+	OUT("no family: %s", outcome(sendto(fd, "0", 1, 0, (struct sockaddr *)&in, sizeof in)));
+	OUT("MSG_OOB: %s", outcome(sendto(fd, "x", 1, MSG_OOB, ADDRESS("127.0.0.1", 5000))));
+	OUT("no way: %s", outcome(sendto(fd, "x", 1, 0, ADDRESS("10.1.2.3", 5000))));
+	OUT("broadcast: %s", outcome(sendto(fd, "x", 1, 0, ADDRESS("255.255.255.255", 5000))));
 	EQ(sendto(fd, "first", 5, 0, ADDRESS("127.0.0.1", 5000)), 5);
 	EQ(sendto(fd, "", 0, 0, ADDRESS("127.0.0.1", 5000)), 0);
 	EQ(sendto(fd, "any", 3, 0, ADDRESS("0.0.0.0", 5000)), 3);
@@ -192,9 +188,9 @@ CASE(sending)
 	static char large[70000];
 	static const size_t lengths[] = {65507, 65508, 65535, 65536};
 	for (unsigned i = 0; i < 4; i++)
-		OUT("%zu bytes: %s", lengths[i], sign_of(sendto(fd, large, lengths[i], 0, ADDRESS("127.0.0.1", 5000))));
+		OUT("%zu bytes: %s", lengths[i], outcome(sendto(fd, large, lengths[i], 0, ADDRESS("127.0.0.1", 5000))));
 	EQ(recv(to, large, sizeof large, 0), 65507);
-	OUT("unmapped: %s", sign_of(sendto(fd, (void *)8, 5, 0, ADDRESS("127.0.0.1", 5000))));
+	OUT("unmapped: %s", outcome(sendto(fd, (void *)8, 5, 0, ADDRESS("127.0.0.1", 5000))));
 	receive("nothing", to, 100, 0);
 }
 
@@ -204,12 +200,12 @@ CASE(peers)
 	int to = open_at("127.0.0.1", 5000), fd = open_socket();
 	struct sockaddr_in in = at("127.0.0.1", 5000);
 	show_name("no peer", fd, 1);
-	OUT("empty: %s", sign_of(connect(fd, (struct sockaddr *)&in, 0)));
-	OUT("short: %s", sign_of(connect(fd, (struct sockaddr *)&in, 15)));
+	OUT("empty: %s", outcome(connect(fd, (struct sockaddr *)&in, 0)));
+	OUT("short: %s", outcome(connect(fd, (struct sockaddr *)&in, 15)));
 	in.sin_family = AF_UNIX;
-	OUT("another family: %s", sign_of(connect(fd, (struct sockaddr *)&in, sizeof in)));
-	OUT("no way: %s", sign_of(connect(fd, ADDRESS("10.1.2.3", 5000))));
-	OUT("broadcast: %s", sign_of(connect(fd, ADDRESS("255.255.255.255", 5000))));
+	OUT("another family: %s", outcome(connect(fd, (struct sockaddr *)&in, sizeof in)));
+	OUT("no way: %s", outcome(connect(fd, ADDRESS("10.1.2.3", 5000))));
+	OUT("broadcast: %s", outcome(connect(fd, ADDRESS("255.255.255.255", 5000))));
 	OK(connect(fd, ADDRESS("127.0.0.1", 5000)));
 	show_name("own", fd, 0);
 	show_name("peer", fd, 1);
@@ -231,7 +227,7 @@ CASE(peers)
 	OK(connect(fd, (struct sockaddr *)&in, sizeof in));
 	show_name("own afterwards", fd, 0);
 	show_name("peer afterwards", fd, 1);
-	OUT("send afterwards: %s", sign_of(write(fd, "x", 1)));
+	OUT("send afterwards: %s", outcome(write(fd, "x", 1)));
 	int bound = open_at("127.0.0.9", 5009);
 	OK(connect(bound, ADDRESS("127.0.0.1", 5000)));
 	OK(connect(bound, (struct sockaddr *)&in, 2));
@@ -256,26 +252,26 @@ CASE(nobody_there)
 	receive("refused", fd, 100, 0);
 	receive("once", fd, 100, 0);
 	EQ(write(fd, "x", 1), 1);
-	OUT("sent: %s", sign_of(write(fd, "x", 1)));
+	OUT("sent: %s", outcome(write(fd, "x", 1)));
 	EQ(write(fd, "x", 1), 1);
 	OK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length));
 	OUT("error %s", errno_name(error));
-	OUT("sent: %s", sign_of(write(fd, "x", 1)));
+	OUT("sent: %s", outcome(write(fd, "x", 1)));
 }
 
 CASE(shut)
 {
 	own_network(1);
 	int to = open_at("127.0.0.1", 5000), fd = open_socket();
-	OUT("not connected: %s", sign_of(shutdown(fd, SHUT_WR)));
-	OUT("bad: %s", sign_of(shutdown(fd, 3)));
+	OUT("not connected: %s", outcome(shutdown(fd, SHUT_WR)));
+	OUT("bad: %s", outcome(shutdown(fd, 3)));
 	fd = open_socket();
 	OK(connect(fd, ADDRESS("127.0.0.1", 5000)));
 	struct sockaddr_in own;
 	socklen_t length = sizeof own;
 	OK(getsockname(fd, (struct sockaddr *)&own, &length));
 	OK(shutdown(fd, SHUT_WR));
-	OUT("sent: %s", sign_of(write(fd, "x", 1)));
+	OUT("sent: %s", outcome(write(fd, "x", 1)));
 	EQ(sendto(to, "still", 5, 0, (struct sockaddr *)&own, sizeof own), 5);
 	receive("received", fd, 100, 0);
 	OK(shutdown(fd, SHUT_RD));
@@ -331,11 +327,11 @@ CASE(device_that_is_down)
 {
 	own_network(0);
 	int fd = open_socket();
-	OUT("any: %s", sign_of(bind(fd, ADDRESS("0.0.0.0", 5000))));
-	OUT("loopback: %s", sign_of(bind(open_socket(), ADDRESS("127.0.0.1", 5000))));
-	OUT("connected: %s", sign_of(connect(fd, ADDRESS("127.0.0.1", 5000))));
-	OUT("sent: %s", sign_of(sendto(fd, "x", 1, 0, ADDRESS("127.0.0.1", 5000))));
-	OUT("sent to any: %s", sign_of(sendto(fd, "x", 1, 0, ADDRESS("0.0.0.0", 5000))));
+	OUT("any: %s", outcome(bind(fd, ADDRESS("0.0.0.0", 5000))));
+	OUT("loopback: %s", outcome(bind(open_socket(), ADDRESS("127.0.0.1", 5000))));
+	OUT("connected: %s", outcome(connect(fd, ADDRESS("127.0.0.1", 5000))));
+	OUT("sent: %s", outcome(sendto(fd, "x", 1, 0, ADDRESS("127.0.0.1", 5000))));
+	OUT("sent to any: %s", outcome(sendto(fd, "x", 1, 0, ADDRESS("0.0.0.0", 5000))));
 }
 
 CASE(networks_are_apart)

@@ -25,7 +25,7 @@ struct PageMap {
 /// Opens it, which only those may who may look into the process.
 pub fn open(subject: &Subject) -> Result<Box<dyn FileOperations>> {
     subject.check_access()?;
-    let shows_frames = Task::current().with_credentials(|own| own.holds(Capability::SysAdmin));
+    let shows_frames = Task::current().holds(Capability::SysAdmin);
     Ok(try_box(PageMap { memory: subject.task()?.memory(), shows_frames })?)
 }
 

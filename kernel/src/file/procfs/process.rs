@@ -111,7 +111,7 @@ fn waits_in(task: &Task) -> Option<&'static str> {
     handler.trim_end_matches("::").rsplit("::").next().filter(|name| !name.is_empty())
 }
 pub fn kernel_stack(subject: &Subject, out: &mut Output) -> Result<()> {
-    if !Task::current().with_credentials(|own| own.holds(Capability::SysAdmin)) {
+    if !Task::current().holds(Capability::SysAdmin) {
         return Err(EACCES);
     }
     let task = subject.task()?;

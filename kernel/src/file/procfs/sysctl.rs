@@ -13,7 +13,7 @@ use crate::process::namespace::user::UNPRIVILEGED;
 use crate::process::namespace::{Kind, RELEASE, SYSTEM_NAME, VERSION};
 use crate::process::pid::LIMIT;
 use crate::process::schedule::parameters;
-use crate::process::{Task, core_dump};
+use crate::process::{Capability, Task, core_dump};
 use crate::sync::Once;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
@@ -90,12 +90,14 @@ fn set_most(kind: Kind, text: &[u8]) -> Result<()> {
 fn unprivileged(_subject: &Subject, out: &mut Output) -> Result<()> {
     Ok(writeln!(out, "{}", u8::from(UNPRIVILEGED.load(Ordering::Relaxed)))?)
 }
-/// 0 to 2; 1 stays. CAP_SYS_ADMIN is needed.
+/// A number that only who has CAP_SYS_ADMIN may write, whatever the file's mode: EPERM, EINVAL.
+fn administrators_number(text: &[u8]) -> Result<i64> {
+    if Task::current().capable(Capability::SysAdmin) { parse_number(text) } else { Err(EPERM) }
+}
+/// 0 to 2; 1 stays.
 fn set_unprivileged_bpf(_subject: &Subject, text: &[u8]) -> Result<()> {
-    if !Task::current().capable(crate::process::Capability::SysAdmin) {
-        return Err(EPERM);
-    }
-    let value = i32::try_from(parse_number(text)?).ok().filter(|value| (0..=2).contains(value)).ok_or(EINVAL)?;
+    let value =
+        i32::try_from(administrators_number(text)?).ok().filter(|value| (0..=2).contains(value)).ok_or(EINVAL)?;
     let changed = UNPRIVILEGED_DISABLED
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now != 1 || value == 1).then_some(value));
     changed.map(|_| ()).map_err(|_| EPERM)
@@ -173,7 +175,7 @@ static KERNEL: &[Item] = &[
         "dmesg_restrict",
         0o644,
         |_, out| Ok(writeln!(out, "{}", u8::from(crate::log::is_restricted()))?),
-        |_, text| crate::log::restrict(Task::current(), parse_number(text)?),
+        |_, text| crate::log::restrict(administrators_number(text)?),
     ),
     Item::bytes("domainname", 0o444, domain_name),
     Item::writable("hostname", 0o644, host_name, set_host_name),
@@ -233,7 +235,7 @@ static KERNEL: &[Item] = &[
         "tainted",
         0o644,
         |_, out| crate::module::report::show_taint(out),
-        |_, text| crate::module::report::add_taint(parse_number(text)?),
+        |_, text| crate::module::report::add_taint(administrators_number(text)?),
     ),
     Item::writable("threads-max", 0o644, threads_max, set_threads_max),
     Item::writable(

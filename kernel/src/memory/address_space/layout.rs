@@ -89,15 +89,14 @@ impl Limits {
     /// Those of a task.
     pub fn of(task: &Task) -> Limits {
         let group = task.group();
-        let holds = |capability| task.with_credentials(|own| own.holds(capability));
         Limits {
             address_space: group.limit(Resource::AddressSpace),
             data: group.limit(Resource::Data),
             stack: group.limit(Resource::Stack),
             locked: group.limit(Resource::LockedMemory),
-            may_lock: holds(Capability::IpcLock),
-            may_map_low: holds(Capability::SysRawio),
-            privileged: holds(Capability::SysAdmin),
+            may_lock: task.holds(Capability::IpcLock),
+            may_map_low: task.holds(Capability::SysRawio),
+            privileged: task.holds(Capability::SysAdmin),
             narrow: task.abi().has_narrow_pointers(),
             reads_execute: task.personality() & READ_IMPLIES_EXECUTE != 0,
         }

@@ -37,7 +37,7 @@ pub struct State {
 impl Attachments {
     /// Nobody's; promises so many pages. ENOMEM.
     pub fn new(namespace: &Arc<IpcNamespace>, charged: u64, task: &Task) -> Result<Arc<Attachments>> {
-        commit::charge(charged, task.with_credentials(|own| own.holds(crate::process::Capability::SysAdmin)))?;
+        commit::charge(charged, task.holds(crate::process::Capability::SysAdmin))?;
         let made = machine::memory::try_arc(Attachments {
             namespace: Arc::downgrade(namespace),
             id: AtomicI32::new(-1),
