@@ -217,9 +217,9 @@ const MINOR: usize = 0;
 const MAJOR: usize = 1;
 const FAILED: usize = 2;
 
-/// Counts up what only the task itself counts.
+/// Counts up what nobody else writes: the task's own counters, or with interrupts off the CPU's.
 #[inline(always)]
-fn count(counter: &AtomicU64) {
+pub(super) fn count(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 

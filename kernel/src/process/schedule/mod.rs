@@ -23,8 +23,8 @@ pub use queue::{QUEUES, context_switches, load_averages_sample, running_tasks};
 pub use tick::{Samples, TICK};
 pub use wake::start_new;
 
-use super::Task;
 use super::task::ENDED;
+use super::{Task, usage};
 use crate::sync::{IrqLock, rank};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -112,7 +112,7 @@ fn note_switch(queue: &RunQueue, previous: &Task, reason: Reason) {
         Reason::Sleep => &previous.counters.voluntary_switches,
         _ => &previous.counters.involuntary_switches,
     };
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    usage::count(counter);
 }
 
 /// Takes over tasks that wait elsewhere: another CPU asks for that, or what ran here may leave the CPU to a lesser one.

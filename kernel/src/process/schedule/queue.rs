@@ -3,6 +3,7 @@ use super::Task;
 use super::entity::{Entity, state};
 use super::place::{self, FAIR};
 use super::ranked::{Ranked, offer_ranked};
+use crate::process::usage;
 use crate::sync::{IrqLock, Once, rank};
 use crate::time::timer::{Expire, Timer};
 use alloc::sync::Arc;
@@ -127,7 +128,7 @@ impl RunQueue {
     }
     /// Counts a switch from one task to another. Interrupts are off, and this is the CPU's own queue: nobody else writes it.
     pub(super) fn count_switch(&self) {
-        self.switches.store(self.switches.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        usage::count(&self.switches);
     }
     /// Switches from one task to another, the idle one included.
     pub fn switches(&self) -> u64 {
